@@ -1,0 +1,310 @@
+r"""Initial values of parameters.
+
+An initializer is called as ``initializer(shape, fan_in=..., fan_out=..., rng=...)`` and returns a
+float64 array of that shape, so that one seed gives the same network in float32 and in float64. A
+layer names one by a string or takes an object:
+
+>>> import nnlayers as nn
+>>> nn.Affine(64, 10, weight_init="glorot_uniform", rng=0)
+Affine(64, 10, weight_init='glorot_uniform')
+>>> nn.Affine(64, 10, weight_init=nn.initializers.Normal(std=0.01), rng=0)
+Affine(64, 10, weight_init=Normal(std=0.01, mean=0.0))
+
+A layer passes its own `fan_in` and `fan_out`, the number of values that one output sums over and
+that one input feeds, for each of its parameters: what the formulas need is not always to be read
+from a shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.numerics import FLOAT64, as_floats
+from nnlayers.validation import check_choice, check_number, unknown_name
+
+__all__ = [
+    "NAMES",
+    "Constant",
+    "Initializer",
+    "Normal",
+    "Orthogonal",
+    "Uniform",
+    "VarianceScaling",
+    "draw",
+    "get",
+]
+
+Initializer: TypeAlias = Callable[..., npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Every entry the same.
+
+    Parameters
+    ----------
+    value : float
+        The entry.
+
+    Examples
+    --------
+    >>> Constant(0.5)((2,), fan_in=1, fan_out=2, rng=np.random.default_rng(0))
+    array([0.5, 0.5])
+    """
+
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("value", self.value)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Return the array."""
+        return np.full(shape, self.value, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Independent normal draws.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation, at least 0.
+    mean : float
+        Mean.
+
+    Examples
+    --------
+    >>> Normal(std=0.0, mean=2.0)((2,), fan_in=1, fan_out=2, rng=np.random.default_rng(0))
+    array([2., 2.])
+    """
+
+    std: float = 0.05
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("std", self.std, minimum=0)
+        check_number("mean", self.mean)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Return the draws."""
+        return rng.normal(self.mean, self.std, shape)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Independent uniform draws from ``[low, high)``.
+
+    Parameters
+    ----------
+    low, high : float
+        The bounds, ``low <= high``.
+
+    Examples
+    --------
+    >>> Uniform(1.0, 1.0)((2,), fan_in=1, fan_out=2, rng=np.random.default_rng(0))
+    array([1., 1.])
+    """
+
+    low: float = -0.05
+    high: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_number("low", self.low)
+        check_number("high", self.high, minimum=self.low)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Return the draws."""
+        return rng.uniform(self.low, self.high, shape)
+
+
+@dataclass(frozen=True)
+class VarianceScaling:
+    r"""Draws of mean 0 and variance ``scale / fan``.
+
+    The schemes that carry names are instances of this one:
+
+    ==================== ===== ========= ===========================
+    name                 scale fan       from
+    ==================== ===== ========= ===========================
+    ``he_*``             2     in        He et al. (2015) [1]_
+    ``glorot_*``         1     average   Glorot & Bengio (2010) [2]_
+    ``lecun_*``          1     in        LeCun et al. (1998) [3]_
+    ==================== ===== ========= ===========================
+
+    Parameters
+    ----------
+    scale : float
+        The numerator of the variance, above 0.
+    fan : {"in", "average"}
+        What it is divided by: `fan_in`, or the mean of `fan_in` and `fan_out`.
+    distribution : {"normal", "uniform"}
+        The shape of the distribution; the uniform one has the bounds
+        :math:`\pm\sqrt{3\,\mathrm{scale}/\mathrm{fan}}`.
+
+    References
+    ----------
+    .. [1] K. He et al., "Delving deep into rectifiers", ICCV 2015.
+    .. [2] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks", AISTATS 2010.
+    .. [3] Y. LeCun et al., "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998.
+
+    Examples
+    --------
+    >>> W = get("he_normal")((1000, 50), fan_in=1000, fan_out=50, rng=np.random.default_rng(0))
+    >>> round(W.std() * np.sqrt(1000 / 2), 2)
+    np.float64(1.0)
+    """
+
+    scale: float
+    fan: Literal["in", "average"]
+    distribution: Literal["normal", "uniform"]
+
+    def __post_init__(self) -> None:
+        check_number("scale", self.scale, above=0)
+        check_choice("fan", self.fan, ["in", "average"])
+        check_choice("distribution", self.distribution, ["normal", "uniform"])
+
+    def __call__(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Return the draws."""
+        fan = fan_in if self.fan == "in" else (fan_in + fan_out) / 2
+        std = math.sqrt(self.scale / fan)
+        if self.distribution == "normal":
+            return rng.normal(0.0, std, shape)
+        bound = math.sqrt(3) * std
+        return rng.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
+
+    The matrix is the Q of the QR decomposition of a matrix of normal draws, its signs fixed so
+    that it is uniform over the orthogonal matrices [1]_. An array of more than two axes is filled
+    as the matrix of its first axis by the rest.
+
+    Parameters
+    ----------
+    gain : float
+        Factor.
+
+    References
+    ----------
+    .. [1] A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear
+       neural networks", ICLR 2014; F. Mezzadri, "How to generate random matrices from the
+       classical compact groups", Notices of the AMS 54, 2007.
+
+    Examples
+    --------
+    >>> W = Orthogonal()((3, 2), fan_in=3, fan_out=2, rng=np.random.default_rng(0))
+    >>> bool(np.allclose(W.T @ W, np.eye(2)))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("gain", self.gain)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Return the matrix.
+
+        Raises
+        ------
+        ValueError
+            If `shape` has fewer than two axes.
+        """
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs a shape of at least two axes, got {shape}")
+        rows, columns = shape[0], math.prod(shape[1:])
+        draws = rng.normal(size=(max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(draws)
+        q *= np.where(np.diag(r) < 0, -self.gain, self.gain)
+        matrix = q if rows >= columns else q.T
+        return np.ascontiguousarray(matrix).reshape(shape)
+
+
+NAMES: dict[str, Initializer] = {
+    "zeros": Constant(0.0),
+    "ones": Constant(1.0),
+    "constant": Constant(),
+    "normal": Normal(),
+    "uniform": Uniform(),
+    "he_normal": VarianceScaling(2, "in", "normal"),
+    "he_uniform": VarianceScaling(2, "in", "uniform"),
+    "glorot_normal": VarianceScaling(1, "average", "normal"),
+    "glorot_uniform": VarianceScaling(1, "average", "uniform"),
+    "lecun_normal": VarianceScaling(1, "in", "normal"),
+    "lecun_uniform": VarianceScaling(1, "in", "uniform"),
+    "orthogonal": Orthogonal(),
+}
+
+
+def get(initializer: Initializer | str) -> Initializer:
+    """Return the initializer of that name, or the object itself if it can be called.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message holds the nearest known one.
+    TypeError
+        If `initializer` is neither a name nor callable.
+
+    Examples
+    --------
+    >>> get("lecun_normal")
+    VarianceScaling(scale=1, fan='in', distribution='normal')
+    """
+    if isinstance(initializer, str):
+        if initializer not in NAMES:
+            raise ValueError(unknown_name("initializer", initializer, NAMES))
+        return NAMES[initializer]
+    if not callable(initializer):
+        raise TypeError(f"an initializer must be a name or callable, got {initializer!r}")
+    return initializer
+
+
+def draw(
+    initializer: Initializer | str,
+    shape: tuple[int, ...],
+    fan_in: int,
+    fan_out: int,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.float64]:
+    """Return the values that an initializer, or the one of that name, gives for a parameter.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or an initializer of your own returns another shape.
+    TypeError
+        If `initializer` is neither a name nor callable, or does not return real numbers.
+
+    Examples
+    --------
+    >>> draw("ones", (2,), fan_in=1, fan_out=2, rng=np.random.default_rng(0))
+    array([1., 1.])
+    """
+    value = get(initializer)(shape, fan_in=fan_in, fan_out=fan_out, rng=rng)
+    array = as_floats(value, FLOAT64, f"what {initializer!r} returns")
+    if array.shape != shape:
+        raise ValueError(
+            f"{initializer!r} must return an array of shape {shape}, got {array.shape}"
+        )
+    return array

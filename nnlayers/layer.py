@@ -1,0 +1,303 @@
+"""The contract: what a layer promises.
+
+A layer is two short methods, ``forward(x)`` and ``backward(dout)``. Everything else that a network
+needs of it (its parameters by name, modes, saving, inference) is derived here, so that a layer of
+your own needs only those two.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from nnlayers.numerics import Array, as_floats, float_dtype
+from nnlayers.parameter import Parameter
+
+__all__ = ["Layer", "Parameter"]
+
+
+class Layer(ABC):
+    r"""A building block: a function, and the way back through it.
+
+    A layer of your own needs only :meth:`forward` and :meth:`backward`, and, if it has weights,
+    attributes that are :class:`Parameter`\ s. Layers may hold layers, directly or in lists, tuples
+    and dictionaries. The rest of this class then works as it stands.
+
+    Attributes
+    ----------
+    training : bool
+        What ``forward`` does with dropout and batch statistics; new layers are in training mode.
+    state_names : tuple of str
+        Names of the attributes that are arrays to be saved with the parameters, without being
+        trained, such as running statistics.
+
+    Examples
+    --------
+    >>> class Scale(Layer):
+    ...     '''y = s x, entry by entry.'''
+    ...
+    ...     def __init__(self, features):
+    ...         self.s = Parameter(np.ones(features), name="s")
+    ...
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x * self.s.value
+    ...
+    ...     def backward(self, dout):
+    ...         self.s.grad += (dout * self.x).sum(axis=0)
+    ...         return dout * self.s.value
+    >>> layer = Scale(2)
+    >>> layer.forward(np.array([[1.0, 2.0]]))
+    array([[1., 2.]])
+    >>> layer.backward(np.array([[1.0, 1.0]]))
+    array([[1., 1.]])
+    >>> layer.named_parameters()["s"].grad
+    array([1., 2.])
+    """
+
+    training: bool = True
+    state_names: ClassVar[tuple[str, ...]] = ()
+    _cache: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass that changes one must not keep the shortcut that was written for the old one.
+        for changed, shortcut in (("forward", "predict"), ("backward", "backward_parameters")):
+            if changed in vars(cls) and shortcut not in vars(cls):
+                setattr(cls, shortcut, getattr(Layer, shortcut))
+
+    @abstractmethod
+    def forward(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Return the output, a new array, and keep what :meth:`backward` needs.
+
+        Parameters
+        ----------
+        *inputs : array_like of real numbers
+            One for most layers, two for binary arithmetic. They are never written to.
+
+        Raises
+        ------
+        TypeError
+            If an input is complex or holds objects.
+        ValueError
+            If its shape does not fit.
+        """
+
+    @abstractmethod
+    def backward(self, dout: Any) -> Any:
+        """Return d loss / d input, and add to the gradient of each parameter.
+
+        Parameters
+        ----------
+        dout : array_like of real numbers
+            d loss / d output, of the shape of the last output. It is never written to.
+
+        Returns
+        -------
+        ndarray, or a tuple of them
+            Of the shape of the input; a tuple for several inputs.
+
+        Raises
+        ------
+        RuntimeError
+            If no :meth:`forward` went before.
+        ValueError
+            If `dout` has another shape than the output.
+        """
+
+    def backward_parameters(self, dout: Any) -> None:
+        """Do :meth:`backward` without d loss / d input, which the first layer never needs."""
+        self.backward(dout)
+
+    def predict(self, *inputs: Any) -> Any:
+        """Return the output for inference, keeping nothing.
+
+        Dropout is off and running statistics are used, whatever the mode; many threads may call
+        it at once. Here it runs :meth:`forward` on a twin that shares the parameters.
+        """
+        return _twin(self, {}).forward(*inputs)
+
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Return ``forward`` of the inputs."""
+        return self.forward(*inputs, **named_inputs)
+
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters, those of inner layers included, in a fixed order."""
+        return list(self.named_parameters().values())
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Return the parameters by name, such as ``{"0.W": ..., "0.b": ...}``.
+
+        A parameter that is used in several places appears once, under its first name.
+        """
+        return {name: item for name, item in _found(self, "", set()) if isinstance(item, Parameter)}
+
+    def layers_by_name(self) -> dict[str, Layer]:
+        """Return the layer itself, under the empty name, and all layers within, by name."""
+        return {name: item for name, item in _found(self, "", set()) if isinstance(item, Layer)}
+
+    def train(self) -> Self:
+        """Switch the layer and all within to training mode; return it."""
+        return self._set_training(True)
+
+    def eval(self) -> Self:
+        """Switch the layer and all within to evaluation mode; return it."""
+        return self._set_training(False)
+
+    def zero_grad(self) -> None:
+        """Discard the gradients gathered so far."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def initialize(self, rng: int | np.random.Generator | None = None) -> Self:
+        """Draw every parameter afresh from one seed or generator; return the layer.
+
+        A parameter of a layer of your own, which was given and not drawn, gets back the value that
+        it was given.
+        """
+        rng = np.random.default_rng(rng)
+        for parameter in self.parameters():
+            parameter.initialize(rng)
+        return self
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """Convert parameters and state to float32 or float64; return the layer.
+
+        What :meth:`forward` kept is discarded.
+
+        Raises
+        ------
+        ValueError
+            If `dtype` is neither.
+        """
+        dtype = float_dtype(dtype)
+        for parameter in self.parameters():
+            parameter.astype(dtype)
+        for layer in self.layers_by_name().values():
+            layer._cache = None
+            for name in layer.state_names:
+                setattr(layer, name, getattr(layer, name).astype(dtype))
+        return self
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of all parameters and state by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Set all parameters and state to the arrays that :meth:`state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If an entry is missing, unknown or of another shape; then nothing has changed.
+        """
+        own = self._arrays()
+        missing, unknown = own.keys() - state.keys(), state.keys() - own.keys()
+        if missing or unknown:
+            problems = [f"missing {name!r}" for name in sorted(missing)]
+            problems += [f"unknown {name!r}" for name in sorted(unknown)]
+            raise ValueError(f"state does not fit {type(self).__name__}: {', '.join(problems)}")
+        new = {name: as_floats(state[name], own[name].dtype, name) for name in own}
+        for name, array in new.items():
+            if array.shape != own[name].shape:
+                raise ValueError(
+                    f"state entry {name!r} must have shape {own[name].shape}, got {array.shape}"
+                )
+        for name, parameter in self.named_parameters().items():
+            parameter.value = new[name]
+        for prefix, layer in self.layers_by_name().items():
+            for name in layer.state_names:
+                setattr(layer, name, new[_joined(prefix, name)].copy())
+
+    def _arrays(self) -> dict[str, Array]:
+        arrays = {name: parameter.value for name, parameter in self.named_parameters().items()}
+        for prefix, layer in self.layers_by_name().items():
+            arrays |= {_joined(prefix, name): getattr(layer, name) for name in layer.state_names}
+        return arrays
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """Yield the attributes in which parameters and layers are looked for, by name."""
+        yield from vars(self).items()
+
+    def _set_training(self, training: bool) -> Self:
+        for layer in self.layers_by_name().values():
+            layer.training = training
+        return self
+
+    def _cached(self) -> Any:
+        """Return what `forward` kept for `backward`."""
+        if self._cache is None:
+            raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
+        return self._cache
+
+    def _incoming(self, dout: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return `dout` as an array of the output's dtype, its shape checked."""
+        dout = as_floats(dout, dtype, "dout")
+        if dout.shape != shape:
+            raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
+        return dout
+
+    def _axes(self, axis: int | tuple[int, ...] | None, x: Array) -> tuple[int, ...]:
+        """Return `axis` as axes of `x` counted from 0; None is all."""
+        try:
+            return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+        except ValueError:
+            raise ValueError(f"{self!r} expected x with axis {axis}, got shape {x.shape}") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: item for name, item in vars(self).items() if name != "_cache"}
+
+    def __repr__(self) -> str:
+        arguments = []
+        for parameter in inspect.signature(type(self)).parameters.values():
+            value = getattr(self, parameter.name, parameter.default)
+            if parameter.default is parameter.empty and hasattr(self, parameter.name):
+                arguments.append(repr(value))
+            elif parameter.name not in ("dtype", "rng") and repr(value) != repr(parameter.default):
+                arguments.append(f"{parameter.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _found(item: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Layer | Parameter]]:
+    """Yield `item` if it is a layer or parameter, and all within it, each once, by dotted name."""
+    if not isinstance(item, Layer | Parameter | list | tuple | dict) or id(item) in seen:
+        return
+    seen.add(id(item))
+    if isinstance(item, Layer | Parameter):
+        yield name, item
+    if not isinstance(item, Parameter):
+        for key, entry in _entries(item):
+            yield from _found(entry, _joined(name, str(key)), seen)
+
+
+def _entries(item: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(item, Layer):
+        return item._members()
+    return item.items() if isinstance(item, dict) else enumerate(item)
+
+
+def _twin(item: Any, made: dict[int, Any]) -> Any:
+    """Copy the layers within `item` into evaluation mode, sharing their parameters and arrays."""
+    if isinstance(item, tuple):
+        return tuple.__new__(type(item), [_twin(entry, made) for entry in item])
+    if not isinstance(item, Layer | list | dict):
+        return item
+    if id(item) not in made:
+        made[id(item)] = twin = copy.copy(item)
+        entries: Any = vars(twin) if isinstance(twin, Layer) else twin
+        for key, entry in enumerate(entries) if isinstance(entries, list) else entries.items():
+            entries[key] = _twin(entry, made)
+        if isinstance(twin, Layer):
+            twin.training = False
+    return made[id(item)]

@@ -1,0 +1,162 @@
+"""Checks of arguments, and the words in which a bad one is reported."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "check_axis",
+    "check_choice",
+    "check_integer",
+    "check_number",
+    "optional_library",
+    "unknown_name",
+]
+
+# As many known names as a message shows: a file of images has a column for each pixel.
+MOST_NAMES = 50
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return the message for a name that is none of the known ones, with the nearest of them.
+
+    Examples
+    --------
+    >>> unknown_name("layer", "Afine", ["ReLU", "Affine"])
+    "unknown layer 'Afine', did you mean 'Affine'? Known: Affine, ReLU"
+    """
+    names = sorted(known)
+    folded = {known_name.lower(): known_name for known_name in names}
+    nearest = difflib.get_close_matches(str(name).lower(), folded, n=1)
+    hint = f", did you mean {folded[nearest[0]]!r}?" if nearest else "."
+    if len(names) > MOST_NAMES:
+        names[MOST_NAMES:] = ["..."]
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}"
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise ``ValueError`` unless `value` is one of the strings in `choices`."""
+    choices = list(choices)
+    if not (isinstance(value, str) and value in choices):
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_axis(axis: Any) -> int | tuple[int, ...] | None:
+    """Return `axis` as NumPy takes it: an ``int``, a tuple of them, or None for all axes.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these; a list passes for a tuple.
+
+    Examples
+    --------
+    >>> check_axis([0, -1])
+    (0, -1)
+    """
+    try:
+        if isinstance(axis, list | tuple):
+            return tuple(map(operator.index, axis))
+        return None if axis is None else operator.index(axis)
+    except TypeError:
+        raise TypeError(
+            f"axis must be an integer, a tuple of integers or None, got {axis!r}"
+        ) from None
+
+
+def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
+    """Return `value` as an ``int``, or raise an error that names the argument.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no integer (a ``bool`` is none).
+    ValueError
+        If it is below `minimum`, where there is one.
+
+    Examples
+    --------
+    >>> check_integer("batch_size", 0, minimum=1)
+    Traceback (most recent call last):
+    ValueError: batch_size must be an integer of at least 1, got 0
+    """
+    bound = "" if minimum is None else f" of at least {minimum}"
+    message = f"{name} must be an integer{bound}, got {value!r}"
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(message) from None
+    if minimum is not None and number < minimum:
+        raise ValueError(message)
+    return number
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    minimum: float | None = None,
+    below: float | None = None,
+    maximum: float | None = None,
+) -> float:
+    """Return `value` as a finite ``float`` within its bounds, or raise an error that names it.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no real number.
+    ValueError
+        If it is not finite, or is outside its bounds.
+
+    Examples
+    --------
+    >>> check_number("rate", 1.5, minimum=0, below=1)
+    Traceback (most recent call last):
+    ValueError: rate must be a finite number of at least 0 and below 1, got 1.5
+    """
+    bounds = {"above": above, "of at least": minimum, "below": below, "of at most": maximum}
+    words = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)
+    message = f"{name} must be a finite number{' ' + words if words else ''}, got {value!r}"
+    try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(message) from None
+    except OverflowError:  # an integer beyond the largest float
+        raise ValueError(message) from None
+    if (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (minimum is not None and number < minimum)
+        or (below is not None and number >= below)
+        or (maximum is not None and number > maximum)
+    ):
+        raise ValueError(message)
+    return number
+
+
+def optional_library(module: str, extra: str) -> Any:
+    """Import a library that only some users need.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed; the message says which extra brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'{module.partition(".")[0]} is not installed: pip install "nnlayers[{extra}]"',
+            name=error.name,
+        ) from error

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nnlayers.numerics import as_floats, float_dtype, ones
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "f4", "float32", np.dtype("f4")])
+def test_float32_by_any_of_its_names(dtype):
+    assert float_dtype(dtype) is np.dtype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", [float, "f8", np.float64, "double"])
+def test_float64_by_any_of_its_names(dtype):
+    assert float_dtype(dtype) is np.dtype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", [None, int, "float16", "no dtype", ">f4", complex, object, 3])
+def test_any_other_dtype_is_refused_with_its_name(dtype):
+    with pytest.raises(ValueError, match="dtype must be float32 or float64, got ") as caught:
+        float_dtype(dtype)
+    assert str(caught.value).endswith(repr(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_float_array_is_returned_itself(dtype):
+    x = np.ones((2, 3), dtype)[:, ::2]
+    assert as_floats(x) is x
+    assert as_floats(x, np.dtype(dtype)) is x
+
+
+@given(
+    hnp.arrays(
+        st.one_of(
+            hnp.floating_dtypes(),
+            hnp.integer_dtypes(),
+            hnp.unsigned_integer_dtypes(),
+            hnp.boolean_dtypes(),
+        ),
+        hnp.array_shapes(min_dims=0, min_side=0),
+    )
+)
+def test_every_real_array_keeps_its_shape_and_values(x):
+    found = as_floats(x)
+    narrow = x.dtype.kind == "f" and x.itemsize <= 4
+    assert found.dtype == (np.float32 if narrow else np.float64)
+    np.testing.assert_array_equal(found, x.astype(found.dtype))
+
+
+@pytest.mark.parametrize("x", [3, 2.5, True, [1, 2], (1.0, 2), [[1], [2]], np.float64(3), range(3)])
+def test_numbers_and_lists_become_float64(x):
+    found = as_floats(x)
+    assert type(found) is np.ndarray
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, np.array(x))
+
+
+def test_a_given_dtype_is_had():
+    for x in ([1, 2], np.ones(2), np.ones(2, ">f8"), np.ones(2, np.float32)):
+        for dtype in (np.float32, np.float64):
+            assert as_floats(x, np.dtype(dtype)).dtype is np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    "x", [1j, ["a"], [None], b"ab", {"a": 1}, np.array(["2020-01-01"], "M8[D]"), [2**70]]
+)
+def test_what_is_no_real_number_is_refused_by_name(x):
+    with pytest.raises(TypeError, match="target must hold real numbers, got dtype "):
+        as_floats(x, name="target")
+
+
+def test_lists_of_different_lengths_are_refused_by_name():
+    with pytest.raises(ValueError, match="x must be an array or lists of equal length"):
+        as_floats([[1, 2], [3]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("length", [0, 1, 33])
+def test_ones_are_one_read_only_vector(dtype, length):
+    vector = ones(length, np.dtype(dtype))
+    assert vector.dtype == dtype
+    np.testing.assert_array_equal(vector, np.ones(length))
+    assert ones(length, np.dtype(dtype)) is vector
+    assert not vector.flags.writeable

@@ -1,0 +1,157 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+
+
+def test_value_is_a_copy_of_what_was_given():
+    given = np.ones((2, 3), np.float32)
+    parameter = nn.Parameter(given, name="W")
+    given[...] = 5
+    np.testing.assert_array_equal(parameter.value, np.ones((2, 3)))
+    assert (parameter.name, parameter.shape, parameter.size) == ("W", (2, 3), 6)
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype"),
+    [
+        (np.ones(2, np.float32), np.float32),
+        (np.ones(2, np.float64), np.float64),
+        (np.ones(2, np.float16), np.float32),
+        (np.ones(2, ">f4"), np.float32),
+        ([1, 2], np.float64),
+        (3, np.float64),
+    ],
+)
+def test_dtype_is_float32_or_float64(given, dtype):
+    parameter = nn.Parameter(given)
+    assert parameter.value.dtype == parameter.grad.dtype == parameter.dtype == np.dtype(dtype)
+    assert parameter.grad.shape == parameter.value.shape == np.shape(given)
+    assert not parameter.grad.any()
+
+
+@pytest.mark.parametrize("bad", [[1j], ["a"], [None]])
+def test_only_real_numbers_are_taken(bad):
+    with pytest.raises(TypeError, match="value must hold real numbers, got dtype"):
+        nn.Parameter(bad)
+    with pytest.raises(TypeError, match="grad must hold real numbers, got dtype"):
+        nn.Parameter([1.0]).grad = bad
+
+
+def test_assignments_copy_into_the_memory_that_is_there():
+    parameter = nn.Parameter([1.0, 2.0])
+    value, grad = parameter.value, parameter.grad
+    parameter.value = [3, 4]
+    parameter.grad = np.array([5.0, 6.0])
+    assert parameter.value is value
+    assert parameter.grad is grad
+    np.testing.assert_array_equal([value, grad], [[3, 4], [5, 6]])
+    parameter.value *= 2
+    parameter.grad += 1
+    assert parameter.value is value
+    assert parameter.grad is grad
+    np.testing.assert_array_equal([value, grad], [[6, 8], [6, 7]])
+
+
+@pytest.mark.parametrize("what", ["value", "grad"])
+@pytest.mark.parametrize("new", [1.0, [1.0], [[1.0, 2.0]]])
+def test_an_assignment_of_another_shape_is_refused(what, new):
+    parameter = nn.Parameter([1.0, 2.0], name="b")
+    with pytest.raises(ValueError, match=rf"parameter 'b' expected a {what} of shape \(2,\), got "):
+        setattr(parameter, what, new)
+    np.testing.assert_array_equal(parameter.value, [1, 2])
+
+
+def test_zero_grad_makes_the_gradient_read_zero():
+    parameter = nn.Parameter([1.0, 2.0])
+    parameter.grad += np.nan
+    parameter.zero_grad()
+    np.testing.assert_array_equal(parameter.grad, [0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_products_add_up_to_the_matrix_product(dtype, rows):
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-9, 9, size=(rows, width)).astype(dtype) for width in (3, 2))
+    parameter = nn.Parameter(np.zeros((3, 2), dtype))
+    for times in (1, 2, 3):
+        parameter.add_product(a.T, b)
+        np.testing.assert_array_equal(parameter.grad, times * (a.T @ b))
+    parameter.zero_grad()
+    parameter.add_product(a.T, b)
+    np.testing.assert_array_equal(parameter.grad, a.T @ b)
+
+
+def test_freeing_a_frozen_parameter_discards_its_gradient():
+    parameter = nn.Parameter([1.0], trainable=False)
+    parameter.grad += 2
+    parameter.trainable = False
+    np.testing.assert_array_equal(parameter.grad, [2])
+    parameter.trainable = True
+    np.testing.assert_array_equal(parameter.grad, [0])
+    parameter.grad += 3
+    parameter.trainable = True
+    np.testing.assert_array_equal(parameter.grad, [3])
+
+
+def test_astype_converts_value_and_gradient():
+    parameter = nn.Parameter(np.array([1.0, 2.0], np.float32))
+    parameter.grad += [3, 4]
+    parameter.astype(np.float64)
+    assert parameter.value.dtype == parameter.grad.dtype == np.float64
+    np.testing.assert_array_equal([parameter.value, parameter.grad], [[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match=r"dtype must be float32 or float64, got 'int8'"):
+        parameter.astype("int8")
+
+
+def test_moving_keeps_value_and_gradient_and_makes_them_views():
+    parameter = nn.Parameter([[1.0], [2.0]])
+    parameter.grad += 3
+    values, grads = np.zeros(5), np.zeros(5)
+    assert parameter.flat is None
+    parameter.move_to(values, grads, 2)
+    np.testing.assert_array_equal([values, grads], [[0, 0, 1, 2, 0], [0, 0, 3, 3, 0]])
+    parameter.value += 1
+    parameter.grad += 1
+    np.testing.assert_array_equal([values, grads], [[0, 0, 2, 3, 0], [0, 0, 4, 4, 0]])
+    assert parameter.flat[0] is values
+    assert parameter.flat[1] is grads
+    assert parameter.flat[2] == 2
+    parameter.astype(np.float32)
+    assert parameter.flat is None
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
+def test_a_copy_keeps_everything_but_its_place_in_a_flat_vector(copied):
+    parameter = nn.Parameter(np.ones((2, 1), np.float32), name="b", trainable=False)
+    parameter.move_to(np.empty(2, np.float32), np.empty(2, np.float32), 0)
+    parameter.grad += 2
+    twin = copied(parameter)
+    assert (
+        repr(twin)
+        == repr(parameter)
+        == ("Parameter('b', shape=(2, 1), dtype=float32, trainable=False)")
+    )
+    assert twin.flat is None
+    np.testing.assert_array_equal([twin.value, twin.grad], [[[1], [1]], [[2], [2]]])
+    twin.value += 1
+    twin.grad += 1
+    np.testing.assert_array_equal([parameter.value, parameter.grad], [[[1], [1]], [[2], [2]]])
+
+
+def test_initialize_draws_afresh_or_restores_what_was_given():
+    given = nn.Parameter([1.0, 2.0])
+    drawn = nn.Parameter.drawn(lambda rng: rng.normal(size=3), np.random.default_rng(4), "float32")
+    for parameter in (given, drawn):
+        parameter.value += 1
+        parameter.grad += 1
+        parameter.initialize(np.random.default_rng(5))
+        assert not parameter.grad.any()
+    np.testing.assert_array_equal(given.value, [1, 2])
+    np.testing.assert_array_equal(
+        drawn.value, np.random.default_rng(5).normal(size=3).astype(np.float32)
+    )

@@ -1,0 +1,116 @@
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnlayers.validation import (
+    check_axis,
+    check_choice,
+    check_integer,
+    check_number,
+    unknown_name,
+)
+
+
+@pytest.mark.parametrize("name", ["relu", "Rellu", "RELUU", "reLU"])
+def test_the_nearest_name_is_offered_whatever_its_case(name):
+    words = unknown_name("layer", name, ["Tanh", "ReLU", "Affine"])
+    assert words == f"unknown layer {name!r}, did you mean 'ReLU'? Known: Affine, ReLU, Tanh"
+
+
+@pytest.mark.parametrize("name", ["xyz", "", 3, None])
+def test_a_name_near_to_none_gets_the_list_alone(name):
+    assert unknown_name("loss", name, ["Huber"]) == f"unknown loss {name!r}. Known: Huber"
+
+
+def test_a_choice_among_strings_passes_and_anything_else_is_named():
+    check_choice("reduction", "sum", ["mean", "sum"])
+    for bad in ("Sum", "", None, 3, ["sum"]):
+        with pytest.raises(ValueError, match="reduction must be 'mean' or 'sum', got ") as caught:
+            check_choice("reduction", bad, ["mean", "sum"])
+        assert str(caught.value).endswith(repr(bad))
+
+
+@given(st.integers(), st.integers())
+def test_integers_pass_from_their_minimum_on(value, minimum):
+    if value >= minimum:
+        assert check_integer("n", value, minimum) == value
+    else:
+        with pytest.raises(ValueError, match=f"n must be an integer of at least {minimum}, got"):
+            check_integer("n", value, minimum)
+    assert check_integer("n", value) == value
+
+
+@pytest.mark.parametrize("value", [np.int8(3), np.uint64(3), np.array(3)])
+def test_integers_of_numpy_become_python_s(value):
+    assert type(check_integer("n", value, 1)) is int
+
+
+@pytest.mark.parametrize("bad", [1.0, "3", None, True, np.True_, [3], np.array([3])])
+def test_what_is_no_integer_is_a_type_error(bad):
+    with pytest.raises(TypeError, match="n must be an integer of at least 1, got ") as caught:
+        check_integer("n", bad, 1)
+    assert str(caught.value).endswith(repr(bad))
+    with pytest.raises(TypeError, match="n must be an integer, got "):
+        check_integer("n", bad)
+
+
+@given(st.floats())
+def test_numbers_pass_within_their_bounds(value):
+    fits = {
+        "above": value > -1,
+        "minimum": value >= -1,
+        "below": value < -1,
+        "maximum": value <= -1,
+    }
+    for bound, within in fits.items():
+        if within and math.isfinite(value):
+            assert check_number("p", value, **{bound: -1}) == value
+        else:
+            with pytest.raises(ValueError, match=r"p must be a finite number .* -1, got "):
+                check_number("p", value, **{bound: -1})
+
+
+@pytest.mark.parametrize("value", [2, np.float32(2), np.int64(2), Fraction(2), Decimal(2)])
+def test_every_kind_of_number_becomes_a_float(value):
+    found = check_number("p", value)
+    assert type(found) is float
+    assert found == 2
+
+
+@pytest.mark.parametrize("bad", ["1", b"1", None, True, 1j, [1.0]])
+def test_what_is_no_number_is_a_type_error(bad):
+    with pytest.raises(TypeError, match="p must be a finite number, got ") as caught:
+        check_number("p", bad)
+    assert str(caught.value).endswith(repr(bad))
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan, 10**400])
+def test_a_number_that_is_not_finite_is_a_value_error(bad):
+    with pytest.raises(ValueError, match="p must be a finite number, got "):
+        check_number("p", bad)
+
+
+def test_all_bounds_are_in_the_message():
+    with pytest.raises(ValueError, match=r"rate must be .* of at least 0 and below 1, got 1$"):
+        check_number("rate", 1, minimum=0, below=1)
+
+
+@pytest.mark.parametrize(
+    ("axis", "expected"),
+    [(None, None), (-1, -1), (np.int64(2), 2), ((0, 1), (0, 1)), ([0, -1], (0, -1)), ((), ())],
+)
+def test_an_axis_becomes_what_numpy_takes(axis, expected):
+    found = check_axis(axis)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize("bad", [1.0, "0", (0, 1.5), [None], {0}])
+def test_what_is_no_axis_is_a_type_error(bad):
+    with pytest.raises(TypeError, match="axis must be an integer, a tuple of integers or None"):
+        check_axis(bad)

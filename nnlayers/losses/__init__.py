@@ -1,0 +1,20 @@
+"""The losses, one family a file."""
+
+from nnlayers.losses.base import Loss
+from nnlayers.losses.classification import Hinge, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.losses.likelihood import GaussianNLL, KLDivergence, Poisson
+from nnlayers.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError, Quantile
+
+__all__ = [
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "Quantile",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
+]

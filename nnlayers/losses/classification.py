@@ -1,0 +1,369 @@
+"""Losses for targets that are classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.losses.base import (
+    Elementwise,
+    Loss,
+    Reduction,
+    check_range,
+    reduced,
+    row_weights,
+    rows_where,
+    weighted,
+)
+from nnlayers.numerics import Array, as_floats, ones
+from nnlayers.validation import check_number
+
+__all__ = ["Hinge", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+
+
+class SoftmaxCrossEntropy(Loss):
+    r"""Minus the log-likelihood of the class, from its scores (logits) z.
+
+    .. math::
+
+        \ell_i = -\sum_k c_k q_{ik} \log p_{ik}, \qquad
+        p_{ik} = \frac{e^{z_{ik}}}{\sum_j e^{z_{ij}}}
+
+    with the class weights c and the target distribution q: 1 for the row's class and 0 for the
+    others, or the row of probabilities given, either mixed with a share :math:`\varepsilon` of the
+    uniform distribution. With :math:`a_i = \sum_k c_k q_{ik}`,
+
+    .. math:: \frac{\partial\ell_i}{\partial z_{ik}} = a_i p_{ik} - c_k q_{ik}.
+
+    The mean is weighted: :math:`\sum_i w_i \ell_i / \sum_i w_i c_{y_i}` for classes
+    :math:`y_i` and :math:`\sum_i w_i \ell_i / \sum_i w_i` for rows of probabilities.
+
+    Parameters
+    ----------
+    class_weight : array_like of numbers of at least 0, shape (classes,), optional
+        The weights c; without them all are 1.
+    label_smoothing : float
+        The share :math:`\varepsilon`, from 0 to 1.
+    reduction : {"mean", "sum"}
+        Whether the rows' losses are averaged or added.
+
+    Notes
+    -----
+    `prediction` has shape ``(batch, ..., classes)``; `target` holds integers of shape
+    ``(batch, ...)`` or probabilities of prediction's shape. One score of infinity is a probability
+    of 1; several in a row have no distribution, and give NaN.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern Recognition and Machine Learning", Springer 2006, section 4.3.4; label
+    smoothing: C. Szegedy et al., "Rethinking the Inception architecture for computer vision",
+    CVPR 2016. PyTorch's ``CrossEntropyLoss`` has the same definitions.
+
+    Examples
+    --------
+    >>> loss = SoftmaxCrossEntropy()
+    >>> round(loss.forward([[0.0, 0.0], [0.0, 1000.0]], [0, 1]), 4)
+    0.3466
+    >>> loss.backward()
+    array([[-0.25,  0.25],
+           [ 0.  ,  0.  ]])
+    """
+
+    targets = "classes"
+
+    def __init__(
+        self,
+        class_weight: npt.ArrayLike | None = None,
+        label_smoothing: float = 0.0,
+        *,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.class_weight = _class_weights("class_weight", class_weight)
+        if self.class_weight is not None and self.class_weight.ndim != 1:
+            raise ValueError(
+                f"class_weight must have shape (classes,), got {self.class_weight.shape}"
+            )
+        self.label_smoothing = check_number(
+            "label_smoothing", label_smoothing, minimum=0, maximum=1
+        )
+
+    @np.errstate(all="ignore")
+    def forward(
+        self,
+        prediction: npt.ArrayLike,
+        target: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        scores = _as_scores(prediction)
+        weights = row_weights(sample_weight, scores)
+        target = _as_reals(target)
+        c = self._weights_of_classes(scores)
+        z = np.ascontiguousarray(scores).reshape(-1, scores.shape[-1])
+        starts = np.arange(0, z.size, z.shape[1])
+        below, e, rest = _below_largest(z, starts)
+
+        place = cq = mass = None
+        if target.shape == scores.shape:
+            cq = self._smoothed(_probabilities(target, z), c)
+        else:
+            y = _class_ids(target, scores, or_probabilities=True)
+            place = starts + y
+            mass = None if c is None else c[y]
+            if self.label_smoothing:
+                cq = self._smoothed(_one_hot(place, z), c)
+        if cq is None:
+            a = mass
+            losses = np.log1p(rest) - below.ravel()[place]
+            if a is not None:
+                losses *= a
+        else:
+            a = cq.sum(axis=1)
+            losses = a * np.log1p(rest) - weighted(cq, below).sum(axis=1)
+
+        if weights is not None:
+            weights = np.broadcast_to(weights, (*scores.shape[:-1], 1)).ravel()
+        value, scale = reduced(self.reduction, losses, weights, mass)
+        self._cache = scores.shape, e, rest, place, cq, scale if a is None else a * scale, scale
+        return value
+
+    @np.errstate(all="ignore")
+    def backward(self) -> Array:
+        shape, e, rest, place, cq, a, scale = self._cached()
+        share = a / (1 + rest)
+        dz: Array = e * share[:, None]
+        if cq is None:
+            # p - 1 in the order that is right where p is so near 1 that it rounds to it
+            dz.ravel()[place] = ((e.ravel()[place] - 1) - rest) * share
+        else:
+            dz -= cq * np.reshape(scale, (-1, 1))
+        return dz.reshape(shape)
+
+    def _weights_of_classes(self, scores: Array) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if len(self.class_weight) != scores.shape[-1]:
+            raise ValueError(
+                f"prediction must have the {len(self.class_weight)} classes of class_weight, "
+                f"got {scores.shape[-1]}"
+            )
+        return self.class_weight.astype(scores.dtype)
+
+    def _smoothed(self, q: Array, c: Array | None) -> Array:
+        """Return c q, the target distribution after smoothing times the class weights."""
+        share = self.label_smoothing
+        if share:
+            q = (1 - share) * q + share / q.shape[1]
+        return q if c is None else q * c
+
+
+def _below_largest(z: Array, starts: Array) -> tuple[Array, Array, Array]:
+    """Return z less its rows' largest score, the exponentials, and their sum but the largest's.
+
+    No exponential overflows, and log(1 + rest) is right however small the rest. `argmax` and a
+    product with ones take 2 µs where `max` and `sum` take 10, for 128 by 10 scores.
+    """
+    largest = starts + z.argmax(axis=1)
+    best = z.ravel()[largest]
+    below = z - best[:, None]
+    sign = np.sign(best)
+    below.ravel()[largest] = sign - sign  # 0, for infinity too, but NaN for NaN
+    e = np.exp(below)
+    e_flat = e.ravel()
+    one = e_flat[largest]
+    e_flat[largest] = 0
+    rest = e @ ones(e.shape[1], e.dtype)
+    e_flat[largest] = one
+    return below, e, rest
+
+
+def _class_weights(name: str, weights: npt.ArrayLike | None) -> Array | None:
+    """Return a copy of weights that are finite and at least 0, if there are any."""
+    if weights is None:
+        return None
+    array = np.array(as_floats(weights, name=name))
+    bad = ~((array >= 0) & (array < np.inf))
+    if bad.any():
+        raise ValueError(f"{name} must be finite and at least 0, got {array[bad][0]}")
+    return array
+
+
+def _as_scores(prediction: npt.ArrayLike) -> Array:
+    scores = as_floats(prediction, name="prediction")
+    if scores.ndim < 2 or scores.shape[-1] == 0:
+        raise ValueError(f"prediction must have shape (batch, ..., classes), got {scores.shape}")
+    return scores
+
+
+def _as_reals(target: npt.ArrayLike) -> Array:
+    """Return `target` as an array of real numbers, with integers as they are."""
+    if not (isinstance(target, np.ndarray) and target.dtype.kind in "fiub"):
+        as_floats(target, name="target")  # which raises the error if there is one
+    return np.asarray(target)
+
+
+def _class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> Array:
+    """Return the rows' classes, flat and checked."""
+    if target.shape != scores.shape[:-1] or (target.dtype.kind == "f" and target.size):
+        choice = f" or probabilities of shape {scores.shape}" if or_probabilities else ""
+        raise ValueError(
+            f"target must be integer classes of shape {scores.shape[:-1]}{choice}, "
+            f"got {target.dtype} of shape {target.shape}"
+        )
+    y = np.asarray(target, np.int64).ravel()
+    # One comparison checks both ends: as unsigned, a number below 0 is huge.
+    if np.maximum.reduce(y.view(np.uint64), initial=0) >= scores.shape[-1]:
+        bad = np.reshape((y < 0) | (y >= scores.shape[-1]), target.shape)
+        raise ValueError(
+            f"target must hold classes from 0 to {scores.shape[-1] - 1}, "
+            f"got {target[bad][0]} in {rows_where(bad)}"
+        )
+    return y
+
+
+def _one_hot(place: Array, z: Array) -> Array:
+    q = np.zeros_like(z)
+    q.ravel()[place] = 1
+    return q
+
+
+def _probabilities(target: Array, z: Array) -> Array:
+    q = as_floats(target, z.dtype, "target")
+    bad = ~((q >= 0).all(axis=-1) & (np.abs(q.sum(axis=-1) - 1) < 1e-3))
+    if bad.any():
+        row = q[bad][0]
+        raise ValueError(
+            "target must hold rows of probabilities that add up to 1, "
+            f"got {row.min()} to {row.max()}, in all {row.sum()}, in {rows_where(bad)}"
+        )
+    return q.reshape(z.shape)
+
+
+class SigmoidCrossEntropy(Elementwise):
+    r"""Minus the log-likelihood of zeros and ones, from their scores (logits) z.
+
+    .. math::
+
+        \ell = -c\,t \log\sigma(z) - (1 - t) \log(1 - \sigma(z)), \qquad
+        \frac{d\ell}{dz} = (1 - t)\,\sigma(z) - c\,t\,\sigma(-z)
+
+    averaged over all entries; c is `pos_weight`, which the mean does not divide by.
+
+    Parameters
+    ----------
+    pos_weight : float or array_like, optional
+        What an entry of target 1 counts for; an array holds one weight a column.
+    reduction : {"mean", "sum"}
+        Whether the entries' losses are averaged or added.
+
+    Notes
+    -----
+    Targets lie between 0 and 1; one in between is the probability of a 1.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern Recognition and Machine Learning", Springer 2006, section 4.3.2.
+    PyTorch's ``BCEWithLogitsLoss`` has the same definition.
+
+    Examples
+    --------
+    >>> loss = SigmoidCrossEntropy()
+    >>> round(loss.forward([[0.0], [1000.0]], [[1], [1]]), 4)
+    0.3466
+    >>> loss.backward()
+    array([[-0.25],
+           [ 0.  ]])
+    """
+
+    targets = "binary"
+
+    def __init__(
+        self, pos_weight: npt.ArrayLike | None = None, *, reduction: Reduction = "mean"
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.pos_weight = _class_weights("pos_weight", pos_weight)
+
+    def terms(self, z: Array, t: Array) -> tuple[Array, Any]:
+        check_range(t, 1)
+        c = np.asarray(1 if self.pos_weight is None else self.pos_weight, z.dtype)
+        if c.ndim and c.shape != z.shape[1:]:
+            raise ValueError(
+                f"pos_weight must be a number or have shape {z.shape[1:]}, got {c.shape}"
+            )
+        positive, negative = c * t, 1 - t
+        e = np.exp(-np.abs(z))
+        # -log sigma(z) = log(1 + e) + max(-z, 0), and -log(1 - sigma(z)) the same of -z
+        losses = (positive + negative) * np.log1p(e)
+        losses += weighted(np.where(z < 0, positive, negative), np.abs(z))
+        return losses, (z, e, positive, negative)
+
+    def slope(self, kept: tuple[Array, Array, Array, Array]) -> Array:
+        z, e, positive, negative = kept
+        below = z < 0
+        up, down = np.where(below, e, 1), np.where(below, 1, e)
+        return np.asarray((negative * up - positive * down) / (1 + e))
+
+
+class Hinge(Elementwise):
+    r"""Multi-class hinge loss: the class's score is to beat each other score by a margin m.
+
+    .. math::
+
+        \ell_i = \frac{1}{K} \sum_{k \ne y_i} h_{ik}, \quad
+        h_{ik} = \max(0, z_{ik} - z_{i y_i} + m), \qquad
+        \frac{\partial\ell_i}{\partial z_{ik}} = \frac{1(h_{ik} > 0)}{K}, \quad
+        \frac{\partial\ell_i}{\partial z_{i y_i}}
+        = -\sum_{k \ne y_i} \frac{\partial\ell_i}{\partial z_{ik}}
+
+    with K classes, averaged over the rows.
+
+    Parameters
+    ----------
+    margin : float
+        The margin m, at least 0.
+    reduction : {"mean", "sum"}
+        Whether the rows' losses are averaged or added.
+
+    Notes
+    -----
+    `prediction` has shape ``(batch, ..., classes)``, `target` holds integers of shape
+    ``(batch, ...)``.
+
+    References
+    ----------
+    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition",
+    ESANN 1999. PyTorch's ``MultiMarginLoss`` with ``p=1`` has the same definition.
+
+    Examples
+    --------
+    >>> loss = Hinge()
+    >>> loss.forward([[2.0, 1.5], [4.0, 1.0]], [0, 0])
+    0.125
+    >>> loss.backward()
+    array([[-0.25,  0.25],
+           [-0.  ,  0.  ]])
+    """
+
+    targets = "classes"
+
+    def __init__(self, margin: float = 1.0, *, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.margin = check_number("margin", margin, minimum=0)
+
+    def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
+        return _class_ids(_as_reals(target), _as_scores(p)).reshape(*p.shape[:-1], 1)
+
+    def terms(self, z: Array, y: Array) -> tuple[Array, Any]:
+        class_score = np.take_along_axis(z, y, axis=-1)
+        h = np.maximum(z - class_score + self.margin, 0)
+        sign = np.sign(class_score)
+        np.put_along_axis(h, y, sign - sign, axis=-1)  # 0, for infinity too, but NaN for NaN
+        return h.sum(axis=-1, keepdims=True) / z.shape[-1], (h, y)
+
+    def slope(self, kept: tuple[Array, Array]) -> Array:
+        h, y = kept
+        slope: Array = np.sign(h) / h.shape[-1]
+        np.put_along_axis(slope, y, -slope.sum(axis=-1, keepdims=True), axis=-1)
+        return slope

@@ -1,0 +1,27 @@
+"""Optimizers: they consume the gradients that layers gather, and know nothing else of them."""
+
+from nnlayers.optim import schedules
+from nnlayers.optim.adam import Adam, AdamW, NAdam
+from nnlayers.optim.adaptive import AdaDelta, AdaGrad, RMSProp
+from nnlayers.optim.base import LearningRate, Optimizer
+from nnlayers.optim.clipping import clip_grad_norm, clip_grad_value
+from nnlayers.optim.lbfgs import minimize_lbfgs
+from nnlayers.optim.lion import Lion
+from nnlayers.optim.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "LearningRate",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RMSProp",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "minimize_lbfgs",
+    "schedules",
+]

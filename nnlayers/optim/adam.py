@@ -1,0 +1,240 @@
+"""Adam and its kin: steps from running averages of the gradient and of its square."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from nnlayers.layer import Parameter
+from nnlayers.numerics import Array
+from nnlayers.optim.base import LearningRate, Optimizer, decayed
+from nnlayers.validation import check_number
+
+__all__ = ["Adam", "AdamW", "NAdam", "check_betas"]
+
+
+class Adam(Optimizer):
+    r"""Steps scaled by running averages of the gradient and of its square.
+
+    .. math::
+
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
+        v \leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
+        p &\leftarrow p - \eta \,
+        \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    Weight decay adds :math:`\lambda p` to the gradient.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to train, such as ``model.parameters()``.
+    lr : float or callable
+        The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
+    betas : pair of float
+        :math:`\beta_1` and :math:`\beta_2`, at least 0 and below 1.
+    eps : float
+        :math:`\epsilon`, above 0.
+    weight_decay : float
+        :math:`\lambda`, at least 0.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> W = Parameter([1.0, 2.0])
+    >>> optimizer = Adam([W], lr=0.1)
+    >>> W.grad += [5.0, 0.0]
+    >>> optimizer.step()
+    >>> W.value.round(6)
+    array([0.9, 2. ])
+    """
+
+    state_names = ("m", "v")
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: LearningRate = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.betas = check_betas(betas)
+        self.eps = check_number("eps", eps, above=0)
+        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
+        super().__init__(params, lr)
+
+    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
+        """Change weights and state in place."""
+        self._move(p, decayed(g, p, self.weight_decay), state, lr, t)
+
+    def _move(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
+        # The averages lack their factors 1 - beta: these, the corrections and the learning rate
+        # fold into two numbers, which leaves ten passes over memory.
+        beta1, beta2 = self.betas
+        m, v = state
+        m *= beta1
+        m += g
+        v *= beta2
+        v += g * g
+        correction = math.sqrt((1 - beta2) / (1 - beta2**t))
+        step = np.sqrt(v)
+        step += self.eps / correction
+        np.divide(m, step, out=step)
+        step *= lr * (1 - beta1) / ((1 - beta1**t) * correction)
+        p -= step
+
+
+class AdamW(Adam):
+    r"""Adam whose weight decay is a factor of its own, beside the gradient's averages.
+
+    .. math:: p \leftarrow (1 - \eta\lambda)\, p \quad \text{before each step of Adam}
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to train, such as ``model.parameters()``.
+    lr : float or callable
+        The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
+    betas, eps
+        As for :class:`Adam`.
+    weight_decay : float
+        :math:`\lambda`, at least 0.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    Examples
+    --------
+    >>> W = Parameter([1.0, 2.0])
+    >>> AdamW([W], lr=0.1, weight_decay=0.5).step()
+    >>> W.value
+    array([0.95, 1.9 ])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: LearningRate = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
+        """Change weights and state in place."""
+        p *= 1 - lr * self.weight_decay
+        self._move(p, g, state, lr, t)
+
+
+class NAdam(Optimizer):
+    r"""Adam with Nesterov's look ahead.
+
+    .. math::
+
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
+        v \leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
+        \mu_t &= \beta_1 (1 - \tfrac12\, 0.96^{t\psi}), \qquad
+        M_t = \textstyle\prod_{i \le t} \mu_i \\
+        p &\leftarrow p - \eta \Big(\frac{1 - \mu_t}{1 - M_t}\, g
+        + \frac{\mu_{t+1}}{1 - M_{t+1}}\, m\Big) \Big/
+        \Big(\sqrt{v / (1 - \beta_2^t)} + \epsilon\Big)
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to train, such as ``model.parameters()``.
+    lr : float or callable
+        The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
+    betas, eps, weight_decay
+        As for :class:`Adam`.
+    momentum_decay : float
+        :math:`\psi`, at least 0.
+
+    References
+    ----------
+    T. Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016.
+
+    Examples
+    --------
+    >>> W = Parameter([1.0, 2.0])
+    >>> optimizer = NAdam([W], lr=0.1)
+    >>> W.grad += [5.0, 0.0]
+    >>> optimizer.step()
+    >>> W.value.round(4)
+    array([0.8944, 2.    ])
+    """
+
+    state_names = ("m", "v")
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: LearningRate = 2e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+    ) -> None:
+        self.betas = check_betas(betas)
+        self.eps = check_number("eps", eps, above=0)
+        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
+        self.momentum_decay = check_number("momentum_decay", momentum_decay, minimum=0)
+        self._products = [1.0]
+        super().__init__(params, lr)
+
+    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
+        """Change weights and state in place."""
+        g = decayed(g, p, self.weight_decay)
+        beta1, beta2 = self.betas
+        m, v = state
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        scale = np.sqrt(v / (1 - beta2**t))
+        scale += self.eps
+        mu, following = self._momentum(t), self._momentum(t + 1)
+        product = self._product(t)
+        step = (lr * (1 - mu) / (1 - product)) * g
+        step += (lr * following / (1 - product * following)) * m
+        step /= scale
+        p -= step
+
+    def _momentum(self, t: int) -> float:
+        return self.betas[0] * (1 - 0.5 * float(0.96 ** (t * self.momentum_decay)))
+
+    def _product(self, t: int) -> float:
+        """Return the product of the momenta up to step t, kept so that each is multiplied once."""
+        while len(self._products) <= t:
+            self._products.append(self._products[-1] * self._momentum(len(self._products)))
+        return self._products[t]
+
+
+def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
+    """Return two decay rates, or raise an error that names them.
+
+    Examples
+    --------
+    >>> check_betas((0.9, 1.0))
+    Traceback (most recent call last):
+    ValueError: betas[1] must be a finite number of at least 0 and below 1, got 1.0
+    """
+    try:
+        beta1, beta2 = betas
+    except (TypeError, ValueError):
+        raise TypeError(f"betas must be a pair of numbers, got {betas!r}") from None
+    return (
+        check_number("betas[0]", beta1, minimum=0, below=1),
+        check_number("betas[1]", beta2, minimum=0, below=1),
+    )

@@ -1,0 +1,87 @@
+"""Bounds on gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from nnlayers.layer import Parameter
+from nnlayers.numerics import FLOAT64, Array
+from nnlayers.optim.base import unique_parameters
+from nnlayers.validation import check_number
+
+__all__ = ["clip_grad_norm", "clip_grad_value"]
+
+
+def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
+    r"""Scale all gradients down together, in place, so that their norm is at most `max_norm`.
+
+    .. math:: g \leftarrow g \cdot \min\Big(1, \frac{c}{\lVert g \rVert_2 + 10^{-6}}\Big)
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        Whose gradients; the norm is that of all their entries.
+    max_norm : float
+        The bound c, at least 0.
+
+    Returns
+    -------
+    float
+        The norm before. Where it is NaN or infinite, the gradients stay as they are.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
+    ICML 2013; the constant is that of PyTorch's ``clip_grad_norm_``.
+
+    Examples
+    --------
+    >>> W = Parameter([0.0, 0.0])
+    >>> W.grad += [3.0, 4.0]
+    >>> clip_grad_norm([W], max_norm=1.0)
+    5.0
+    >>> W.grad.round(5)
+    array([0.6, 0.8])
+    """
+    max_norm = check_number("max_norm", max_norm, minimum=0)
+    grads = [parameter.grad for parameter in unique_parameters(params)]
+    norm = math.hypot(*map(_norm, grads))
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1 and math.isfinite(norm):
+        for grad in grads:
+            grad *= scale
+    return norm
+
+
+def clip_grad_value(params: Iterable[Parameter], clip_value: float) -> None:
+    """Bring every entry of the gradients, in place, between ``-clip_value`` and ``clip_value``.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        Whose gradients.
+    clip_value : float
+        At least 0.
+
+    Examples
+    --------
+    >>> W = Parameter([0.0, 0.0])
+    >>> W.grad += [3.0, -0.5]
+    >>> clip_grad_value([W], 1.0)
+    >>> W.grad
+    array([ 1. , -0.5])
+    """
+    clip_value = check_number("clip_value", clip_value, minimum=0)
+    for parameter in unique_parameters(params):
+        np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)
+
+
+def _norm(grad: Array) -> float:
+    flat = grad.astype(
+        FLOAT64
+    ).ravel()  # where the square of a float32 neither overflows nor vanishes
+    with np.errstate(over="ignore"):
+        return math.sqrt(np.dot(flat, flat))

@@ -1,0 +1,369 @@
+"""Learning rates that change from step to step.
+
+A schedule is any function ``schedule(step) -> lr`` with steps counted from 0. An optimizer takes it
+in place of a number:
+
+>>> import nnlayers as nn
+>>> schedule = LinearWarmup(CosineDecay(1e-2, steps=900), steps=100)
+>>> optimizer = nn.optim.Adam(nn.Affine(3, 1, rng=0).parameters(), lr=schedule)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nnlayers.optim.base import LearningRate, Optimizer
+from nnlayers.validation import check_choice, check_integer, check_number
+
+__all__ = [
+    "Constant",
+    "CosineDecay",
+    "ExponentialDecay",
+    "LinearWarmup",
+    "OneCycle",
+    "ReduceOnPlateau",
+    "StepDecay",
+]
+
+
+@dataclass(frozen=True)
+class Constant:
+    r"""The same at every step: :math:`\eta_t = \eta`.
+
+    Parameters
+    ----------
+    lr : float
+        :math:`\eta`, at least 0.
+
+    Examples
+    --------
+    >>> Constant(0.1)(1000)
+    0.1
+    """
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        check_number("lr", self.lr, minimum=0)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self.lr
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    r"""Multiply by a factor every so many steps.
+
+    .. math:: \eta_t = \eta\gamma^{\lfloor t / k \rfloor}
+
+    Parameters
+    ----------
+    lr : float
+        The first, :math:`\eta`, at least 0.
+    step_size : int
+        The number k of steps between two changes, at least 1.
+    gamma : float
+        The factor :math:`\gamma`, above 0.
+
+    Examples
+    --------
+    >>> schedule = StepDecay(1.0, step_size=10, gamma=0.5)
+    >>> [schedule(step) for step in (0, 9, 10, 20)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+
+    lr: float
+    step_size: int
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_number("lr", self.lr, minimum=0)
+        check_integer("step_size", self.step_size, minimum=1)
+        check_number("gamma", self.gamma, above=0)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self.lr * self.gamma ** (step // self.step_size)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay:
+    r"""Multiply by a factor at every step: :math:`\eta_t = \eta\gamma^t`.
+
+    Parameters
+    ----------
+    lr : float
+        The first, :math:`\eta`, at least 0.
+    gamma : float
+        The factor :math:`\gamma`, above 0 and at most 1.
+
+    Examples
+    --------
+    >>> ExponentialDecay(1.0, gamma=0.5)(3)
+    0.125
+    """
+
+    lr: float
+    gamma: float
+
+    def __post_init__(self) -> None:
+        check_number("lr", self.lr, minimum=0)
+        check_number("gamma", self.gamma, above=0, maximum=1)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return float(self.lr * self.gamma**step)
+
+
+@dataclass(frozen=True)
+class CosineDecay:
+    r"""Half a period of a cosine from the first to the last, and then the last.
+
+    .. math::
+
+        \eta_t = \eta_\text{end} + \tfrac12 (\eta - \eta_\text{end})
+        \Big(1 + \cos\frac{\pi t}{T}\Big) \quad (t < T)
+
+    Parameters
+    ----------
+    lr : float
+        The first, :math:`\eta`, at least 0.
+    steps : int
+        The length T, at least 1.
+    final_lr : float
+        The last, :math:`\eta_\text{end}`, at least 0.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+
+    Examples
+    --------
+    >>> schedule = CosineDecay(1.0, steps=4)
+    >>> [round(schedule(step), 4) for step in range(6)]
+    [1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0]
+    """
+
+    lr: float
+    steps: int
+    final_lr: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("lr", self.lr, minimum=0)
+        check_integer("steps", self.steps, minimum=1)
+        check_number("final_lr", self.final_lr, minimum=0)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return _cosine(self.lr, self.final_lr, min(step / self.steps, 1.0))
+
+
+@dataclass(frozen=True)
+class LinearWarmup:
+    r"""Rise in a straight line to the rate of another schedule, and then follow that.
+
+    .. math:: \eta_t = \Big(s + (1 - s)\frac{t}{T}\Big)\eta_0 \quad (t < T)
+
+    The other schedule's steps count from the end of the rise.
+
+    Parameters
+    ----------
+    lr : float or callable
+        What to rise to: a number, or a schedule.
+    steps : int
+        The length T of the rise, at least 1.
+    start_factor : float
+        The share s of the rate to start with, from 0 to 1.
+
+    References
+    ----------
+    P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour",
+    arXiv:1706.02677.
+
+    Examples
+    --------
+    >>> schedule = LinearWarmup(ExponentialDecay(1.0, 0.5), steps=4, start_factor=0.0)
+    >>> [schedule(step) for step in range(7)]
+    [0.0, 0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
+    """
+
+    lr: LearningRate
+    steps: int
+    start_factor: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        if not callable(self.lr):
+            check_number("lr", self.lr, minimum=0)
+        check_integer("steps", self.steps, minimum=1)
+        check_number("start_factor", self.start_factor, minimum=0, maximum=1)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        schedule: Callable[[int], float] = self.lr if callable(self.lr) else Constant(self.lr)
+        if step >= self.steps:
+            return schedule(step - self.steps)
+        return (self.start_factor + (1 - self.start_factor) * step / self.steps) * schedule(0)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    r"""Rise to a maximum and fall far below the start, each along half a cosine.
+
+    From ``max_lr / div_factor`` at step 0 to `max_lr` at step ``pct_start * steps - 1`` and on to
+    ``max_lr / div_factor / final_div_factor`` at step ``steps - 1``, where it stays.
+
+    Parameters
+    ----------
+    max_lr : float
+        The maximum, at least 0.
+    steps : int
+        The number of steps of the whole cycle, at least 2.
+    pct_start : float
+        The share of the steps that rise, above 0 and below 1.
+    div_factor, final_div_factor : float
+        Both at least 1.
+
+    References
+    ----------
+    L. N. Smith and N. Topin, "Super-convergence: very fast training of neural networks using large
+    learning rates", arXiv:1708.07120; the constants are those of PyTorch's ``OneCycleLR``.
+
+    Examples
+    --------
+    >>> schedule = OneCycle(1.0, steps=10)
+    >>> [round(schedule(step), 4) for step in (0, 2, 9)]
+    [0.04, 1.0, 0.0]
+    """
+
+    max_lr: float
+    steps: int
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        check_number("max_lr", self.max_lr, minimum=0)
+        check_integer("steps", self.steps, minimum=2)
+        check_number("pct_start", self.pct_start, above=0, below=1)
+        check_number("div_factor", self.div_factor, minimum=1)
+        check_number("final_div_factor", self.final_div_factor, minimum=1)
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        first = self.max_lr / self.div_factor
+        peak = self.pct_start * self.steps - 1
+        if step <= peak:
+            return _cosine(first, self.max_lr, step / peak if peak > 0 else 1.0)
+        share = min((step - peak) / (self.steps - 1 - peak), 1.0)
+        return _cosine(self.max_lr, first / self.final_div_factor, share)
+
+
+class ReduceOnPlateau:
+    r"""Multiply an optimizer's learning rate by a factor once a value no longer improves.
+
+    It is no function of the step: call :meth:`step` with the value, such as the validation loss,
+    once an epoch. With a :class:`nnlayers.Trainer`, use the callback of the same name.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose learning rate, a number, is reduced.
+    mode : {"min", "max"}
+        Whether a smaller or a larger value is better.
+    factor : float
+        Above 0 and below 1.
+    patience : int
+        The number of calls without improvement that pass before a reduction, at least 0.
+    threshold : float
+        An improvement is one by more than this share of the best value, at least 0.
+    cooldown : int
+        The number of calls after a reduction in which none is counted, at least 0.
+    min_lr : float
+        The smallest learning rate, at least 0.
+    eps : float
+        A reduction by no more than this is not made.
+
+    References
+    ----------
+    PyTorch's ``ReduceLROnPlateau`` has the same definition.
+
+    Examples
+    --------
+    >>> from nnlayers import Parameter
+    >>> from nnlayers.optim import SGD
+    >>> optimizer = SGD([Parameter([1.0])], lr=1.0)
+    >>> plateau = ReduceOnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     plateau.step(loss)
+    >>> optimizer.lr
+    0.5
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        *,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        if optimizer.scheduled:
+            raise ValueError("optimizer must have a number as its lr, got a schedule")
+        check_choice("mode", mode, ["min", "max"])
+        self.optimizer = optimizer
+        self.mode = mode
+        self.factor = check_number("factor", factor, above=0, below=1)
+        self.patience = check_integer("patience", patience, minimum=0)
+        self.threshold = check_number("threshold", threshold, minimum=0)
+        self.cooldown = check_integer("cooldown", cooldown, minimum=0)
+        self.min_lr = check_number("min_lr", min_lr, minimum=0)
+        self.eps = check_number("eps", eps, minimum=0)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.waited = 0
+        self.cooling = 0
+
+    def step(self, value: float) -> None:
+        """Take note of a value, and reduce the learning rate if it is time."""
+        if self._improves(value):
+            self.best = value
+            self.waited = 0
+        else:
+            self.waited += 1
+        if self.cooling > 0:
+            self.cooling -= 1
+            self.waited = 0
+        if self.waited > self.patience:
+            reduced = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - reduced > self.eps:
+                self.optimizer.lr = reduced
+            self.cooling = self.cooldown
+            self.waited = 0
+
+    def _improves(self, value: float) -> bool:
+        if self.mode == "min":
+            return value < self.best * (1 - self.threshold)
+        return value > self.best * (1 + self.threshold)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value and the counters, as arrays."""
+        return {name: np.array(getattr(self, name)) for name in ("best", "waited", "cooling")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.best = float(state["best"])
+        self.waited, self.cooling = int(state["waited"]), int(state["cooling"])
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    """Return the value at a share of the way from `start` to `end` along half a cosine."""
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * share))

@@ -1,0 +1,47 @@
+"""Data for training: where rows come from, how they are split, prepared and batched.
+
+>>> table = moons(200, seed=1)
+>>> train, validation, test = split(len(table), stratify=table.target)
+>>> preprocessing = Preprocessing().fit(table.rows(train), "binary")
+>>> x, y = preprocessing.features(table.rows(train)), preprocessing.targets(table.rows(train))
+>>> x.shape, y.shape
+((140, 2), (140, 1))
+"""
+
+from nnlayers.data.batches import batches
+from nnlayers.data.preprocessing import Preprocessing, TargetKind
+from nnlayers.data.sources import (
+    breast_cancer,
+    csv,
+    diabetes,
+    digits,
+    iris,
+    moons,
+    npz,
+    read_rows,
+    spirals,
+    wine,
+)
+from nnlayers.data.splitting import Split, split
+from nnlayers.data.table import ColumnKind, DataError, Table
+
+__all__ = [
+    "ColumnKind",
+    "DataError",
+    "Preprocessing",
+    "Split",
+    "Table",
+    "TargetKind",
+    "batches",
+    "breast_cancer",
+    "csv",
+    "diabetes",
+    "digits",
+    "iris",
+    "moons",
+    "npz",
+    "read_rows",
+    "spirals",
+    "split",
+    "wine",
+]

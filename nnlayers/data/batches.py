@@ -1,0 +1,54 @@
+"""Mini-batches of one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.validation import check_integer
+
+__all__ = ["batches"]
+
+
+def batches(
+    rows: int, batch_size: int, rng: np.random.Generator | None = None
+) -> Iterator[npt.NDArray[np.intp]] | Iterator[slice]:
+    """Return the mini-batches of one epoch, as indices into its rows.
+
+    Every row comes exactly once; the last batch may be smaller. No rows give no batches.
+
+    Parameters
+    ----------
+    rows : int
+        How many rows there are, at least 0.
+    batch_size : int
+        How many of them make a batch, at least 1.
+    rng : numpy.random.Generator, optional
+        Draws one permutation of the rows. Without it, batches are slices in order, which NumPy
+        takes without a copy.
+
+    Returns
+    -------
+    iterator of (size,) integer arrays, or of slices
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `rows` or `batch_size` is no integer or too small; at the call, not at the first batch.
+
+    Examples
+    --------
+    >>> list(batches(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    >>> sorted(int(row) for batch in batches(5, 2, np.random.default_rng(0)) for row in batch)
+    [0, 1, 2, 3, 4]
+    """
+    rows = check_integer("rows", rows, minimum=0)
+    batch_size = check_integer("batch_size", batch_size, minimum=1)
+    slices = (slice(start, min(start + batch_size, rows)) for start in range(0, rows, batch_size))
+    if rng is None:
+        return slices
+    order = rng.permutation(rows)
+    return (order[piece] for piece in slices)

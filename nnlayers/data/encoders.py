@@ -1,0 +1,121 @@
+"""What is learnt of one column: where its numbers lie, or which values it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.data.table import Array, check_finite
+from nnlayers.validation import check_number
+
+__all__ = ["Categories", "Encoder", "Standardizer", "restored"]
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Numbers to mean 0 and standard deviation 1: ``(x - mean) / scale``.
+
+    Parameters
+    ----------
+    mean, scale : float
+        `scale` is above 0; the defaults change nothing.
+
+    Examples
+    --------
+    >>> Standardizer.fit(np.array([1.0, 3.0]))
+    Standardizer(mean=2.0, scale=1.0)
+    """
+
+    mean: float = 0.0
+    scale: float = 1.0
+    width: ClassVar[int] = 1
+
+    @classmethod
+    def fit(cls, values: npt.NDArray[np.float64]) -> Self:
+        """Learn the mean and the population standard deviation (1 for a constant) of values."""
+        if values.min() == values.max():
+            return cls(mean=float(values[0]))
+        # A power of two: to divide by it is exact, and then no square overflows or vanishes.
+        unit = np.ldexp(1.0, np.frexp(np.abs(values).max())[1] - 1)
+        units = values / unit
+        return cls(float(unit * units.mean()), float(unit * units.std()) or 1.0)
+
+    def encode(self, values: Array, dtype: npt.DTypeLike, place: str) -> Array:
+        """Return standardised values; one that is not finite, or becomes so, is an error."""
+        check_finite(values, place)
+        with np.errstate(over="ignore"):
+            encoded = ((values - self.mean) / self.scale).astype(dtype)
+        check_finite(encoded, f"{place} standardised as {encoded.dtype}")
+        return encoded
+
+    def decode(self, values: Array) -> Array:
+        """Return raw values for standardised ones."""
+        return values * self.scale + self.mean
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the two numbers in JSON's types."""
+        return {"mean": self.mean, "scale": self.scale}
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The different values of a column, in ascending order; a value's code is its place there.
+
+    Parameters
+    ----------
+    values : tuple of int or of str
+        The values.
+
+    Examples
+    --------
+    >>> categories = Categories.fit(["b", "a", "b"])
+    >>> categories.values
+    ('a', 'b')
+    >>> categories.codes(["b", "c"])
+    array([ 1, -1])
+    """
+
+    values: tuple[int, ...] | tuple[str, ...]
+
+    @classmethod
+    def fit(cls, values: Sequence[Any]) -> Self:
+        """Learn the values that occur."""
+        return cls(tuple(sorted(set(values))))
+
+    @property
+    def width(self) -> int:
+        """The number of values."""
+        return len(self.values)
+
+    def codes(self, values: Sequence[Any]) -> npt.NDArray[np.int64]:
+        """Return each value's code, -1 for one that is none of the categories."""
+        places = {value: code for code, value in enumerate(self.values)}
+        return np.array([places.get(value, -1) for value in values], dtype=np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values in JSON's types."""
+        return {"values": list(self.values)}
+
+
+Encoder = Standardizer | Categories
+
+
+def restored(data: Mapping[str, Any]) -> Encoder:
+    """Return the object that `to_dict` described.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If an entry is missing or out of range.
+    """
+    if "values" not in data:
+        mean = check_number("mean", data["mean"])
+        return Standardizer(mean, check_number("scale", data["scale"], above=0))
+    values = data["values"]
+    if {type(value) for value in values} not in ({int}, {str}):
+        raise TypeError(f"values must be integers or strings, got {values!r}")
+    return Categories(tuple(values))

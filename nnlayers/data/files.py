@@ -1,0 +1,205 @@
+"""The cells of a text file and the arrays of an archive, read so that errors say where."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnlayers.data.table import Array, DataError, check_finite
+from nnlayers.validation import optional_library, unknown_name
+
+__all__ = ["CsvFile", "npz_arrays", "npz_columns"]
+
+# What programs write for a missing value.
+MISSING = frozenset(
+    ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "Null", "null", "None", "none"]
+)
+
+
+class CsvFile:
+    """A delimited UTF-8 text file with a header: its cells by column, as written.
+
+    Lines are counted from 1; a row that spans several counts as its first. Lines without any
+    value are skipped.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    delimiter : str
+        One character.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `delimiter` is not one character, or is a quote or a line break.
+    DataError
+        If the file cannot be read, is empty or has no rows, a line has more fields than the
+        header, or the header names a column twice or not at all.
+    ModuleNotFoundError
+        Without pandas.
+    """
+
+    def __init__(self, path: str, delimiter: str) -> None:
+        if not isinstance(delimiter, str):
+            raise TypeError(f"delimiter must be a string, got {delimiter!r}")
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise ValueError(
+                f"delimiter must be one character, no quote or break, got {delimiter!r}"
+            )
+        self.path = path
+        self._pandas = optional_library("pandas", "cli")
+        # The index of a record is its place among all records, the header and blank ones included.
+        self._records = self._read(delimiter)
+        self.places = self._header()
+        if len(self._records) == 1:
+            raise DataError(f"{path}: there is a header but no row")
+
+    def numbers(self, name: str) -> Array:
+        """Return a column as int64 if all cells are written as integers, otherwise as float64.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or a cell is not a finite number.
+        """
+        numbers = self._parsed(name)
+        self._check(name, np.isfinite(numbers))
+        return numbers
+
+    def text(self, name: str) -> Array:
+        """Return a column's cells as they are written; a blank one is an error."""
+        cells = self._cells(name)
+        self._check(name, [bool(cell.strip()) for cell in cells])
+        return cells
+
+    def column(self, name: str) -> Array:
+        """Return numbers if most of a column's cells are, otherwise text."""
+        advice = f"; if it is text, list {name!r} in categorical"
+        cells, numbers = self._cells(name), self._parsed(name)
+        if 2 * np.count_nonzero(~np.isnan(numbers)) > len(cells):
+            self._check(name, np.isfinite(numbers), advice)
+            return numbers
+        self._check(name, [cell.strip() not in MISSING for cell in cells], advice)
+        return cells
+
+    def _read(self, delimiter: str) -> Any:
+        text = _read_text(self.path)
+        if not text.strip():
+            raise DataError(f"{self.path}: the file is empty")
+        errors = self._pandas.errors
+        try:
+            records = self._pandas.read_csv(
+                io.StringIO(text, newline=""),
+                sep=delimiter,
+                header=None,
+                dtype=str,
+                na_filter=False,
+                skip_blank_lines=False,
+            )
+        except (errors.EmptyDataError, errors.ParserError) as error:
+            problem = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+            raise DataError(f"{self.path}: {problem}") from None
+        suspects = records.index[records[0].str.strip() == ""]
+        return records.drop([row for row in suspects if not "".join(records.loc[row]).strip()])
+
+    def _header(self) -> dict[str, int]:
+        """Return the columns' names and places."""
+        places: dict[str, int] = {}
+        for place, name in enumerate(self._records.iloc[0]):
+            if not name.strip():
+                raise DataError(f"{self.path}: column {place + 1} has no name in the header")
+            if name in places:
+                raise DataError(f"{self.path}: the header names column {name!r} twice")
+            places[name] = place
+        return places
+
+    def _cells(self, name: str) -> Array:
+        if name not in self.places:
+            raise DataError(f"{self.path}: {unknown_name('column', name, self.places)}")
+        cells: Array = self._records[self.places[name]].to_numpy(dtype=object)[1:]
+        return cells
+
+    def _parsed(self, name: str) -> Array:
+        """Return a column's numbers, NaN for a cell that is none."""
+        series = self._pandas.Series(self._cells(name), dtype=object)
+        numbers: Array = self._pandas.to_numeric(series, errors="coerce").to_numpy()
+        return numbers if numbers.dtype == np.int64 else numbers.astype(np.float64)
+
+    def _check(self, name: str, valid: Sequence[bool] | Array, advice: str = "") -> None:
+        """Raise an error for the first cell of a column that is not valid, if any."""
+        if not np.all(valid):
+            row = int(np.argmin(valid))
+            cell, record = self._cells(name)[row], self._records.index[row + 1]
+            before = self._records.loc[: record - 1].to_numpy().ravel()
+            line = 1 + record + "".join(before).count("\n")
+            problem = "a missing value" if cell.strip() in MISSING else "not a finite number"
+            raise DataError(
+                f"{self.path}: line {line}, column {name!r}: {cell!r} is {problem}"
+                f"{advice if cell.strip() else ''}"
+            )
+
+
+def _read_text(path: str) -> str:
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise DataError(f"{path}: line {line} is not UTF-8 text, byte 0x{byte:02x}") from None
+
+
+def npz_arrays(path: str, names: Sequence[str]) -> dict[str, Array]:
+    """Return arrays of an .npz archive; nothing in it is unpickled.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is no archive, or lacks an array or holds one of Python objects.
+    """
+    try:
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise DataError(f"{path}: this is not an .npz archive, or it is damaged")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: _npz_array(path, archive, name) for name in names}
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+
+
+def _npz_array(path: str, archive: Mapping[str, Array], name: str) -> Array:
+    if name not in archive:
+        raise DataError(f"{path}: {unknown_name('array', name, archive)}")
+    try:
+        return np.asarray(archive[name])
+    except (EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: array {name!r} cannot be read: {error}") from None
+
+
+def npz_columns(path: str, key: str, array: Array) -> dict[str, Array]:
+    """Return the columns ``key[0]``, ``key[1]``, ... of an array of shape (rows, ...).
+
+    Raises
+    ------
+    DataError
+        If it holds anything but finite real numbers, or no row or column.
+    """
+    place = f"{path}: array {key!r}"
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{place} must hold real numbers, got {array.dtype}")
+    if array.ndim == 0 or array.size == 0:
+        raise DataError(f"{place} has no rows or no columns: its shape is {array.shape}")
+    matrix = np.ascontiguousarray(array.reshape(len(array), -1).T, dtype=np.float64)
+    columns = {f"{key}[{number}]": values for number, values in enumerate(matrix)}
+    for name, values in columns.items():
+        check_finite(values, f"{path}: column {name!r}")
+    return columns

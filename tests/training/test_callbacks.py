@@ -1,0 +1,216 @@
+import csv
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+from nnlayers.training import DivergenceError, Trainer
+from nnlayers.training.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback
+
+X = np.linspace(-1, 1, 8)[:, None]
+Y = 2 * X
+
+
+def trainer_with(*callbacks, lr=0.1):
+    model = nn.Affine(1, 1, weight_init="zeros", dtype=np.float64)
+    optimizer = nn.optim.SGD(model.parameters(), lr=lr)
+    return Trainer(model, nn.MeanSquaredError(), optimizer, callbacks=callbacks)
+
+
+class Script(Callback):
+    """Write a scripted value into the history, and the epoch into the weights."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def on_epoch_end(self, trainer):
+        epoch = len(trainer.history)
+        state = trainer.history.state_dict()
+        state["score"] = np.array([*self.values[:epoch]], float)
+        trainer.history.load_state_dict(state)
+        trainer.model.b.value[...] = epoch
+
+
+def test_callbacks_are_called_in_order_at_start_epochs_and_end():
+    calls = []
+
+    def note(name):
+        return {
+            place: lambda t, place=place: calls.append((name, place, len(t.history)))
+            for place in ("on_fit_start", "on_epoch_end", "on_fit_end")
+        }
+
+    trainer_with(LambdaCallback(**note("a")), LambdaCallback(**note("b"))).fit(X, Y, epochs=2)
+    expected = [("on_fit_start", 0), ("on_epoch_end", 1), ("on_epoch_end", 2), ("on_fit_end", 2)]
+    assert calls == [(name, *call) for call in expected for name in "ab"]
+
+
+def test_every_callback_ends_where_one_fails():
+    ended = []
+
+    def fail(trainer):
+        raise OSError("disk full")
+
+    failing = LambdaCallback(on_epoch_end=fail, on_fit_end=fail)
+    trainer = trainer_with(failing, LambdaCallback(on_fit_end=ended.append))
+    with pytest.raises(OSError, match="disk full"):
+        trainer.fit(X, Y, epochs=3)
+    assert ended == [trainer]
+    assert len(trainer.history) == 1
+
+
+def test_stop_ends_after_the_epoch_and_the_next_fit_goes_on():
+    trainer = trainer_with(LambdaCallback(lambda t: t.stop()))
+    assert len(trainer.fit(X, Y, epochs=5)) == 1
+    assert len(trainer.fit(X, Y, epochs=5)) == 2
+
+
+def test_lambda_callback_refuses_what_is_no_function():
+    with pytest.raises(TypeError, match="on_fit_end must be a function of the trainer, got 3"):
+        LambdaCallback(on_fit_end=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "min_delta", "epochs", "best_epoch"),
+    [
+        ([3, 2, 2.5, 2, 2.1, 1], "min", 0.0, 5, 2),
+        ([3, 2, 2.5, 1.5, 2, 2, 2], "min", 0.0, 7, 4),
+        ([1, 2, 1, 1, 1], "max", 0.0, 5, 2),
+        ([3, 2.9, 2.8, 2.7], "min", 0.5, 4, 1),
+        ([3, np.nan, np.nan, np.nan], "min", 0.0, 4, 1),
+        ([3, 2, 1], "min", 0.0, 3, 3),
+    ],
+)
+def test_early_stopping_stops_after_its_patience_and_restores_the_best_weights(
+    values, mode, min_delta, epochs, best_epoch
+):
+    stopping = EarlyStopping("score", patience=3, min_delta=min_delta, mode=mode)
+    trainer = trainer_with(Script(values), stopping)
+    assert len(trainer.fit(X, Y, epochs=len(values))) == epochs
+    assert stopping.best_epoch == best_epoch
+    assert stopping.best == values[best_epoch - 1]
+    assert trainer.model.b.value == best_epoch
+
+
+def test_early_stopping_can_leave_the_last_weights():
+    trainer = trainer_with(
+        Script([1, 2, 3]), EarlyStopping("score", 2, mode="min", restore_best=False)
+    )
+    trainer.fit(X, Y, epochs=9)
+    assert trainer.model.b.value == 3
+
+
+def test_the_wait_goes_on_in_the_next_fit_and_starts_anew_after_a_stop():
+    stopping = EarlyStopping("score", patience=3, mode="min")
+    trainer = trainer_with(Script([1] + [2] * 20), stopping)
+    trainer.fit(X, Y, epochs=3)
+    assert stopping.wait == 2
+    assert len(trainer.fit(X, Y, epochs=9)) == 4
+    assert stopping.wait == 0
+    assert len(trainer.fit(X, Y, epochs=9)) == 7
+
+
+def test_early_stopping_goes_on_from_its_state():
+    first, second = (EarlyStopping("score", patience=3, mode="min") for _ in range(2))
+    trainer_with(Script([2, 1, 3]), first).fit(X, Y, epochs=3)
+    second.load_state_dict(first.state_dict())
+    assert (second.best, second.best_epoch, second.wait) == (1, 2, 1)
+    trainer = trainer_with(second)
+    second.on_fit_end(trainer)
+    assert trainer.model.b.value == 2
+
+
+@pytest.mark.parametrize(
+    "state", [{}, {"best": 1.0}, {"best": 1, "best_epoch": 1, "wait": 0, "a": 1}]
+)
+def test_a_state_that_does_not_fit_is_refused(state):
+    with pytest.raises(ValueError, match="state does not fit EarlyStopping"):
+        EarlyStopping().load_state_dict(state)
+    if state:
+        with pytest.raises(ValueError, match="state does not fit LambdaCallback: unknown 'best'"):
+            LambdaCallback().load_state_dict(state)
+
+
+def test_a_column_that_is_missing_is_named_with_those_there_are():
+    message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
+    with pytest.raises(ValueError, match=message):
+        trainer_with(EarlyStopping()).fit(X, Y, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"),
+    [
+        ("loss", "min"),
+        ("val_loss", "min"),
+        ("val_mean_absolute_error", "min"),
+        ("accuracy", "max"),
+        ("val_f1_score", "max"),
+    ],
+)
+def test_the_mode_goes_by_scikit_learns_convention_for_names(monitor, mode):
+    assert EarlyStopping(monitor).mode == mode
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth', got 'auto'"),
+        ({"mode": "best"}, "mode must be 'auto' or 'min' or 'max', got 'best'"),
+        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
+        ({"min_delta": -1}, "min_delta must be a finite number of at least 0, got -1"),
+    ],
+)
+def test_bad_arguments_of_early_stopping_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        EarlyStopping(**options)
+
+
+def read(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_file_is_history(path, history):
+    rows = read(path)
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(history) + 1))
+    for name in history.columns:
+        np.testing.assert_array_equal([float(row[name]) for row in rows], history[name])
+
+
+def test_the_csv_file_is_the_history_at_the_end_of_each_epoch(tmp_path):
+    path = tmp_path / "log.csv"
+    look = LambdaCallback(lambda t: assert_file_is_history(path, t.history))
+    trainer = trainer_with(CSVLogger(path), look)
+    trainer.fit(X, Y, epochs=3)
+    trainer.fit(X, Y, epochs=2, validation=(X, Y))
+    assert_file_is_history(path, trainer.history)
+    assert list(read(path)[0]) == ["epoch", "loss", "val_loss"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_resumed_run_takes_the_csv_file_back_to_its_history(tmp_path):
+    path = tmp_path / "log.csv"
+    trainer = trainer_with(CSVLogger(path))
+    trainer.fit(X, Y, epochs=2)
+    state = trainer.state_dict()
+    trainer.fit(X, Y, epochs=2)
+    resumed = trainer_with(CSVLogger(path))
+    resumed.load_state_dict(state)
+    resumed.fit(X, Y, epochs=1)
+    assert_file_is_history(path, resumed.history)
+    assert len(read(path)) == 3
+
+
+def test_the_csv_file_is_closed_when_training_fails(tmp_path):
+    logger = CSVLogger(tmp_path / "log.csv")
+    x = np.full_like(X, np.nan)
+    with pytest.raises(DivergenceError):
+        trainer_with(logger).fit(x, Y, epochs=1)
+    assert read(logger.path) == []
+
+
+def test_a_csv_file_that_cannot_be_written_fails_before_the_first_epoch(tmp_path):
+    trainer = trainer_with(CSVLogger(tmp_path / "missing" / "log.csv"))
+    with pytest.raises(FileNotFoundError, match="missing"):
+        trainer.fit(X, Y, epochs=1)
+    assert len(trainer.history) == 0

@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pytest
+
+from nnlayers.training import History
+
+
+def history_of(*rows):
+    history = History()
+    for row in rows:
+        history.append(row)
+    return history
+
+
+def test_columns_rows_and_length_agree():
+    history = history_of({"loss": 2.0, "accuracy": 0.5}, {"loss": 1.0, "accuracy": 0.75})
+    assert len(history) == 2
+    assert history.columns == ("loss", "accuracy")
+    assert history["accuracy"] == [0.5, 0.75]
+    assert (
+        history.rows
+        == list(history)
+        == [
+            {"loss": 2.0, "accuracy": 0.5},
+            {"loss": 1.0, "accuracy": 0.75},
+        ]
+    )
+    assert "loss" in history
+    assert "val_loss" not in history
+
+
+def test_an_empty_history_has_no_rows():
+    assert len(History()) == 0
+    assert History().rows == []
+    assert repr(History()) == "History(0 epochs)"
+
+
+def test_a_value_not_recorded_is_nan():
+    history = history_of({"loss": 2.0}, {"loss": 1.0, "val_loss": 3.0}, {"loss": 0.5})
+    np.testing.assert_array_equal(history["val_loss"], [math.nan, 3.0, math.nan])
+
+
+def test_an_unknown_column_is_named_with_the_nearest():
+    with pytest.raises(KeyError, match="unknown column 'los', did you mean 'loss'"):
+        history_of({"loss": 2.0})["los"]
+
+
+def test_columns_handed_out_are_copies():
+    history = history_of({"loss": 2.0})
+    history["loss"].append(9.0)
+    history.rows[0]["loss"] = 9.0
+    assert history == history_of({"loss": 2.0})
+
+
+def test_equality_is_that_of_the_values_nan_included():
+    first = history_of({"loss": 2.0}, {"loss": math.nan, "val_loss": 1.0})
+    again = History()
+    again.load_state_dict(first.state_dict())
+    assert again == first
+    assert again != history_of({"loss": 2.0})
+    assert again != 3
+
+
+def lines(axes):
+    return {line.get_label(): (line.get_xdata(), line.get_ydata()) for line in axes.lines}
+
+
+def test_plot_draws_the_loss_and_beside_it_the_metrics(tmp_path):
+    figure_class = pytest.importorskip("matplotlib.figure").Figure
+    history = history_of(
+        {"loss": 2.0, "accuracy": 0.5, "val_loss": 3.0, "val_accuracy": 0.25},
+        {"loss": 1.0, "accuracy": 0.75, "val_loss": 2.0, "val_accuracy": 0.5},
+    )
+    figure = history.plot()
+    assert isinstance(figure, figure_class)
+    loss_axes, metric_axes = figure.axes
+    assert list(lines(loss_axes)) == ["loss", "val_loss"]
+    assert list(lines(metric_axes)) == ["accuracy", "val_accuracy"]
+    x, y = lines(metric_axes)["val_accuracy"]
+    np.testing.assert_array_equal(x, [1, 2])
+    np.testing.assert_array_equal(y, [0.25, 0.5])
+    figure.savefig(tmp_path / "run.png")
+
+
+def test_plot_without_metrics_needs_one_axes_and_draws_on_the_one_given():
+    figure_class = pytest.importorskip("matplotlib.figure").Figure
+    history = history_of({"loss": 2.0})
+    assert len(history.plot().axes) == 1
+    figure = figure_class()
+    assert history.plot(figure.subplots()) is figure
+    assert list(lines(figure.axes[0])) == ["loss"]
+    with pytest.raises(ValueError, match="axes must hold 2 Axes, got 1"):
+        history_of({"loss": 2.0, "accuracy": 1.0}).plot(figure.axes[0])
+
+
+def test_plot_of_an_empty_history_is_an_empty_figure(tmp_path):
+    pytest.importorskip("matplotlib")
+    History().plot().savefig(tmp_path / "empty.png")

@@ -139,9 +139,9 @@ class VarianceScaling:
     ==================== ===== ========= ===========================
     name                 scale fan       from
     ==================== ===== ========= ===========================
-    ``he_*``             2     in        He et al. (2015) [1]_
-    ``glorot_*``         1     average   Glorot & Bengio (2010) [2]_
-    ``lecun_*``          1     in        LeCun et al. (1998) [3]_
+    ``he_*``             2     in        He et al. (2015) [He15]_
+    ``glorot_*``         1     average   Glorot & Bengio (2010) [GB10]_
+    ``lecun_*``          1     in        LeCun et al. (1998) [LC98]_
     ==================== ===== ========= ===========================
 
     Parameters
@@ -156,10 +156,10 @@ class VarianceScaling:
 
     References
     ----------
-    .. [1] K. He et al., "Delving deep into rectifiers", ICCV 2015.
-    .. [2] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+    .. [He15] K. He et al., "Delving deep into rectifiers", ICCV 2015.
+    .. [GB10] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
        neural networks", AISTATS 2010.
-    .. [3] Y. LeCun et al., "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998.
+    .. [LC98] Y. LeCun et al., "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998.
 
     Examples
     --------
@@ -194,8 +194,8 @@ class Orthogonal:
     """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
 
     The matrix is the Q of the QR decomposition of a matrix of normal draws, its signs fixed so
-    that it is uniform over the orthogonal matrices [1]_. An array of more than two axes is filled
-    as the matrix of its first axis by the rest.
+    that it is uniform over the orthogonal matrices [Saxe14]_. An array of more than two axes is
+    filled as the matrix of its first axis by the rest.
 
     Parameters
     ----------
@@ -204,8 +204,8 @@ class Orthogonal:
 
     References
     ----------
-    .. [1] A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear
-       neural networks", ICLR 2014; F. Mezzadri, "How to generate random matrices from the
+    .. [Saxe14] A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep
+       linear neural networks", ICLR 2014; F. Mezzadri, "How to generate random matrices from the
        classical compact groups", Notices of the AMS 54, 2007.
 
     Examples

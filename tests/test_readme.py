@@ -1,0 +1,23 @@
+"""What the README says is what happens."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_quick_start_holds_two_commands_of_one_line():
+    main_job, tests = blocks("bash")
+    assert main_job.count("\n") == tests.count("\n") == 1
+    assert tests == 'python -m pip install -e ".[test]" && python -m pytest\n'
+
+
+def test_the_screen_of_library_code_runs_and_learns(capsys):
+    (code,) = blocks("python")
+    exec(code, {"__name__": "readme"})
+    measured = eval(capsys.readouterr().out)
+    assert measured["accuracy"] > 0.95

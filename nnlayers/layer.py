@@ -160,12 +160,17 @@ class Layer(ABC):
         """Draw every parameter afresh from one seed or generator; return the layer.
 
         A parameter of a layer of your own, which was given and not drawn, gets back the value that
-        it was given.
+        it was given. State starts afresh too, see :meth:`reset_state`.
         """
         rng = np.random.default_rng(rng)
         for parameter in self.parameters():
             parameter.initialize(rng)
+        for layer in self.layers_by_name().values():
+            layer.reset_state()
         return self
+
+    def reset_state(self) -> None:
+        """Set the arrays of :attr:`state_names` to what a new layer has; here there are none."""
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """Convert parameters and state to float32 or float64; return the layer.

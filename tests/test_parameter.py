@@ -90,6 +90,7 @@ def test_freeing_a_frozen_parameter_discards_its_gradient():
     parameter = nn.Parameter([1.0], trainable=False)
     parameter.grad += 2
     parameter.trainable = False
+    assert parameter.trainable is False
     np.testing.assert_array_equal(parameter.grad, [2])
     parameter.trainable = True
     np.testing.assert_array_equal(parameter.grad, [0])

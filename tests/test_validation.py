@@ -12,6 +12,7 @@ from nnlayers.validation import (
     check_choice,
     check_integer,
     check_number,
+    optional_library,
     unknown_name,
 )
 
@@ -25,6 +26,20 @@ def test_the_nearest_name_is_offered_whatever_its_case(name):
 @pytest.mark.parametrize("name", ["xyz", "", 3, None])
 def test_a_name_near_to_none_gets_the_list_alone(name):
     assert unknown_name("loss", name, ["Huber"]) == f"unknown loss {name!r}. Known: Huber"
+
+
+def test_a_long_list_of_names_is_cut():
+    words = unknown_name("column", "x", [f"column_{number:03}" for number in range(500)])
+    assert len(words) < 1000
+    assert "column_000, column_001, " in words
+    assert words.endswith(", ...")
+    assert unknown_name("column", "x", []) == "unknown column 'x'. Known: none"
+
+
+def test_a_library_that_is_missing_is_named_with_its_extra():
+    assert optional_library("math", "plot") is math
+    with pytest.raises(ModuleNotFoundError, match=r'no_such_lib is not .* "nnlayers\[plot\]"'):
+        optional_library("no_such_lib.inner", "plot")
 
 
 def test_a_choice_among_strings_passes_and_anything_else_is_named():

@@ -164,6 +164,10 @@ class Softplus(Elementwise):
     beta : float
         Sharpness of the bend, above 0.
 
+    Notes
+    -----
+    PyTorch has y = x where beta x is above 20, which is off by up to 2e-9; here it is exact.
+
     References
     ----------
     C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing",

@@ -103,7 +103,7 @@ class Sequential(Layer):
             returns None.
         """
         if not input_grad:
-            self.backward_parameters(dout)
+            Sequential.backward_parameters(self, dout)  # which in a subclass may come back here
             return None
         cache = self._cached()
         if not self.layers:

@@ -17,9 +17,9 @@ __all__ = ["DivergenceError", "gradient_fault", "loss_fault"]
 
 
 class DivergenceError(FloatingPointError):
-    """The loss or the gradient of a training step is NaN or infinite.
+    """The loss, the gradient or the weights of a training step are NaN or infinite.
 
-    The weights are those before that step.
+    Where it is the loss or the gradient, the weights are still those before that step.
 
     Parameters
     ----------

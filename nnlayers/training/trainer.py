@@ -161,7 +161,8 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If the loss becomes NaN or infinite, or with `clip_norm` the gradient does.
+            If the loss, a weight at the end of an epoch, or with `clip_norm` the gradient becomes
+            NaN or infinite.
         TypeError, ValueError
             If an argument is out of range or lengths differ.
         """
@@ -281,6 +282,10 @@ class Trainer:
             if self.metrics:
                 outputs.append(output)
                 targets.append(y)
+        # A gradient of a finite loss may overflow: the next step's loss shows it, but for the last.
+        if not all(np.isfinite(parameter.value).all() for parameter in self.optimizer.params):
+            fault = loss_fault(self.model, data.X[rows], output, rows)
+            raise self._diverged(fault, self.optimizer.steps)
         measured = {"loss": self._joined_loss(np.array(values), np.array(counts))}
         if self.metrics:
             decided = self.loss.decide(np.concatenate(outputs))
@@ -299,7 +304,8 @@ class Trainer:
             output = self.model.forward(x)
             value = self.loss.forward(output, y, sample_weight)
             if not math.isfinite(value):
-                raise self._diverged(loss_fault(self.model, x, output, rows))
+                fault = loss_fault(self.model, x, output, rows)
+                raise self._diverged(fault, self.optimizer.steps + 1)
             self.model.backward_parameters(self.loss.backward())
             if self.clip_norm is not None:
                 self._clip(self.clip_norm)
@@ -318,16 +324,16 @@ class Trainer:
             fault = gradient_fault(self.model)
             for parameter in trained:
                 parameter.zero_grad()
-            raise self._diverged(fault)
+            raise self._diverged(fault, self.optimizer.steps + 1)
 
-    def _diverged(self, fault: str) -> DivergenceError:
+    def _diverged(self, fault: str, step: int) -> DivergenceError:
         remedies = [f"a lower learning rate (now {self.optimizer.lr:g})", "standardised inputs"]
         if self.clip_norm is None:
             remedies.insert(1, "clip_norm=1.0")
         return DivergenceError(
             fault,
             epoch=len(self.history) + 1,
-            step=self.optimizer.steps + 1,
+            step=step,
             remedy=f"What usually helps: {', '.join(remedies)}",
         )
 

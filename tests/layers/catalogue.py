@@ -32,6 +32,10 @@ ENTRIES = {
     "Sequential": Entry(
         lambda: nn.Sequential(nn.Affine(4, 3, rng=0), nn.Tanh(), nn.Affine(3, 2, rng=1)), ((5, 4),)
     ),
+    "BatchNorm": Entry(lambda: nn.BatchNorm(4), ((5, 4),)),
+    "BatchNorm of three axes": Entry(lambda: nn.BatchNorm(4, momentum=0.3), ((5, 2, 4),)),
+    "LayerNorm": Entry(lambda: nn.LayerNorm(4), ((5, 4),)),
+    "RMSNorm": Entry(lambda: nn.RMSNorm(4), ((5, 4),)),
     "empty Sequential": Entry(nn.Sequential, ((5, 4),)),
     "mlp": Entry(lambda: nn.mlp([4, 3, 2], dropout=0.3, rng=0), ((5, 4),)),
 }

@@ -1,0 +1,283 @@
+"""Normalization: bring what passes through to one scale, then learn the best one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.layer import Layer, Parameter
+from nnlayers.numerics import Array, as_floats, float_dtype, ones
+from nnlayers.validation import check_integer, check_number
+
+__all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
+
+
+class BatchNorm(Layer):
+    r"""Give each feature mean 0 and variance 1 over the batch, then a learnt scale and shift.
+
+    .. math::
+
+        \hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad y = \gamma \hat x + \beta
+
+    with the mean :math:`\mu` and the (biased) variance :math:`\sigma^2` of each column over the n
+    rows. On the way back both depend on x:
+
+    .. math::
+
+        \frac{\partial\ell}{\partial\beta} = \sum \frac{\partial\ell}{\partial y}, \qquad
+        \frac{\partial\ell}{\partial\gamma} = \sum \frac{\partial\ell}{\partial y} \hat x, \qquad
+        \frac{\partial\ell}{\partial x} = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}
+        \Big(\frac{\partial\ell}{\partial y} - \frac1n \frac{\partial\ell}{\partial\beta}
+        - \frac1n \frac{\partial\ell}{\partial\gamma} \hat x\Big)
+
+    In evaluation mode and in ``predict``, :math:`\mu` and :math:`\sigma^2` are running averages,
+    which each batch in training mode moves by `momentum` towards its own mean and unbiased
+    variance.
+
+    Parameters
+    ----------
+    features : int
+        Number of columns; the input has shape ``(..., features)``.
+    momentum : float
+        The weight of the newest batch in the running averages, from 0 to 1.
+    eps : float
+        :math:`\epsilon`, above 0.
+    dtype : {float32, float64}
+        Of the parameters and running averages; inputs are taken to it.
+
+    Attributes
+    ----------
+    gamma, beta : Parameter
+        Scale and shift, of shape ``(features,)``.
+    running_mean, running_var : ndarray
+        The running averages, of shape ``(features,)``. An empty batch leaves both as they are,
+        and a single row the variance.
+
+    References
+    ----------
+    S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", ICML 2015.
+
+    Examples
+    --------
+    >>> layer = BatchNorm(1)
+    >>> layer.forward([[1.0], [3.0]]).round(3)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> layer.running_mean
+    array([0.2], dtype=float32)
+    """
+
+    state_names = ("running_mean", "running_var")
+
+    def __init__(
+        self,
+        features: int,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.features = check_integer("features", features, minimum=1)
+        self.momentum = check_number("momentum", momentum, minimum=0, maximum=1)
+        self.eps = check_number("eps", eps, above=0)
+        dtype = float_dtype(dtype)
+        self.gamma = Parameter(np.ones(self.features, dtype), name="gamma")
+        self.beta = Parameter(np.zeros(self.features, dtype), name="beta")
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        self.running_mean = np.zeros_like(self.beta.value)
+        self.running_var = np.ones_like(self.gamma.value)
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        x = _checked(self, x, self.gamma)
+        batch = self.training and x.size > 0
+        if batch:
+            rows = x.reshape(-1, self.features)
+            row_sum = ones(len(rows), rows.dtype)
+            mean = row_sum.dot(rows) / len(rows)
+            centered = x - mean
+            squares = np.square(centered).reshape(rows.shape)
+            var = row_sum.dot(squares) / len(rows)
+            self._follow(mean, var, len(rows))
+        else:
+            centered, var = x - self.running_mean, self.running_var
+        inverse_std = 1 / np.sqrt(var + self.eps)
+        normalized = centered * inverse_std
+        self._cache = normalized, inverse_std, batch
+        return np.asarray(normalized * self.gamma.value + self.beta.value)
+
+    def predict(self, x: npt.ArrayLike) -> Array:
+        x = _checked(self, x, self.gamma)
+        normalized = (x - self.running_mean) * (1 / np.sqrt(self.running_var + self.eps))
+        return np.asarray(normalized * self.gamma.value + self.beta.value)
+
+    def backward(self, dout: npt.ArrayLike) -> Array:
+        normalized, inverse_std, batch = self._cached()
+        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        dgamma, dbeta = _column_sums(dout * normalized), _column_sums(dout)
+        self.gamma.grad += dgamma
+        self.beta.grad += dbeta
+        if batch:
+            n = dout.size // self.features
+            dout = dout - dbeta / n - normalized * (dgamma / n)
+        return np.asarray(dout * (self.gamma.value * inverse_std))
+
+    def _follow(self, mean: Array, var: Array, n: int) -> None:
+        """Move the running averages towards those of a batch of n rows."""
+        # New arrays, as a `predict` in another thread may be reading the old ones.
+        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+        if n > 1:
+            unbiased = var * (n / (n - 1))
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * unbiased
+
+
+class LayerNorm(Layer):
+    r"""Give each row mean 0 and variance 1 over its features, then a learnt scale and shift.
+
+    .. math::
+
+        \hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad y = \gamma \hat x + \beta
+
+    with the mean :math:`\mu` and the (biased) variance :math:`\sigma^2` of each row. With
+    :math:`d = \gamma\, \partial\ell / \partial y` and means over the row,
+
+    .. math::
+
+        \frac{\partial\ell}{\partial x} = \frac{1}{\sqrt{\sigma^2 + \epsilon}}
+        \big(d - \operatorname{mean}(d) - \hat x \operatorname{mean}(d \hat x)\big)
+
+    Parameters
+    ----------
+    features : int
+        Number of columns; the input has shape ``(..., features)``.
+    eps : float
+        :math:`\epsilon`, above 0.
+    dtype : {float32, float64}
+        Of the parameters; inputs are taken to it.
+
+    Attributes
+    ----------
+    gamma, beta : Parameter
+        Scale and shift, of shape ``(features,)``.
+
+    References
+    ----------
+    J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", arXiv:1607.06450.
+
+    Examples
+    --------
+    >>> LayerNorm(2).forward([[1.0, 3.0], [10.0, 30.0]]).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self, features: int, eps: float = 1e-5, *, dtype: npt.DTypeLike = np.float32
+    ) -> None:
+        self.features = check_integer("features", features, minimum=1)
+        self.eps = check_number("eps", eps, above=0)
+        dtype = float_dtype(dtype)
+        self.gamma = Parameter(np.ones(self.features, dtype), name="gamma")
+        self.beta = Parameter(np.zeros(self.features, dtype), name="beta")
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        x = _checked(self, x, self.gamma)
+        centered = x - _row_means(x)
+        inverse_std = 1 / np.sqrt(_row_means(np.square(centered)) + self.eps)
+        normalized = centered * inverse_std
+        self._cache = normalized, inverse_std
+        return np.asarray(normalized * self.gamma.value + self.beta.value)
+
+    def backward(self, dout: npt.ArrayLike) -> Array:
+        normalized, inverse_std = self._cached()
+        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        self.gamma.grad += _column_sums(dout * normalized)
+        self.beta.grad += _column_sums(dout)
+        d = dout * self.gamma.value
+        dx = d - _row_means(d) - normalized * _row_means(d * normalized)
+        return np.asarray(dx * inverse_std)
+
+
+class RMSNorm(Layer):
+    r"""Divide each row by its root mean square, then multiply by a learnt scale.
+
+    .. math::
+
+        \hat x = \frac{x}{r}, \quad r = \sqrt{\operatorname{mean}(x^2) + \epsilon}, \qquad
+        y = \gamma \hat x
+
+    With :math:`d = \gamma\, \partial\ell / \partial y` and means over the row,
+
+    .. math::
+
+        \frac{\partial\ell}{\partial x} = \frac1r
+        \big(d - \hat x \operatorname{mean}(d \hat x)\big)
+
+    Parameters
+    ----------
+    features : int
+        Number of columns; the input has shape ``(..., features)``.
+    eps : float, optional
+        :math:`\epsilon`, above 0; without it the distance from 1 to the next number of the dtype.
+    dtype : {float32, float64}
+        Of the parameter; inputs are taken to it.
+
+    Attributes
+    ----------
+    gamma : Parameter
+        The scale, of shape ``(features,)``.
+
+    References
+    ----------
+    B. Zhang and R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> RMSNorm(2).forward([[1.0, 1.0], [0.0, 20.0]]).round(3)
+    array([[1.   , 1.   ],
+           [0.   , 1.414]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        features: int,
+        eps: float | None = None,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.features = check_integer("features", features, minimum=1)
+        self.eps = None if eps is None else check_number("eps", eps, above=0)
+        self.gamma = Parameter(np.ones(self.features, float_dtype(dtype)), name="gamma")
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        x = _checked(self, x, self.gamma)
+        eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
+        inverse_rms = 1 / np.sqrt(_row_means(np.square(x)) + eps)
+        normalized = x * inverse_rms
+        self._cache = normalized, inverse_rms
+        return np.asarray(normalized * self.gamma.value)
+
+    def backward(self, dout: npt.ArrayLike) -> Array:
+        normalized, inverse_rms = self._cached()
+        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        self.gamma.grad += _column_sums(dout * normalized)
+        d = dout * self.gamma.value
+        return np.asarray((d - normalized * _row_means(d * normalized)) * inverse_rms)
+
+
+def _checked(layer: BatchNorm | LayerNorm | RMSNorm, x: npt.ArrayLike, like: Parameter) -> Array:
+    x = as_floats(x, like.dtype)
+    if x.shape[-1:] != (layer.features,):
+        raise ValueError(f"{layer!r} expected x of shape (..., {layer.features}), got {x.shape}")
+    return x
+
+
+def _column_sums(a: Array) -> Array:
+    rows = a.reshape(-1, a.shape[-1])
+    return np.asarray(ones(len(rows), a.dtype).dot(rows))
+
+
+def _row_means(a: Array) -> Array:
+    return np.asarray(a.dot(ones(a.shape[-1], a.dtype)) / a.shape[-1])[..., np.newaxis]

@@ -1,0 +1,106 @@
+"""Normalization against PyTorch, and the running averages."""
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+
+DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+
+
+def drawn(shape, dtype, seed=0):
+    return (3 + 2 * np.random.default_rng(seed).normal(size=shape)).astype(dtype)
+
+
+def close(ours, theirs, tolerance):
+    theirs = theirs.detach().numpy()
+    np.testing.assert_allclose(
+        ours, theirs, rtol=tolerance, atol=tolerance * np.abs(theirs).max(initial=1.0)
+    )
+
+
+def with_parameters(layer, reference, torch):
+    """Give both the same gamma and beta."""
+    for ours, theirs in zip(layer.parameters(), reference.parameters(), strict=True):
+        ours.value = drawn(ours.shape, ours.dtype, seed=len(ours.name))
+        with torch.no_grad():
+            theirs.copy_(torch.tensor(ours.value))
+
+
+@DTYPES
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.7, "eps": 0.1}])
+def test_batch_norm_is_that_of_pytorch(dtype, tolerance, settings):
+    torch = pytest.importorskip("torch")
+    layer = nn.BatchNorm(4, dtype=dtype, **settings)
+    reference = torch.nn.BatchNorm1d(4, dtype=getattr(torch, dtype), **settings)
+    with_parameters(layer, reference, torch)
+    for batch in range(4):
+        if batch == 3:
+            layer.eval()
+            reference.eval()
+        x, dout = drawn((6, 4), dtype, seed=batch), drawn((6, 4), dtype, seed=10 + batch)
+        tensor = torch.tensor(x, requires_grad=True)
+        y = reference(tensor)
+        close(layer.forward(x), y, tolerance)
+        y.backward(torch.tensor(dout))
+        close(layer.backward(dout), tensor.grad, tolerance)
+        close(layer.running_mean, reference.running_mean, tolerance)
+        close(layer.running_var, reference.running_var, tolerance)
+    close(layer.gamma.grad, reference.weight.grad, tolerance)
+    close(layer.beta.grad, reference.bias.grad, tolerance)
+    close(layer.predict(x), reference(tensor), tolerance)
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(6, 4), (1, 4), (2, 3, 4), (0, 4)])
+@pytest.mark.parametrize("name", ["LayerNorm", "RMSNorm"])
+@pytest.mark.parametrize("settings", [{}, {"eps": 0.1}])
+def test_row_norms_are_those_of_pytorch(dtype, tolerance, shape, name, settings):
+    torch = pytest.importorskip("torch")
+    layer = getattr(nn, name)(4, dtype=dtype, **settings)
+    reference = getattr(torch.nn, name)(4, dtype=getattr(torch, dtype), **settings)
+    with_parameters(layer, reference, torch)
+    x, dout = drawn(shape, dtype), drawn(shape, dtype, seed=1)
+    tensor = torch.tensor(x, requires_grad=True)
+    y = reference(tensor)
+    close(layer.forward(x), y, tolerance)
+    y.backward(torch.tensor(dout))
+    close(layer.backward(dout), tensor.grad, tolerance)
+    for ours, theirs in zip(layer.parameters(), reference.parameters(), strict=True):
+        close(ours.grad, theirs.grad, tolerance)
+
+
+def test_batch_norm_of_one_row_gives_beta_and_leaves_the_running_variance():
+    layer = nn.BatchNorm(2)
+    layer.beta.value = [3.0, 4.0]
+    np.testing.assert_array_equal(layer.forward([[10.0, 20.0]]), [[3.0, 4.0]])
+    np.testing.assert_array_equal(layer.backward([[1.0, 1.0]]), [[0.0, 0.0]])
+    np.testing.assert_allclose(layer.running_mean, [1.0, 2.0])
+    np.testing.assert_array_equal(layer.running_var, [1.0, 1.0])
+
+
+def test_batch_norm_of_no_rows_leaves_the_running_averages():
+    layer = nn.BatchNorm(2)
+    assert layer.forward(np.zeros((0, 2))).shape == (0, 2)
+    assert layer.running_mean.tolist() == [0.0, 0.0]
+
+
+def test_the_running_averages_are_saved_and_reset_with_the_rest():
+    layer = nn.Sequential(nn.BatchNorm(2))
+    layer.forward([[1.0, 2.0], [3.0, 6.0]])
+    state = layer.state_dict()
+    assert state["0.running_mean"] == pytest.approx([0.2, 0.4])
+    twin = nn.Sequential(nn.BatchNorm(2))
+    twin.load_state_dict(state)
+    np.testing.assert_array_equal(twin.predict([[1.0, 1.0]]), layer.predict([[1.0, 1.0]]))
+    assert layer.initialize(0).state_dict()["0.running_mean"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("make", [nn.BatchNorm, nn.LayerNorm, nn.RMSNorm])
+def test_bad_arguments_are_named(make):
+    with pytest.raises(ValueError, match=r"features must be .* at least 1, got 0"):
+        make(0)
+    with pytest.raises(ValueError, match=r"eps must be .* above 0, got 0"):
+        make(2, eps=0)
+    with pytest.raises(ValueError, match=r"expected x of shape \(\.\.\., 2\), got \(1, 3\)"):
+        make(2).forward(np.ones((1, 3)))

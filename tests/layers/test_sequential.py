@@ -1,0 +1,225 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nnlayers as nn
+from nnlayers.testing import check_gradients
+
+
+def model():
+    return nn.Sequential(nn.Affine(4, 3, rng=0), nn.Tanh(), nn.Affine(3, 2, rng=1))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.integers(0, 3))
+def test_backward_agrees_with_differences_at_any_depth(sizes, batch):
+    x = np.random.default_rng(0).normal(size=(batch, sizes[0]))
+    check_gradients(nn.mlp(sizes, activation="tanh", dropout=0.2, rng=0), x)
+
+
+def test_values_and_gradients_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    ours = model().astype(np.float64)
+    linears = [torch.nn.Linear(4, 3).double(), torch.nn.Linear(3, 2).double()]
+    with torch.no_grad():
+        for layer, linear in zip(ours[::2], linears, strict=True):
+            linear.weight.copy_(torch.tensor(layer.W.value.T))
+            linear.bias.copy_(torch.tensor(layer.b.value))
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    tensor = torch.tensor(x, requires_grad=True)
+    y = linears[1](torch.tanh(linears[0](tensor)))
+    y.square().sum().backward()
+    found = ours.forward(x)
+    np.testing.assert_allclose(found, y.detach().numpy(), rtol=1e-10)
+    np.testing.assert_allclose(ours.backward(2 * found), tensor.grad.numpy(), rtol=1e-10)
+    for layer, linear in zip(ours[::2], linears, strict=True):
+        np.testing.assert_allclose(layer.W.grad.T, linear.weight.grad.numpy(), rtol=1e-10)
+        np.testing.assert_allclose(layer.b.grad, linear.bias.grad.numpy(), rtol=1e-10)
+
+
+def test_it_is_indexed_and_walked_as_a_list():
+    network = model()
+    layers = list(network)
+    assert len(network) == len(layers) == 3
+    assert network[0] is layers[0]
+    assert network[-1] is layers[2]
+    assert network[np.int64(1)] is layers[1]
+    with pytest.raises(IndexError):
+        network[3]
+
+
+@pytest.mark.parametrize("span", [slice(1, None), slice(None, None, 2), slice(5, 9), slice(-1)])
+def test_a_slice_is_a_sequential_of_the_same_layers(span):
+    network = model()
+    part = network[span]
+    assert type(part) is nn.Sequential
+    assert [*part] == list(network)[span]
+
+
+def test_names_count_the_layers_at_every_depth():
+    network = nn.Sequential(nn.ReLU(), model(), nn.Affine(2, 1, bias=False))
+    assert list(network.named_parameters()) == ["1.0.W", "1.0.b", "1.2.W", "1.2.b", "2.W"]
+    assert list(network.state_dict()) == list(network.named_parameters())
+
+
+def test_parameters_of_a_subclass_are_found_behind_the_layers():
+    class Scaled(nn.Sequential):
+        def __init__(self, *layers):
+            super().__init__(*layers)
+            self.scale = nn.Parameter([2.0], name="scale")
+
+        def forward(self, x):
+            self.last = super().forward(x)
+            return self.last * self.scale.value
+
+        def backward(self, dout, input_grad=True):
+            self.scale.grad += (dout * self.last).sum()
+            return super().backward(dout * self.scale.value, input_grad)
+
+    network = Scaled(nn.Affine(2, 2, dtype=np.float64, rng=0))
+    assert list(network.named_parameters()) == ["0.W", "0.b", "scale"]
+    check_gradients(network, np.ones((3, 2)))
+    network.forward(np.ones((1, 2)))
+    assert network.backward(np.ones((1, 2)), input_grad=False) is None
+    once = network.scale.grad.copy()
+    network.backward(np.ones((1, 2)))
+    np.testing.assert_allclose(network.scale.grad, 2 * once)
+
+
+def test_leaving_out_the_input_gradient_leaves_the_others_as_they_are():
+    x, dout = np.random.default_rng(0).normal(size=(5, 4)), np.ones((5, 2))
+    for make in (model, lambda: nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh(), *model()))):
+        full, short = make(), make()
+        full.forward(x)
+        full.backward(dout)
+        short.forward(x)
+        assert short.backward(dout, input_grad=False) is None
+        for a, b in zip(full.parameters(), short.parameters(), strict=True):
+            assert a.grad.any()
+            np.testing.assert_array_equal(a.grad, b.grad)
+
+
+def test_layers_before_the_first_parameter_are_left_out_too():
+    class Untouched(nn.Identity):
+        def backward(self, dout):
+            raise AssertionError("nothing needs this gradient")
+
+    network = nn.Sequential(Untouched(), *model())
+    network.forward(np.ones((1, 4)))
+    network.backward(np.ones((1, 2)), input_grad=False)
+    assert network[1].W.grad.any()
+    nothing = nn.Sequential(Untouched())
+    nothing.forward(np.ones((1, 4)))
+    assert nothing.backward(np.ones((1, 4)), input_grad=False) is None
+
+
+@pytest.mark.parametrize("input_grad", [True, False])
+def test_backward_before_forward_is_refused(input_grad):
+    for network in (model(), nn.Sequential(), nn.Sequential(nn.ReLU())):
+        with pytest.raises(RuntimeError, match=r"Sequential\.backward was called before forward"):
+            network.backward(np.ones((1, 2)), input_grad=input_grad)
+
+
+def test_an_empty_one_passes_copies_on():
+    network, x = nn.Sequential(), np.ones((2, 3))
+    for y in (network.forward(x), network.predict(x), network.backward(x)):
+        np.testing.assert_array_equal(y, x)
+        assert not np.shares_memory(y, x)
+    with pytest.raises(ValueError, match=r"expected dout of shape \(2, 3\), got \(3, 2\)"):
+        network.backward(np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("thing", [nn.ReLU, [nn.ReLU()], None, "ReLU", np.tanh])
+def test_what_is_no_layer_is_refused_with_its_place(thing):
+    with pytest.raises(TypeError, match="layer 1 must be a Layer object, got "):
+        nn.Sequential(nn.ReLU(), thing)
+
+
+def test_one_object_in_two_places_is_refused():
+    relu = nn.ReLU()
+    with pytest.raises(ValueError, match=r"layers 0 and 1 are one object, ReLU\(\)"):
+        nn.Sequential(relu, relu)
+    with pytest.raises(ValueError, match=r"layers 0 and 2\.1 are one object, ReLU\(\)"):
+        nn.Sequential(relu, nn.Tanh(), nn.Sequential(nn.Tanh(), relu))
+
+
+def test_layers_may_share_a_parameter():
+    first, second = nn.Affine(2, 2, rng=0), nn.Affine(2, 2, rng=1)
+    second.W = first.W
+    network = nn.Sequential(first, nn.Tanh(), second)
+    assert list(network.named_parameters()) == ["0.W", "0.b", "2.b"]
+    check_gradients(network, np.random.default_rng(0).normal(size=(3, 2)))
+
+
+def test_repr_shows_the_layers_one_a_line_and_inner_ones_indented():
+    assert repr(nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()), nn.Sequential())) == (
+        "Sequential(\n  0: ReLU()\n  1: Sequential(\n    0: Tanh()\n  )\n  2: Sequential()\n)"
+    )
+
+
+def test_summary_counts_parameters_once_and_shows_shapes():
+    network = nn.Sequential(nn.Flatten(), nn.Affine(6, 1000, rng=0), nn.Sum(axis=1))
+    assert network.summary(input_shape=(2, 3)) == (
+        "   layer            output   parameters\n"
+        "0  Flatten()        (6,)              0\n"
+        "1  Affine(6, 1000)  (1000,)       7,000\n"
+        "2  Sum(axis=1)      ()                0\n"
+        "   total                          7,000"
+    )
+    assert network.summary() == (
+        "   layer            parameters\n"
+        "0  Flatten()                 0\n"
+        "1  Affine(6, 1000)       7,000\n"
+        "2  Sum(axis=1)               0\n"
+        "   total                 7,000"
+    )
+
+
+def test_summary_leaves_the_model_as_it_is():
+    network = model()
+    network.summary(input_shape=(4,))
+    with pytest.raises(RuntimeError, match="before forward"):
+        network.backward(np.ones((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("activation", "layer", "initial"),
+    [
+        ("relu", nn.ReLU, "he_normal"),
+        ("tanh", nn.Tanh, "glorot_uniform"),
+        (nn.Sigmoid, nn.Sigmoid, "he_normal"),
+        (lambda: nn.Softplus(beta=2.0), nn.Softplus, "he_normal"),
+    ],
+)
+def test_mlp_alternates_affine_layers_activations_and_dropout(activation, layer, initial):
+    network = nn.mlp([5, 4, 3, 2], activation=activation, dropout=0.2, dtype="float64", rng=0)
+    kinds = [type(inner) for inner in network]
+    assert kinds == [nn.Affine, layer, nn.Dropout] * 2 + [nn.Affine]
+    affines = network[::3]
+    assert [(a.in_features, a.out_features) for a in affines] == [(5, 4), (4, 3), (3, 2)]
+    assert {a.weight_init for a in affines} == {initial}
+    assert {p.dtype for p in network.parameters()} == {np.dtype(np.float64)}
+
+
+def test_mlp_repeats_with_its_seed():
+    first, second = nn.mlp([3, 4, 2], rng=1), nn.mlp([3, 4, 2], rng=np.random.default_rng(1))
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "error", "words"),
+    [
+        ([3], {}, ValueError, r"sizes must be a list of at least two sizes, got \[3\]"),
+        (3, {}, ValueError, "sizes must be a list of at least two sizes, got 3"),
+        ([3, 0], {}, ValueError, "out_features must be an integer of at least 1, got 0"),
+        ([3, 2.5], {}, TypeError, "out_features must be an integer of at least 1"),
+        ([3, 2], {"activation": "rellu"}, ValueError, "unknown activation 'rellu', did you mean"),
+        ([3, 2], {"dropout": 1}, ValueError, "dropout must be .* and below 1, got 1"),
+        ([3, 2], {"dtype": int}, ValueError, "dtype must be float32 or float64"),
+    ],
+)
+def test_mlp_arguments_out_of_range_are_named(sizes, options, error, words):
+    with pytest.raises(error, match=words):
+        nn.mlp(sizes, **options)

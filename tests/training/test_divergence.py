@@ -82,6 +82,14 @@ def test_weights_that_are_not_finite_are_named():
         trainer.step(X, Y)
 
 
+def test_weights_that_the_last_step_made_infinite_are_an_error_of_that_step():
+    trainer = trainer_of(affine(), Faulty(gradient=np.inf))
+    message = r"epoch 1, step 1: the weights of layer 1, Faulty\(.*\), are not finite"
+    with pytest.raises(DivergenceError, match=message):
+        trainer.fit(X, Y, epochs=1)
+    assert len(trainer.history) == 0
+
+
 def test_a_loss_that_overflows_by_itself_is_named():
     trainer = trainer_of(affine())
     with pytest.raises(DivergenceError, match="the loss itself is not finite"):

@@ -32,7 +32,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     folded = {known_name.lower(): known_name for known_name in names}
-    nearest = difflib.get_close_matches(str(name).lower(), folded, n=1)
+    nearest = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
     hint = f", did you mean {folded[nearest[0]]!r}?" if nearest else "."
     if len(names) > MOST_NAMES:
         names[MOST_NAMES:] = ["..."]

@@ -246,16 +246,19 @@ class CSVLogger(Callback):
             self._file.flush()
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Close the file."""
+        """Close the file, with the rows that the history has after all."""
+        if self._file is not None:
+            self._write_all(trainer.history)
+            self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _write_all(self, history: History) -> None:
         """Put a new file in the place of the old one, which is whole until then."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._close()
         new = self.path.with_name(self.path.name + ".new")
         with new.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

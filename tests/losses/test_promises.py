@@ -94,7 +94,11 @@ def test_a_nan_prediction_is_never_turned_into_a_number(make, target):
 @pytest.mark.parametrize(
     ("loss", "target", "message"),
     [
-        (nn.MeanSquaredError(), np.where(P > 5, P, np.nan), "got NaN in rows 0, 1, 2, 3, 4 and 1 more"),
+        (
+            nn.MeanSquaredError(),
+            np.where(P > 5, P, np.nan),
+            "got NaN in rows 0, 1, 2, 3, 4 and 1 more",
+        ),
         (nn.MeanSquaredError(), VALUES[:, :1], r"shape \(6, 4\), got \(6, 1\)"),
         (nn.SoftmaxCrossEntropy(), [0, 1, 2, 3, 4, 0], "from 0 to 3, got 4 in row 4"),
         (nn.SoftmaxCrossEntropy(), [0, 1, -1, 3, 2, 0], "from 0 to 3, got -1 in row 2"),

@@ -1,0 +1,8 @@
+"""The command line: ``nnlayers train``, ``evaluate``, ``predict`` and ``summary``.
+
+The exit status is 0, 1 for a run that failed, 2 for a usage or config error.
+"""
+
+from nnlayers.cli.main import main
+
+__all__ = ["main"]

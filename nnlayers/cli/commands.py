@@ -1,0 +1,134 @@
+"""The commands: each takes the parsed arguments and returns the exit status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nnlayers.config import (
+    ConfigError,
+    Experiment,
+    Run,
+    load_predictor,
+    load_test_rows,
+    numbered,
+    override,
+    prepare,
+    read,
+    report,
+    write_file,
+)
+from nnlayers.data import read_rows
+from nnlayers.layers import Sequential
+
+__all__ = ["evaluate", "predict", "summary", "train"]
+
+
+def train(arguments: Namespace) -> int:
+    """Train the model of a config, and test it."""
+    config = _config(arguments)
+    directory = _directory(arguments)
+    experiment = prepare(config, arguments.config)
+    run = Run(experiment, directory, fresh_number=arguments.out is None and not arguments.resume)
+    if arguments.resume:
+        run.resume()
+    _describe(experiment)
+    if run.finished:
+        print("nothing left to train")
+    try:
+        with _termination_as_interrupt():
+            run.train(progress=sys.stderr.isatty())
+    except KeyboardInterrupt:
+        done = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
+        command = f"nnlayers train {arguments.config} --out {run.directory} --resume"
+        print(f"nnlayers: interrupted after {done}; to go on: {command}", file=sys.stderr)
+        return 1
+    history = experiment.trainer.history
+    values = ", ".join(f"{name} {value:.4g}" for name, value in history.rows[-1].items())
+    print(f"epoch {len(history)} of {experiment.epochs}: {values}")
+    result = run.test()
+    print(f"saved in {run.directory}")
+    print(result)
+    return 0
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Measure the test rows of a run again."""
+    directory = Path(arguments.directory)
+    predictor = load_predictor(directory)
+    rows = load_test_rows(directory, predictor)
+    print(report(predictor.score(rows), len(rows)))
+    return 0
+
+
+def predict(arguments: Namespace) -> int:
+    """Write predictions for the rows of a file."""
+    predictor = load_predictor(Path(arguments.directory))
+    text = predictor.predictions(read_rows(arguments.data, predictor.preprocessing.columns))
+    if arguments.output is None:
+        print(text, end="", flush=True)
+    else:
+        write_file(Path(arguments.output), lambda file: file.write(text.encode()))
+    return 0
+
+
+def summary(arguments: Namespace) -> int:
+    """Show the layers of a config's model."""
+    experiment = prepare(_config(arguments), arguments.config)
+    _describe(experiment)
+    model = experiment.predictor.model
+    layers = model if isinstance(model, Sequential) else Sequential(model)
+    print(layers.summary((experiment.predictor.preprocessing.width,)))
+    return 0
+
+
+def _config(arguments: Namespace) -> dict[str, Any]:
+    config = read(arguments.config)
+    override(config, arguments.assignments, arguments.config)
+    return config
+
+
+def _directory(arguments: Namespace) -> Path:
+    """Return the run directory, without its number if that is still to be found."""
+    if arguments.out is not None:
+        directory = Path(arguments.out)
+        if directory.exists() and not arguments.resume:
+            raise ConfigError(f"--out: {directory} exists already; to go on with it, add --resume")
+        return directory
+    directory = Path("runs", Path(arguments.config).stem)
+    if not arguments.resume:
+        return directory
+    runs = numbered(directory)
+    if not runs:
+        raise ConfigError(f"--resume: there is no run {directory}-NNN to go on with")
+    return runs[max(runs)]
+
+
+def _describe(experiment: Experiment) -> None:
+    parts, predictor = experiment.parts, experiment.predictor
+    sizes = ", ".join(f"{len(table)} {name}" for name, table in parts.items())
+    classes = len(predictor.preprocessing.classes)
+    target = f"{classes} classes" if classes else "a number"
+    origin = parts["train"].origin
+    print(f"{origin}: {sizes} rows, {predictor.preprocessing.width} features, target {target}")
+    weights = sum(parameter.size for parameter in predictor.model.parameters())
+    print(f"model: {weights:,} weights", flush=True)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, which job schedulers send, end a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,115 @@
+"""Arguments, exit statuses, and errors in a line or two."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+import nnlayers
+from nnlayers.cli.commands import evaluate, predict, summary, train
+from nnlayers.config import ConfigError
+from nnlayers.data import DataError
+from nnlayers.training import DivergenceError
+
+__all__ = ["main"]
+
+FAILED_RUN = 1
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments, by default those of the process.
+
+    Examples
+    --------
+    >>> main(["train"])
+    2
+    """
+    if os.getcwd() not in sys.path:  # where a config's own classes are imported from
+        sys.path.append(os.getcwd())
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            return int(arguments.run(arguments))
+        except (ConfigError, DataError, ModuleNotFoundError) as error:
+            return _report(error, USAGE_ERROR)
+        except DivergenceError as error:
+            return _report(error, FAILED_RUN)
+        except KeyboardInterrupt:
+            return _report("interrupted", FAILED_RUN)
+        except BrokenPipeError:  # the reader of the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED_RUN
+        except OSError as error:
+            return _report(error, FAILED_RUN)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nnlayers", description="Train small neural networks that TOML configs describe."
+    )
+    parser.add_argument("--version", action="version", version=f"nnlayers {nnlayers.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument("config", metavar="CONFIG", help="the TOML file")
+    config.add_argument(
+        "--set",
+        dest="assignments",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="override a key, such as optimizer.lr=0.01 or model.layers.0.out_features=32",
+    )
+    directory = argparse.ArgumentParser(add_help=False)
+    directory.add_argument("directory", metavar="DIR", help="the run directory")
+
+    command = commands.add_parser("train", parents=[config], help="train the model of a config")
+    command.add_argument("--out", metavar="DIR", help="run directory (default runs/CONFIG-NNN)")
+    command.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out, or the latest one"
+    )
+    command.set_defaults(run=train)
+    command = commands.add_parser(
+        "evaluate", parents=[directory], help="measure a trained model on its test rows"
+    )
+    command.set_defaults(run=evaluate)
+    command = commands.add_parser(
+        "predict", parents=[directory], help="predict the target of new rows, as CSV"
+    )
+    command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
+    command.add_argument("-o", dest="output", metavar="FILE", help="where to (default: print)")
+    command.set_defaults(run=predict)
+    command = commands.add_parser("summary", parents=[config], help="show the layers of a model")
+    command.set_defaults(run=summary)
+    return parser
+
+
+def _report(problem: object, status: int) -> int:
+    print(f"nnlayers: {problem}", file=sys.stderr)
+    return status
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Replace Python's own, which shows the place in the code."""
+    print(f"nnlayers: warning: {message}", file=sys.stderr)

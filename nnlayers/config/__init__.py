@@ -1,0 +1,39 @@
+"""Configs: TOML files that name constructors and their arguments, and the runs they describe.
+
+>>> experiment = prepare(
+...     {
+...         "data": {"type": "spirals", "rows": 60},
+...         "model": {"type": "Sequential", "layers": [{"type": "Affine"}]},
+...         "loss": {"type": "SoftmaxCrossEntropy"},
+...         "optimizer": {"type": "SGD", "lr": 0.1},
+...         "training": {"epochs": 2},
+...     },
+...     source="spirals.toml",
+... )
+>>> experiment.config["model"]["layers"][0]["out_features"]
+3
+>>> experiment.fit()
+>>> len(experiment.trainer.history)
+2
+"""
+
+from nnlayers.config.document import ConfigError, override, read
+from nnlayers.config.experiment import Experiment, prepare
+from nnlayers.config.predictor import Predictor, report
+from nnlayers.config.run import Run, load_predictor, load_test_rows, numbered
+from nnlayers.config.storage import write_file
+
+__all__ = [
+    "ConfigError",
+    "Experiment",
+    "Predictor",
+    "Run",
+    "load_predictor",
+    "load_test_rows",
+    "numbered",
+    "override",
+    "prepare",
+    "read",
+    "report",
+    "write_file",
+]

@@ -1,0 +1,133 @@
+"""The text of a config: read, override, compare and write TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nnlayers.validation import optional_library
+
+__all__ = ["ConfigError", "differences", "dumps", "override", "read", "shown"]
+
+
+class ConfigError(ValueError):
+    """A config or a run directory that cannot be used; one line that names the file and the key."""
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text, at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def override(config: dict[str, Any], assignments: Iterable[str], source: str) -> None:
+    """Set keys of `config`, in place, as ``key.path=value`` says; a number indexes a list.
+
+    A value that is no TOML is a plain string.
+
+    Raises
+    ------
+    ConfigError
+        If an assignment has no ``=``, or its path leads through something that is no table.
+
+    Examples
+    --------
+    >>> config = {"optimizer": {"lr": 0.1}, "layers": [{"rate": 0.5}]}
+    >>> override(config, ["optimizer.lr=0.01", "layers.0.rate=0.2", "loss.type=Huber"], "x.toml")
+    >>> config
+    {'optimizer': {'lr': 0.01}, 'layers': [{'rate': 0.2}], 'loss': {'type': 'Huber'}}
+    """
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"--set must be key=value, got {assignment!r}")
+        *parents, last = path.strip().split(".")
+        table: Any = config
+        for depth, name in enumerate(parents, start=1):
+            place = f"{source}: {'.'.join(parents[:depth])}"
+            key = _key(table, name, place)
+            table = table.setdefault(key, {}) if isinstance(table, dict) else table[key]
+            if not isinstance(table, dict | list):
+                raise ConfigError(f"{place}: must be a table to set {path!r}, got {shown(table)}")
+        table[_key(table, last, f"{source}: {path}")] = _value(text.strip())
+
+
+def dumps(config: Mapping[str, Any]) -> str:
+    """Return the config as TOML."""
+    return str(optional_library("tomli_w", "cli").dumps(config))
+
+
+def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the key paths at which two configs differ, with both values, None where one has none.
+
+    Examples
+    --------
+    >>> list(differences({"a": {"b": 1}, "c": [1, 2]}, {"a": {"b": 2}, "c": [1]}))
+    [('a.b', 1, 2), ('c.1', 2, None)]
+    """
+    children, others = _children(first), _children(second)
+    if children is None or others is None:
+        if first != second:
+            yield path, first, second
+        return
+    for key in {**children, **others}:
+        place = f"{path}.{key}" if path else key
+        yield from differences(children.get(key), others.get(key), place)
+
+
+def shown(value: Any) -> str:
+    """Return a value as TOML writes it, for a message.
+
+    Examples
+    --------
+    >>> shown("ten"), shown([True, 0.5])
+    ('"ten"', '[true, 0.5]')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {shown(item)}' for key, item in value.items())}}}"
+    return str(value)
+
+
+def _children(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {str(index): item for index, item in enumerate(value)}
+    return None
+
+
+def _key(table: dict[str, Any] | list[Any], name: str, place: str) -> Any:
+    """Return the key of a table, or the index in a list, that a part of a path means."""
+    if isinstance(table, dict):
+        return name
+    if not (name.isascii() and name.isdecimal()) or int(name) >= len(table):
+        raise ConfigError(f"{place}: there are {len(table)} entries, counted from 0")
+    return int(name)
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text

@@ -1,0 +1,111 @@
+"""A trained model with what belongs to it: raw rows in, results in the user's terms out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from nnlayers.data import Preprocessing, Table, batches
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.numerics import Array
+
+__all__ = ["Predictor", "report"]
+
+# Rows that the model takes at a time: fast, and no matter how large the file.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model, how its inputs are prepared, and what its outputs mean.
+
+    Parameters
+    ----------
+    model : Layer
+        The model.
+    loss : Loss
+        What it was trained for.
+    preprocessing : Preprocessing
+        As fitted on the training rows.
+    dtype : {"float32", "float64"}
+        Of the features.
+    """
+
+    model: Layer
+    loss: Loss
+    preprocessing: Preprocessing
+    dtype: str
+
+    def arrays(self, table: Table) -> tuple[Array, Array]:
+        """Return a table's features and targets as the model and the loss take them."""
+        encoded = self.preprocessing
+        return encoded.features(table, self.dtype), encoded.targets(table, self.dtype)
+
+    def outputs(self, table: Table) -> Array:
+        """Return the model's outputs for raw rows."""
+        x = self.preprocessing.features(table, self.dtype)
+        return np.concatenate([self.model.predict(x[rows]) for rows in batches(len(x), _CHUNK)])
+
+    def score(self, table: Table) -> dict[str, float]:
+        r"""Return the loss, and the accuracy, or in raw units RMSE and :math:`R^2`.
+
+        .. math:: R^2 = 1 - \frac{\sum (t - p)^2}{\sum (t - \bar t)^2}
+
+        It is NaN where all targets are the same.
+        """
+        outputs = self.outputs(table)
+        target = self.preprocessing.targets(table, self.dtype)
+        decided = self.loss.decide(outputs)
+        scores = {"loss": self.loss.forward(outputs, target)}
+        if self.preprocessing.classes:
+            return scores | {"accuracy": float(np.mean(decided == target))}
+        true = self.preprocessing.decode(target)
+        squares = np.square(true - self.preprocessing.decode(decided)).mean()
+        variance = true.var()
+        r2 = float(1 - squares / variance) if variance else float("nan")
+        return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}
+
+    def predictions(self, table: Table) -> str:
+        """Return predictions for raw rows as CSV: the target, and its classes' probabilities."""
+        outputs = self.outputs(table)
+        decoded = self.preprocessing.decode(self.loss.decide(outputs)).tolist()
+        probabilities = self._probabilities(outputs)
+        names = self.preprocessing.classes if probabilities.shape[1] else ()
+        header = [self.preprocessing.target_name, *(f"probability {name}" for name in names)]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        rows = zip(decoded, probabilities.tolist(), strict=True)
+        writer.writerows([value, *row] for value, row in rows)
+        return text.getvalue()
+
+    def _probabilities(self, outputs: Array) -> Array:
+        """Return one column a class, none for a loss whose outputs are no log-odds."""
+        scores = outputs.astype(np.float64)
+        if isinstance(self.loss, SoftmaxCrossEntropy):
+            return np.asarray(softmax(scores, axis=1))
+        if isinstance(self.loss, SigmoidCrossEntropy):
+            return np.hstack([expit(-scores), expit(scores)])
+        return np.empty((len(outputs), 0))
+
+
+def report(scores: dict[str, float], rows: int) -> str:
+    """Return the line that states a test's result.
+
+    Examples
+    --------
+    >>> report({"loss": 0.1, "accuracy": 0.978}, 270)
+    'test accuracy 97.8% (loss 0.1, 270 rows)'
+    >>> report({"loss": 0.5, "rmse": 53.1, "r2": 0.4512}, 66)
+    'test R2 0.451, RMSE 53.1 (loss 0.5, 66 rows)'
+    """
+    if "accuracy" in scores:
+        result = f"accuracy {scores['accuracy']:.1%}"
+    else:
+        result = f"R2 {scores['r2']:.3f}, RMSE {scores['rmse']:.4g}"
+    return f"test {result} (loss {scores['loss']:.4g}, {rows} rows)"

@@ -1,0 +1,284 @@
+"""A run and its directory: all that it takes to go on, to evaluate and to predict."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from nnlayers.config.document import ConfigError, differences, dumps, read, shown
+from nnlayers.config.experiment import Experiment
+from nnlayers.config.predictor import Predictor, report
+from nnlayers.config.sections import build_loss, build_model, read_parts, read_sections
+from nnlayers.config.storage import read_arrays, read_json, write_arrays, write_file, write_text
+from nnlayers.data import DataError, Preprocessing, Table
+from nnlayers.numerics import Array
+from nnlayers.training import Trainer
+from nnlayers.training.callbacks import Callback, CSVLogger
+from nnlayers.validation import optional_library
+
+__all__ = ["Run", "load_predictor", "load_test_rows", "numbered"]
+
+_CONFIG = "config.toml"
+_PREPROCESSING = "preprocessing.json"
+_CHECKPOINT = "checkpoint.npz"
+_MODEL = "model.npz"
+_TEST = "test.json"
+
+
+class Run:
+    """An experiment and the directory that keeps it.
+
+    The directory holds the completed ``config.toml`` and ``preprocessing.json``, from each epoch
+    on ``checkpoint.npz`` and a row in ``metrics.csv``, and when training ends, however it does,
+    ``model.npz`` and ``curves.png``; then ``test.json``. Each file is whole or not there.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to run.
+    directory : Path
+        The directory; made when training starts, and refused then if it exists.
+    fresh_number : bool
+        Whether the directory's name gets a number that is not taken, as in ``digits-001``.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a callback has ended the training before its last epoch.
+    """
+
+    def __init__(
+        self, experiment: Experiment, directory: Path, *, fresh_number: bool = False
+    ) -> None:
+        optional_library("matplotlib.figure", "cli")  # for the curves: better now than at the end
+        self.experiment = experiment
+        self.directory = directory
+        self.stopped = False
+        self._fresh_number = fresh_number
+        self._made = self._resumed = False
+        callbacks = experiment.trainer.callbacks
+        callbacks[:] = [_Rewind(self), *callbacks, _Keep(self)]
+        self._checkpoint = self._state()
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left to train."""
+        return self.stopped or len(self.experiment.trainer.history) >= self.experiment.epochs
+
+    def resume(self) -> None:
+        """Go on from the directory's checkpoint.
+
+        Raises
+        ------
+        ConfigError
+            If there is no run, its config differs in more than the number of epochs, or a file is
+            damaged.
+        """
+        self._check_same_config()
+        path = self.directory / _CHECKPOINT
+        self._checkpoint = read_arrays(path)
+        try:
+            self.stopped = bool(self._checkpoint["stopped"])
+            self.rewind()
+            self.experiment.rng.bit_generator.state = json.loads(str(self._checkpoint["rng"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+        self._resumed = True
+
+    def train(self, *, progress: bool = False) -> None:
+        """Train up to the last epoch, and keep the model.
+
+        However training ends, the directory holds the epochs so far; only a config that the first
+        epoch refuses leaves nothing.
+
+        Raises
+        ------
+        ConfigError
+            If the directory cannot be made or written, or the trainer refuses an argument.
+        DivergenceError
+            If training diverges.
+        KeyboardInterrupt
+            If it is interrupted.
+        """
+        trainer = self.experiment.trainer
+        try:
+            if self.finished:
+                for callback in trainer.callbacks:
+                    callback.on_fit_end(trainer)
+            else:
+                self.experiment.fit(progress=progress)
+                self.stopped = not self.finished
+        except ConfigError:
+            if self._made and not len(trainer.history):
+                shutil.rmtree(self.directory)
+                self._made = False
+            raise
+        finally:
+            if self._made or self._resumed:
+                self._save()
+
+    def test(self) -> str:
+        """Measure the test rows, keep the result, and return the line that states it."""
+        table = self.experiment.parts["test"]
+        if not len(table):
+            return "no test rows (split.test is 0)"
+        scores = self.experiment.predictor.score(table)
+        text = json.dumps({"rows": len(table)} | scores, indent=2)
+        write_text(self.directory / _TEST, text + "\n")
+        return report(scores, len(table))
+
+    def start(self) -> None:
+        """Make the directory, with all that is known before the first epoch."""
+        if not self._resumed:
+            self.directory = _make_directory(self.directory, self._fresh_number)
+            self._made = True
+        (self.directory / _TEST).unlink(missing_ok=True)
+        write_text(self.directory / _CONFIG, dumps(self.experiment.config))
+        learnt = self.experiment.predictor.preprocessing.to_dict()
+        write_text(self.directory / _PREPROCESSING, json.dumps(learnt, indent=2) + "\n")
+        self.keep()
+
+    def keep(self) -> None:
+        """Write the checkpoint of this moment."""
+        state = self._state()
+        write_arrays(self.directory / _CHECKPOINT, state)
+        self._checkpoint = state
+
+    def rewind(self) -> None:
+        """Set the trainer to the last checkpoint, without what an interrupted epoch has done."""
+        own = {"rng", "stopped"}
+        state = {name: array for name, array in self._checkpoint.items() if name not in own}
+        self.experiment.trainer.load_state_dict(state)
+
+    def _state(self) -> dict[str, Array]:
+        rng_state = json.dumps(self.experiment.rng.bit_generator.state)
+        own = {"rng": np.array(rng_state), "stopped": np.array(self.stopped)}
+        return self.experiment.trainer.state_dict() | own
+
+    def _save(self) -> None:
+        """Write what a run that has ended leaves."""
+        trainer = self.experiment.trainer
+        # Again, for an interrupt may have come when the file was there and not yet the attribute.
+        self._checkpoint["stopped"] = np.array(self.stopped)
+        write_arrays(self.directory / _CHECKPOINT, self._checkpoint)
+        write_arrays(self.directory / _MODEL, trainer.model.state_dict())
+        if len(trainer.history):
+            figure = trainer.history.plot()
+            write_file(
+                self.directory / "curves.png", lambda file: figure.savefig(file, format="png")
+            )
+
+    def _check_same_config(self) -> None:
+        stored = read(self.directory / _CONFIG)
+        if isinstance(stored.get("training"), dict):
+            stored["training"]["epochs"] = self.experiment.epochs
+        for path, old, new in differences(stored, self.experiment.config):
+            was, now = ("not set" if value is None else shown(value) for value in (old, new))
+            raise ConfigError(
+                f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
+                f"{self.directory}; to resume, only training.epochs may differ"
+            )
+
+
+class _Rewind(Callback):
+    """Comes first: at the end of a fit, undo an epoch that was cut short."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        self.run.rewind()
+
+
+class _Keep(Callback):
+    """Comes last, when the other callbacks have done with an epoch: keep it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.logger: CSVLogger | None = None
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.run.start()
+        self.logger = CSVLogger(self.run.directory / "metrics.csv")
+        self.logger.on_fit_start(trainer)
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        if self.logger is not None:
+            self.logger.on_epoch_end(trainer)
+        self.run.keep()
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        if self.logger is not None:
+            self.logger.on_fit_end(trainer)
+
+
+def load_predictor(directory: Path) -> Predictor:
+    """Return the trained model of a run directory.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run, or a file of it is missing or damaged.
+    """
+    path = directory / _CONFIG
+    sections = read_sections(read(path), str(path))
+    path = directory / _PREPROCESSING
+    try:
+        preprocessing = Preprocessing.from_dict(read_json(path))
+    except DataError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    source = str(directory / _CONFIG)
+    model = build_model(sections, source, preprocessing, np.random.default_rng(0)).value
+    path = directory / _MODEL
+    weights = read_arrays(path)
+    try:
+        model.load_state_dict(weights)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return Predictor(model, build_loss(sections, source).value, preprocessing, sections.dtype)
+
+
+def load_test_rows(directory: Path, predictor: Predictor) -> Table:
+    """Return the test rows of a run's data.
+
+    Raises
+    ------
+    ConfigError
+        If the data cannot be read, or no row was held back.
+    """
+    source = str(directory / _CONFIG)
+    sections = read_sections(read(source), source)
+    test: Table = read_parts(sections, source, predictor.loss)[1].value["test"]
+    if not len(test):
+        raise ConfigError(f"{source}: split.test: is 0, there are no test rows")
+    return test
+
+
+def numbered(path: Path) -> dict[int, Path]:
+    """Return the directories that are `path` with a number, as in ``digits-001``, by it."""
+    pattern = re.compile(re.escape(path.name) + r"-(\d+)")
+    found = path.parent.iterdir() if path.parent.is_dir() else ()
+    matches = {entry: pattern.fullmatch(entry.name) for entry in found}
+    return {int(match[1]): entry for entry, match in matches.items() if match}
+
+
+def _make_directory(path: Path, fresh_number: bool) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not fresh_number:
+            path.mkdir()
+            return path
+        while True:
+            number = max(numbered(path), default=0) + 1
+            try:
+                directory = path.with_name(f"{path.name}-{number:03d}")
+                directory.mkdir()
+            except FileExistsError:  # another run was faster
+                continue
+            return directory
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot make this directory: {error.strerror}") from None

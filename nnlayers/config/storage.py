@@ -1,0 +1,89 @@
+"""Files that are whole or not there: written under another name, then put in place."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nnlayers.config.document import ConfigError
+from nnlayers.numerics import Array
+
+__all__ = ["read_arrays", "read_json", "write_arrays", "write_file", "write_text"]
+
+# What NumPy raises for a file that is cut off, damaged, or none of its own.
+_DAMAGED = (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put what ``write(file)`` writes in the place of `path`, which is whole until then.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():  # a device such as /dev/null is not replaced
+            with target.open("wb") as file:
+                write(file)
+            return
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    write_file(path, lambda file: file.write(text.encode()))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name, as an .npz archive."""
+    write_file(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Return the arrays of an .npz archive by name; nothing is unpickled.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except _DAMAGED as error:
+        raise ConfigError(f"{path}: damaged, or no .npz archive: {error}") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None

@@ -1,0 +1,70 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+COMMAND = [sys.executable, "-m", "nnlayers"]
+
+
+@pytest.fixture
+def environment(request):
+    return os.environ | {"PYTHONPATH": str(request.config.rootpath)}
+
+
+def start(*arguments, environment):
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def test_output_in_a_pipe_is_plain_and_short(workplace, environment):
+    process = start("train", "small.toml", "--out", "a", environment=environment)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) == 5
+    assert out.isprintable() or all(line.isprintable() for line in lines)
+    assert lines[-1].startswith("test accuracy ")
+
+
+def test_a_reader_that_leaves_early_sees_no_traceback(workplace, environment):
+    start("train", "small.toml", "--out", "a", environment=environment).communicate(timeout=60)
+    rows = "0.1,0.2\n" * 20_000
+    (workplace / "rows.csv").write_text(f"x1,x2\n{rows}")
+    process = start("predict", "a", "rows.csv", environment=environment)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_resumes_bit_for_bit(workplace, environment, number):
+    many = ["--set", "training.epochs=100000"]
+    process = start("train", "small.toml", "--out", "a", *many, environment=environment)
+    metrics = workplace / "a" / "metrics.csv"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and metrics.read_text().count("\n") > 3):
+        assert time.monotonic() < deadline
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("nnlayers: interrupted after ")
+    assert err.count("\n") == 1
+
+    done = metrics.read_text().count("\n") - 1
+    for name, *resume in (("a", "--resume"), ("whole",)):
+        arguments = [name, *resume, "--set", f"training.epochs={done + 2}"]
+        process = start("train", "small.toml", "--out", *arguments, environment=environment)
+        assert process.communicate(timeout=60)[1] == ""
+    first, second = (np.load(workplace / name / "model.npz") for name in ("a", "whole"))
+    assert all(first[name].tobytes() == second[name].tobytes() for name in second)
+    assert metrics.read_text() == (workplace / "whole" / "metrics.csv").read_text()

@@ -1,0 +1,57 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score, root_mean_squared_error
+
+import nnlayers as nn
+from nnlayers.config import Predictor
+from nnlayers.data import Preprocessing, Table, diabetes, iris, moons
+
+
+def predictor(table, loss, outputs):
+    preprocessing = Preprocessing().fit(table, loss.targets)
+    model = nn.Affine(preprocessing.width, outputs, rng=0)
+    return Predictor(model, loss, preprocessing, "float32")
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_regression_is_scored_in_raw_units():
+    table = diabetes()
+    fitted = predictor(table, nn.MeanSquaredError(), 1)
+    predicted = [float(row["target"]) for row in rows_of(fitted.predictions(table))]
+    scores = fitted.score(table)
+    assert scores["r2"] == pytest.approx(r2_score(table.target, predicted), rel=1e-6)
+    rmse = root_mean_squared_error(table.target, predicted)
+    assert scores["rmse"] == pytest.approx(rmse, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("table", "loss", "outputs"),
+    [(iris(), nn.SoftmaxCrossEntropy(), 3), (moons(50), nn.SigmoidCrossEntropy(), 1)],
+)
+def test_predicted_classes_are_the_most_probable_ones(table, loss, outputs):
+    fitted = predictor(table, loss, outputs)
+    rows = rows_of(fitted.predictions(table))
+    columns = [f"probability {name}" for name in fitted.preprocessing.classes]
+    probabilities = np.array([[float(row[column]) for column in columns] for row in rows])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    names = np.array(fitted.preprocessing.classes)[probabilities.argmax(axis=1)].astype(str)
+    predicted = np.array([row[fitted.preprocessing.target_name] for row in rows])
+    np.testing.assert_array_equal(predicted, names)
+    accuracy = (predicted == table.target.astype(str)).mean()
+    assert fitted.score(table)["accuracy"] == pytest.approx(accuracy)
+
+
+def test_scores_without_probabilities_have_no_columns_of_them():
+    rows = rows_of(predictor(iris(), nn.Hinge(), 3).predictions(iris()))
+    assert list(rows[0]) == ["target"]
+
+
+def test_r2_of_equal_targets_is_nan():
+    table = Table({"x": [1.0, 2.0]}, target=[3.0, 3.0])
+    assert np.isnan(predictor(table, nn.MeanSquaredError(), 1).score(table)["r2"])

@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+
+from nnlayers.config import ConfigError, Run, load_predictor, prepare
+from nnlayers.config.storage import write_arrays
+
+LAYERS = [
+    {"type": "Affine", "out_features": 6},
+    {"type": "ReLU"},
+    {"type": "Dropout", "rate": 0.3},
+    {"type": "Affine"},
+]
+
+
+def config(**training):
+    return {
+        "seed": 3,
+        "data": {"type": "spirals", "rows": 60},
+        "model": {"type": "Sequential", "layers": LAYERS},
+        "loss": {"type": "SoftmaxCrossEntropy"},
+        "optimizer": {"type": "Adam", "lr": 0.01},
+        "training": {"epochs": 4, "batch_size": 8, **training},
+    }
+
+
+def start(directory, *, resume=False, **training):
+    run = Run(prepare(config(**training), "x.toml"), directory)
+    if resume:
+        run.resume()
+    return run
+
+
+def arrays(directory):
+    return {
+        (file, name): array.tobytes()
+        for file in ("model.npz", "checkpoint.npz")
+        for name, array in np.load(directory / file).items()
+    }
+
+
+def test_the_same_config_gives_the_same_files_to_the_last_bit(tmp_path):
+    for name in "ab":
+        start(tmp_path / name).train()
+    assert arrays(tmp_path / "a") == arrays(tmp_path / "b")
+
+
+def test_another_seed_gives_other_weights(tmp_path):
+    start(tmp_path / "a").train()
+    Run(prepare(config() | {"seed": 4}, "x.toml"), tmp_path / "b").train()
+    assert arrays(tmp_path / "a") != arrays(tmp_path / "b")
+
+
+def test_the_completed_config_gives_the_same_run(tmp_path):
+    run = start(tmp_path / "a")
+    run.train()
+    Run(prepare(run.experiment.config, "y.toml"), tmp_path / "b").train()
+    assert arrays(tmp_path / "a") == arrays(tmp_path / "b")
+    files = [(tmp_path / name / "config.toml").read_text() for name in "ab"]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("stopping", [[], [{"type": "EarlyStopping", "patience": 30}]])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
+    start(tmp_path / "whole", callbacks=stopping).train()
+    run = start(tmp_path / "parts", callbacks=stopping)
+    forward, calls = run.experiment.trainer.model.forward, []
+
+    def interrupted(x):  # in the third step of the epoch
+        calls.append(1)
+        if len(calls) == 6 * (epoch - 1) + 3:
+            raise KeyboardInterrupt
+        return forward(x)
+
+    run.experiment.trainer.model.forward = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run.train()
+    assert len(run.experiment.trainer.history) == epoch - 1
+    assert load_predictor(tmp_path / "parts") is not None
+    again = start(tmp_path / "parts", resume=True, callbacks=stopping)
+    again.train()
+    assert again.finished
+    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+    for file in ("metrics.csv", "config.toml"):
+        assert (tmp_path / "parts" / file).read_text() == (tmp_path / "whole" / file).read_text()
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_an_interrupt_between_two_files_leaves_them_of_the_same_epoch(
+    tmp_path, monkeypatch, written
+):
+    start(tmp_path / "whole", epochs=3).train()
+    calls = []
+
+    def interrupted(path, arrays):  # at the third epoch; the first call is before all of them
+        calls.append(path)
+        if len(calls) != 4 or written:
+            write_arrays(path, arrays)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("nnlayers.config.run.write_arrays", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "parts").train()
+    assert len((tmp_path / "parts" / "metrics.csv").read_text().splitlines()) == 3
+    start(tmp_path / "parts", epochs=3, resume=True).train()
+    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+    files = [(tmp_path / name / "metrics.csv").read_text() for name in ("parts", "whole")]
+    assert files[0] == files[1]
+
+
+def test_a_finished_run_with_more_epochs_is_one_longer_run(tmp_path):
+    stopping = [{"type": "EarlyStopping", "patience": 30}]
+    start(tmp_path / "whole", callbacks=stopping).train()
+    start(tmp_path / "parts", epochs=2, callbacks=stopping).train()
+    start(tmp_path / "parts", resume=True, callbacks=stopping).train()
+    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
+    stopping = [{"type": "EarlyStopping", "patience": 1, "min_delta": 10.0}]
+    start(tmp_path / "a", callbacks=stopping).train()
+    before = arrays(tmp_path / "a")
+    run = start(tmp_path / "a", resume=True, epochs=9, callbacks=stopping)
+    assert run.finished
+    run.train()
+    assert len(run.experiment.trainer.history) == 2
+    assert arrays(tmp_path / "a") == before
+
+
+def test_the_model_kept_is_the_best_one(tmp_path):
+    stopping = [{"type": "EarlyStopping", "patience": 30, "monitor": "val_loss"}]
+    run = start(tmp_path / "a", epochs=30, callbacks=stopping)
+    run.experiment.trainer.optimizer.lr = 0.5  # so large that the last epoch is not the best
+    run.train()
+    losses = run.experiment.trainer.history["val_loss"]
+    assert losses[-1] > min(losses)
+    loaded = load_predictor(tmp_path / "a")
+    assert loaded.score(run.experiment.parts["validation"])["loss"] == pytest.approx(min(losses))
+
+
+def test_only_the_number_of_epochs_may_change(tmp_path):
+    start(tmp_path / "a", epochs=1).train()
+    with pytest.raises(ConfigError, match=r"x.toml: training.batch_size: is 9, but 8 in the run"):
+        start(tmp_path / "a", resume=True, batch_size=9)
+
+
+def test_a_config_that_the_first_epoch_refuses_leaves_nothing(tmp_path):
+    callbacks = [{"type": "EarlyStopping", "monitor": "my_loss"}]
+    run = start(tmp_path / "a", callbacks=callbacks)
+    with pytest.raises(ConfigError, match=r"x\.toml: training: unknown monitor 'my_loss'"):
+        run.train()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_of_someone_else_is_left_alone(tmp_path):
+    run = start(tmp_path / "a")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ConfigError, match="cannot make this directory: File exists"):
+        run.train()
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_numbers_of_directories_go_up(tmp_path):
+    for _ in range(2):
+        Run(prepare(config(epochs=1), "x"), tmp_path / "x", fresh_number=True).train()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x-001", "x-002"]
+
+
+@pytest.mark.parametrize(
+    "file", ["config.toml", "preprocessing.json", "model.npz", "checkpoint.npz"]
+)
+def test_a_damaged_or_missing_file_is_an_error_that_names_it(tmp_path, file):
+    start(tmp_path / "a", epochs=1).train()
+    path = tmp_path / "a" / file
+
+    def load():
+        if file == "checkpoint.npz":
+            start(tmp_path / "a", resume=True)
+        else:
+            load_predictor(tmp_path / "a")
+
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ConfigError, match=file):
+        load()
+    path.unlink()
+    with pytest.raises(ConfigError, match=f"{file}: No such file"):
+        load()
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    start(tmp_path / "a", epochs=1).train()
+    for file in ("model.npz", "checkpoint.npz"):
+        np.savez(tmp_path / "a" / file, W=np.zeros(3), rng=np.array("{}"), stopped=False)
+    with pytest.raises(ConfigError, match=r"model\.npz: state does not fit"):
+        load_predictor(tmp_path / "a")
+    with pytest.raises(ConfigError, match=r"checkpoint\.npz: not a checkpoint of this run: state"):
+        start(tmp_path / "a", resume=True)

@@ -9,6 +9,8 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 __all__ = [
     "check_axis",
     "check_choice",
@@ -89,7 +91,7 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
     bound = "" if minimum is None else f" of at least {minimum}"
     message = f"{name} must be an integer{bound}, got {value!r}"
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):
             raise TypeError
         number = operator.index(value)
     except TypeError:

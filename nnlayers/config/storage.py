@@ -53,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays by name, as an .npz archive."""
-    write_file(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    write_file(path, lambda file: np.savez(file, **arrays))
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

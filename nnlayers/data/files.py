@@ -128,9 +128,15 @@ class CsvFile:
 
     def _parsed(self, name: str) -> Array:
         """Return a column's numbers, NaN for a cell that is none."""
-        series = self._pandas.Series(self._cells(name), dtype=object)
+        cells = self._cells(name)
+        series = self._pandas.Series(cells, dtype=object)
         numbers: Array = self._pandas.to_numeric(series, errors="coerce").to_numpy()
-        return numbers if numbers.dtype == np.int64 else numbers.astype(np.float64)
+        if numbers.dtype == np.int64:
+            return numbers
+        numbers = numbers.astype(np.float64)
+        known = ~np.isnan(numbers)
+        numbers[known] = cells[known].astype(np.float64)  # pandas 3.0 is off by an ulp
+        return numbers
 
     def _check(self, name: str, valid: Sequence[bool] | Array, advice: str = "") -> None:
         """Raise an error for the first cell of a column that is not valid, if any."""

@@ -14,6 +14,7 @@ from nnlayers.layer import Layer
 from nnlayers.layers.activations import Identity, ReLU, Sigmoid, Softplus, Tanh
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.noise import Dropout
+from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.numerics import as_floats
 from nnlayers.validation import check_number, unknown_name
 
@@ -193,12 +194,15 @@ _ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
     "tanh": (Tanh, "glorot_uniform"),
 }
 
+_NORMS: dict[str, Callable[[int], Layer]] = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}
+
 
 def mlp(
     sizes: Sequence[int],
     *,
     activation: str | Callable[[], Layer] = "relu",
     dropout: float = 0.0,
+    norm: str | Callable[[int], Layer] | None = None,
     dtype: npt.DTypeLike = np.float32,
     rng: int | np.random.Generator | None = None,
 ) -> Sequential:
@@ -213,6 +217,9 @@ def mlp(
         as its class.
     dropout : float
         The rate of a dropout layer after each activation; at 0 there is none.
+    norm : str or callable, optional
+        What stands between an affine layer and its activation: ``"batch"``, ``"layer"``, ``"rms"``,
+        or a function that makes a layer from the number of features, such as its class.
     dtype : {float32, float64}
         Of the parameters.
     rng : int or numpy.random.Generator, optional
@@ -233,6 +240,10 @@ def mlp(
       3: Affine(32, 10)
     )
     """
+    if isinstance(norm, str):
+        if norm not in _NORMS:
+            raise ValueError(unknown_name("norm", norm, _NORMS))
+        norm = _NORMS[norm]
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"sizes must be a list of at least two sizes, got {sizes!r}")
     check_number("dropout", dropout, minimum=0, below=1)
@@ -245,6 +256,8 @@ def mlp(
     layers: list[Layer] = []
     for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         if index > 0:
+            if norm is not None:
+                layers.append(norm(fan_in).astype(dtype))
             layers.append(activation())
             if dropout > 0:
                 layers.append(Dropout(dropout, rng=rng))

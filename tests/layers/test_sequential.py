@@ -202,6 +202,23 @@ def test_mlp_alternates_affine_layers_activations_and_dropout(activation, layer,
     assert {p.dtype for p in network.parameters()} == {np.dtype(np.float64)}
 
 
+@pytest.mark.parametrize(
+    ("norm", "layer"),
+    [
+        ("batch", nn.BatchNorm),
+        ("layer", nn.LayerNorm),
+        ("rms", nn.RMSNorm),
+        (nn.RMSNorm, nn.RMSNorm),
+    ],
+)
+def test_mlp_normalises_before_each_activation(norm, layer):
+    network = nn.mlp([5, 4, 3, 2], norm=norm, dropout=0.2, dtype="float64", rng=0)
+    kinds = [type(inner) for inner in network]
+    assert kinds == [nn.Affine, layer, nn.ReLU, nn.Dropout] * 2 + [nn.Affine]
+    assert [inner.features for inner in network[1::4]] == [4, 3]
+    assert {p.dtype for p in network.parameters()} == {np.dtype(np.float64)}
+
+
 def test_mlp_repeats_with_its_seed():
     first, second = nn.mlp([3, 4, 2], rng=1), nn.mlp([3, 4, 2], rng=np.random.default_rng(1))
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
@@ -216,6 +233,7 @@ def test_mlp_repeats_with_its_seed():
         ([3, 0], {}, ValueError, "out_features must be an integer of at least 1, got 0"),
         ([3, 2.5], {}, TypeError, "out_features must be an integer of at least 1"),
         ([3, 2], {"activation": "rellu"}, ValueError, "unknown activation 'rellu', did you mean"),
+        ([3, 2], {"norm": "bach"}, ValueError, "unknown norm 'bach', did you mean 'batch'"),
         ([3, 2], {"dropout": 1}, ValueError, "dropout must be .* and below 1, got 1"),
         ([3, 2], {"dtype": int}, ValueError, "dtype must be float32 or float64"),
     ],

@@ -52,8 +52,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays by name, as an .npz archive."""
-    write_file(path, lambda file: np.savez(file, **arrays))
+    """Write arrays by name, as an .npz archive; none may hold objects."""
+
+    def write(file: BinaryIO) -> None:
+        # np.savez does not close its archive when Ctrl-C comes, which is heard of later.
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+    write_file(path, write)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -52,6 +52,7 @@ from nnlayers.losses import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
+from nnlayers.saving import load, save
 from nnlayers.training import DivergenceError, History, Trainer, callbacks
 
 __all__ = [
@@ -88,8 +89,10 @@ __all__ = [
     "Trainer",
     "callbacks",
     "initializers",
+    "load",
     "mlp",
     "optim",
+    "save",
     "testing",
 ]
 

@@ -8,19 +8,29 @@ your own needs only those two.
 from __future__ import annotations
 
 import copy
-import inspect
+import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from nnlayers.constructors import call, kept_arguments
+from nnlayers.guards import guarded
 from nnlayers.numerics import Array, as_floats, float_dtype
 from nnlayers.parameter import Parameter
 
-__all__ = ["Layer", "Parameter"]
+__all__ = ["Layer", "Parameter", "Symbol", "twin"]
+
+
+class Symbol(ABC):
+    """What stands for an array in an expression, such as a node of a graph."""
+
+    @abstractmethod
+    def apply(self, layer: Layer, inputs: Sequence[Any]) -> Any:
+        """Return what stands for ``layer.forward(*inputs)``, of which it is one."""
 
 
 class Layer(ABC):
@@ -28,7 +38,8 @@ class Layer(ABC):
 
     A layer of your own needs only :meth:`forward` and :meth:`backward`, and, if it has weights,
     attributes that are :class:`Parameter`\ s. Layers may hold layers, directly or in lists, tuples
-    and dictionaries. The rest of this class then works as it stands.
+    and dictionaries. The rest of this class then works as it stands, and what goes into your
+    methods is checked: see :mod:`nnlayers.guards`.
 
     Attributes
     ----------
@@ -65,6 +76,7 @@ class Layer(ABC):
     training: bool = True
     state_names: ClassVar[tuple[str, ...]] = ()
     _cache: Any = None
+    _forwarded: Any = None  # for the guards: what the last output was like
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -72,6 +84,10 @@ class Layer(ABC):
         for changed, shortcut in (("forward", "predict"), ("backward", "backward_parameters")):
             if changed in vars(cls) and shortcut not in vars(cls):
                 setattr(cls, shortcut, getattr(Layer, shortcut))
+        for name in ("forward", "predict"):
+            _guard(cls, name)
+        if hasattr(cls.forward, "guarded"):  # which keeps what the guard of backward looks at
+            _guard(cls, "backward")
 
     @abstractmethod
     def forward(self, *inputs: Any, **named_inputs: Any) -> Any:
@@ -122,10 +138,13 @@ class Layer(ABC):
         Dropout is off and running statistics are used, whatever the mode; many threads may call
         it at once. Here it runs :meth:`forward` on a twin that shares the parameters.
         """
-        return _twin(self, {}).forward(*inputs)
+        return twin(self, training=False).forward(*inputs)
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
-        """Return ``forward`` of the inputs."""
+        """Return ``forward`` of the inputs; of nodes of a graph, the node that stands for it."""
+        for item in inputs:
+            if isinstance(item, Symbol):
+                return item.apply(self, inputs)
         return self.forward(*inputs, **named_inputs)
 
     def parameters(self) -> list[Parameter]:
@@ -186,7 +205,7 @@ class Layer(ABC):
         for parameter in self.parameters():
             parameter.astype(dtype)
         for layer in self.layers_by_name().values():
-            layer._cache = None
+            layer._cache = layer._forwarded = None
             for name in layer.state_names:
                 setattr(layer, name, getattr(layer, name).astype(dtype))
         return self
@@ -220,6 +239,42 @@ class Layer(ABC):
         for prefix, layer in self.layers_by_name().items():
             for name in layer.state_names:
                 setattr(layer, name, new[_joined(prefix, name)].copy())
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, from which :func:`nnlayers.save` makes a file.
+
+        They are the attributes of the same names. A class that keeps an argument elsewhere says
+        here where. Two are left out: `rng`, for a file holds what was drawn, and a `dtype` that is
+        not kept, for it holds the weights' own.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not kept.
+
+        Examples
+        --------
+        >>> import nnlayers as nn
+        >>> nn.Softmax(axis=1).config()
+        {'axis': 1}
+        """
+        config = {}
+        for parameter, value in kept_arguments(self):
+            name = parameter.name
+            if value is not parameter.empty and name != "rng":
+                config[name] = value
+            elif name not in ("dtype", "rng"):
+                raise ValueError(
+                    f"{type(self).__name__} does not keep its constructor's argument {name!r}: "
+                    f"store it as self.{name}, or define config() to return all arguments by name"
+                )
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return a new layer of the arguments that :meth:`config` gave, ``*name`` as a list."""
+        layer: Self = call(cls, config)
+        return layer
 
     def _arrays(self) -> dict[str, Array]:
         arrays = {name: parameter.value for name, parameter in self.named_parameters().items()}
@@ -257,17 +312,28 @@ class Layer(ABC):
             raise ValueError(f"{self!r} expected x with axis {axis}, got shape {x.shape}") from None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: item for name, item in vars(self).items() if name != "_cache"}
+        kept = ("_cache", "_forwarded")
+        return {name: item for name, item in vars(self).items() if name not in kept}
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         arguments = []
-        for parameter in inspect.signature(type(self)).parameters.values():
-            value = getattr(self, parameter.name, parameter.default)
-            if parameter.default is parameter.empty and hasattr(self, parameter.name):
+        for parameter, value in kept_arguments(self):
+            if value is parameter.empty:
+                continue
+            if parameter.default is parameter.empty:
                 arguments.append(repr(value))
             elif parameter.name not in ("dtype", "rng") and repr(value) != repr(parameter.default):
                 arguments.append(f"{parameter.name}={value!r}")
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def _guard(cls: type[Layer], name: str) -> None:
+    """Put the checks around a method, unless it is the library's own or has them."""
+    method = getattr(cls, name)
+    own = f"{method.__module__}.".startswith((f"{__name__}.", f"{__package__}.layers."))
+    if not own and not hasattr(method, "guarded"):
+        setattr(cls, name, guarded(name, method))
 
 
 def _joined(prefix: str, name: str) -> str:
@@ -292,17 +358,37 @@ def _entries(item: Any) -> Iterable[tuple[Any, Any]]:
     return item.items() if isinstance(item, dict) else enumerate(item)
 
 
-def _twin(item: Any, made: dict[int, Any]) -> Any:
-    """Copy the layers within `item` into evaluation mode, sharing their parameters and arrays."""
+def twin(layer: Layer, training: bool | None = None) -> Layer:
+    """Return a copy that shares parameters and arrays, but not what ``forward`` keeps.
+
+    Parameters
+    ----------
+    layer : Layer
+        What to copy, with all layers within.
+    training : bool, optional
+        The mode of the copy; by default each layer's own.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> layer = nn.Affine(2, 1)
+    >>> twin(layer).W is layer.W
+    True
+    """
+    copied: Layer = _twin(layer, training, {})
+    return copied
+
+
+def _twin(item: Any, training: bool | None, made: dict[int, Any]) -> Any:
     if isinstance(item, tuple):
-        return tuple.__new__(type(item), [_twin(entry, made) for entry in item])
+        return tuple.__new__(type(item), [_twin(entry, training, made) for entry in item])
     if not isinstance(item, Layer | list | dict):
         return item
     if id(item) not in made:
-        made[id(item)] = twin = copy.copy(item)
-        entries: Any = vars(twin) if isinstance(twin, Layer) else twin
+        made[id(item)] = copied = copy.copy(item)
+        entries: Any = vars(copied) if isinstance(copied, Layer) else copied
         for key, entry in enumerate(entries) if isinstance(entries, list) else entries.items():
-            entries[key] = _twin(entry, made)
-        if isinstance(twin, Layer):
-            twin.training = False
+            entries[key] = _twin(entry, training, made)
+        if isinstance(copied, Layer) and training is not None:
+            copied.training = training
     return made[id(item)]

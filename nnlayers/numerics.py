@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FLOAT32", "FLOAT64", "Array", "as_floats", "float_dtype", "ones"]
+__all__ = ["FLOAT32", "FLOAT64", "Array", "as_floats", "as_reals", "float_dtype", "ones"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -69,13 +69,32 @@ def as_floats(x: npt.ArrayLike, dtype: np.dtype[Any] | None = None, name: str = 
     return _converted(x, dtype, name)
 
 
-def _converted(x: npt.ArrayLike, dtype: np.dtype[Any] | None, name: str) -> Array:
+def as_reals(x: npt.ArrayLike, name: str = "x") -> Array:
+    """Return `x` as an array of real numbers: floats, integers or booleans, as they are.
+
+    Raises
+    ------
+    TypeError
+        If `x` holds anything but real numbers.
+    ValueError
+        If nested lists have different lengths.
+
+    Examples
+    --------
+    >>> as_reals([1, 2])
+    array([1, 2])
+    """
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise ValueError(f"{name} must be an array or lists of equal length: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array
+
+
+def _converted(x: npt.ArrayLike, dtype: np.dtype[Any] | None, name: str) -> Array:
+    array = as_reals(x, name)
     if dtype is None:
         dtype = FLOAT32 if array.dtype.kind == "f" and array.itemsize <= 4 else FLOAT64
     return array.astype(dtype, copy=False)

@@ -275,7 +275,7 @@ def test_astype_converts_parameters_gradients_and_state_and_drops_what_forward_k
     assert {p.grad.dtype for p in layer.parameters()} == {np.dtype(np.float64)}
     assert layer.items[1].count.dtype == np.float64
     np.testing.assert_array_equal(layer.items[0].b.grad, [1, 1])
-    with pytest.raises(RuntimeError, match=r"Affine\.backward was called before forward"):
+    with pytest.raises(RuntimeError, match=r"Holder\.backward was called before forward"):
         layer.backward(np.ones((1, 2)))
 
 

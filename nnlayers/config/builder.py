@@ -10,7 +10,8 @@ import numpy as np
 
 from nnlayers.config.document import ConfigError, shown
 from nnlayers.config.families import Family, resolve
-from nnlayers.config.signature import Argument, HintError, arguments_of, call, check_hint, mentions
+from nnlayers.config.signature import Argument, HintError, arguments_of, check_hint, mentions
+from nnlayers.constructors import call
 from nnlayers.layer import Layer
 from nnlayers.numerics import Array
 from nnlayers.validation import unknown_name

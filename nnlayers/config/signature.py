@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from nnlayers.config.document import shown
 from nnlayers.validation import optional_library
 
-__all__ = ["Argument", "HintError", "arguments_of", "call", "check_hint", "mentions"]
+__all__ = ["Argument", "HintError", "arguments_of", "check_hint", "mentions"]
 
 
 _PREFIX = "Input should be "
@@ -77,23 +77,6 @@ def arguments_of(constructor: Callable[..., Any]) -> dict[str, Argument]:
         for name, parameter in inspect.signature(constructor).parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-
-
-def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call with arguments by name, ``*name`` as a list.
-
-    Examples
-    --------
-    >>> call(lambda first, *rest: (first, rest), {"rest": [2, 3], "first": 1})
-    (1, (2, 3))
-    """
-    signature = inspect.signature(constructor)
-    bound = signature.bind_partial()
-    # In the signature's order, which decides what can be passed by position.
-    bound.arguments.update(
-        {name: arguments[name] for name in signature.parameters if name in arguments}
-    )
-    return constructor(*bound.args, **bound.kwargs)
 
 
 def check_hint(value: Any, hint: Any) -> Any:

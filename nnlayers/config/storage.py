@@ -1,9 +1,8 @@
-"""Files that are whole or not there: written under another name, then put in place."""
+"""The files of a run, each whole or not there, and what is said of one that cannot be read."""
 
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nnlayers import files
 from nnlayers.config.document import ConfigError
 from nnlayers.numerics import Array
 
@@ -29,19 +29,8 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     ConfigError
         If it cannot be written.
     """
-    target = Path(os.path.realpath(path))
     try:
-        if target.exists() and not target.is_file():  # a device such as /dev/null is not replaced
-            with target.open("wb") as file:
-                write(file)
-            return
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        files.write_file(path, write)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
 

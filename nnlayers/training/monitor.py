@@ -56,8 +56,8 @@ class Monitor:
         self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
 
-    def improved(self, history: History) -> bool:
-        """Return whether the last epoch is the best so far; NaN never is.
+    def latest(self, history: History) -> float:
+        """Return the value of the last epoch.
 
         Raises
         ------
@@ -67,7 +67,17 @@ class Monitor:
         if self.column not in history:
             hint = ", and val_ columns with validation" if self.column.startswith("val_") else ""
             raise ValueError(unknown_name("monitor", self.column, history.columns) + hint)
-        value = history[self.column][-1]
+        return float(history[self.column][-1])
+
+    def improved(self, history: History) -> bool:
+        """Return whether the last epoch is the best so far; NaN never is.
+
+        Raises
+        ------
+        ValueError
+            If the history has no such column.
+        """
+        value = self.latest(history)
         gain = self.best - value if self.mode == "min" else value - self.best
         better = gain > self.min_delta
         if better:

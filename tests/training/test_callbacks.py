@@ -5,7 +5,14 @@ import pytest
 
 import nnlayers as nn
 from nnlayers.training import DivergenceError, Trainer
-from nnlayers.training.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback
+from nnlayers.training.callbacks import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    ReduceOnPlateau,
+)
 
 X = np.linspace(-1, 1, 8)[:, None]
 Y = 2 * X
@@ -214,3 +221,155 @@ def test_a_csv_file_that_cannot_be_written_fails_before_the_first_epoch(tmp_path
     with pytest.raises(FileNotFoundError, match="missing"):
         trainer.fit(X, Y, epochs=1)
     assert len(trainer.history) == 0
+
+
+def files_with_epochs(directory):
+    """Return the epoch that `Script` wrote into the weights of each file."""
+    return {path.name: float(nn.load(path).b.value[0]) for path in directory.iterdir()}
+
+
+def test_a_checkpoint_is_the_model_at_the_end_of_each_epoch(tmp_path):
+    path = tmp_path / "model.nn"
+    seen = LambdaCallback(lambda t: epochs.append(files_with_epochs(tmp_path)["model.nn"]))
+    epochs = []
+    trainer_with(Script([1, 1, 1]), Checkpoint(path), seen).fit(X, Y, epochs=3)
+    assert epochs == [1, 2, 3]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "min_delta", "best_epoch"),
+    [
+        ([3, 1, 2], "min", 0.0, 2),
+        ([1, 3, 2, 3], "max", 0.0, 2),
+        ([3, 2.9, 2], "min", 0.5, 3),
+        ([3, 2.9, np.nan], "min", 0.5, 1),
+    ],
+)
+def test_a_checkpoint_that_watches_a_value_keeps_its_best_epoch(
+    values, mode, min_delta, best_epoch, tmp_path
+):
+    checkpoint = Checkpoint(tmp_path / "a", "score", mode, min_delta)
+    trainer_with(Script(values), checkpoint).fit(X, Y, epochs=len(values))
+    assert files_with_epochs(tmp_path) == {"a": best_epoch}
+    assert (checkpoint.best, checkpoint.best_epoch) == (values[best_epoch - 1], best_epoch)
+
+
+def test_the_epoch_takes_its_place_in_the_path_of_a_checkpoint(tmp_path):
+    trainer = trainer_with(Script([1, 1, 1]), Checkpoint(tmp_path / "{epoch:02d}"))
+    trainer.fit(X, Y, epochs=2)
+    trainer.fit(X, Y, epochs=1)
+    assert files_with_epochs(tmp_path) == {"01": 1, "02": 2, "03": 3}
+
+
+def test_a_resumed_checkpoint_keeps_the_best_of_all_epochs(tmp_path):
+    first = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
+    first.fit(X, Y, epochs=3)
+    resumed = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
+    resumed.load_state_dict(first.state_dict())
+    resumed.fit(X, Y, epochs=1)
+    assert files_with_epochs(tmp_path) == {"a": 2}
+
+
+def test_a_checkpoint_without_a_directory_fails_before_the_first_epoch(tmp_path):
+    trainer = trainer_with(Checkpoint(tmp_path / "missing" / "a"))
+    with pytest.raises(FileNotFoundError, match="missing"):
+        trainer.fit(X, Y, epochs=1)
+    assert len(trainer.history) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "a-{step}"}, r"path must have no braces but .*\{epoch\}, got 'a-\{step\}'"),
+        ({"path": "a-{"}, r"path must have no braces but .*\{epoch\}, got 'a-\{'"),
+        ({"path": "a", "monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth'"),
+    ],
+)
+def test_bad_arguments_of_a_checkpoint_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        Checkpoint(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": "min"},
+        {"mode": "max", "factor": 0.5, "patience": 0},
+        {"mode": "min", "factor": 0.5, "patience": 2, "cooldown": 2, "threshold": 0.1},
+        {"mode": "min", "factor": 0.1, "patience": 1, "min_lr": 1e-3},
+        {"mode": "min", "factor": 0.5, "patience": 1, "eps": 1e-2},
+    ],
+)
+def test_reduce_on_plateau_gives_pytorch_s_learning_rates(options):
+    torch = pytest.importorskip("torch")
+    scores = np.round(2 + np.cos(np.arange(40) / 3) * np.exp(-np.arange(40) / 10), 3)
+    scores[7] = np.nan
+    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, **options)
+    expected, rates = [], []
+    for score in scores:
+        theirs.step(score)
+        expected.append(reference.param_groups[0]["lr"])
+    note = LambdaCallback(lambda trainer: rates.append(trainer.optimizer.lr))
+    trainer_with(Script(scores), ReduceOnPlateau("score", **options), note).fit(X, Y, epochs=40)
+    assert rates == pytest.approx(expected, rel=1e-12)
+    assert rates[-1] < 0.1
+
+
+def test_a_resumed_plateau_goes_on_as_if_never_interrupted():
+    def make():
+        return trainer_with(
+            Script([1.0] * 9), ReduceOnPlateau("score", 0.5, patience=2, mode="min", cooldown=1)
+        )
+
+    whole, parts, resumed = make(), make(), make()
+    whole.fit(X, Y, epochs=9)
+    parts.fit(X, Y, epochs=3)
+    parts.fit(X, Y, epochs=2)
+    resumed.load_state_dict(parts.state_dict())
+    resumed.fit(X, Y, epochs=4)
+    assert resumed.optimizer.lr == whole.optimizer.lr == 0.1 * 0.5**2
+    assert resumed.callbacks[1].best == 1.0
+
+
+def test_the_direction_of_a_plateau_goes_by_the_name():
+    assert (ReduceOnPlateau().monitor, ReduceOnPlateau().mode) == ("val_loss", "min")
+    assert ReduceOnPlateau("accuracy").mode == "max"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factor": 1.0}, "factor must be a finite number above 0 and below 1, got 1.0"),
+        ({"patience": -1}, "patience must be an integer of at least 0, got -1"),
+        ({"monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth', got 'auto'"),
+    ],
+)
+def test_bad_arguments_of_a_plateau_are_named_at_once(options, message):
+    with pytest.raises(ValueError, match=message):
+        ReduceOnPlateau(**options)
+
+
+def test_a_plateau_refuses_a_schedule_before_the_first_epoch():
+    trainer = trainer_with(ReduceOnPlateau(), lr=nn.optim.schedules.Constant(0.1))
+    with pytest.raises(ValueError, match="optimizer must have a number as its lr, got a schedule"):
+        trainer.fit(X, Y, epochs=1)
+    assert len(trainer.history) == 0
+
+
+@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "loss")])
+def test_a_state_with_a_missing_or_unknown_entry_is_refused(make):
+    callback = make()
+    state = callback.state_dict()
+    with pytest.raises(ValueError, match=r"state does not fit \w+: missing 'best'"):
+        callback.load_state_dict({name: state[name] for name in state if name != "best"})
+    with pytest.raises(ValueError, match=r"state does not fit \w+: unknown 'a'"):
+        callback.load_state_dict(state | {"a": 1})
+
+
+@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")])
+def test_a_watched_column_that_is_missing_is_named_with_those_there_are(make):
+    message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
+    with pytest.raises(ValueError, match=message):
+        trainer_with(make()).fit(X, Y, epochs=2)

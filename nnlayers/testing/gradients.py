@@ -10,7 +10,7 @@
 ...         return dout * 2 * self.x**2
 >>> check_gradients(Cube(), np.array([1.0, 2.0]))  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-nnlayers.testing.GradientError: Cube: gradient of input 0 at (1,) is ..., central differences ...
+nnlayers.testing.errors.GradientError: Cube: gradient of input 0 at (1,) is ..., central ...
 """
 
 from __future__ import annotations
@@ -26,18 +26,15 @@ import numpy.typing as npt
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.numerics import FLOAT64, Array, as_floats
+from nnlayers.testing.errors import GradientError
 from nnlayers.validation import check_number
 
-__all__ = ["GradientError", "check_gradients"]
+__all__ = ["check_gradients", "input_gradients"]
 
 # Steps of the differences, relative to large entries. The first is near the best for a smooth
 # function; the second reaches less far, to a kink or the end of the domain; the third drowns
 # rounding errors.
 STEPS = (1e-4, 1e-6, 1e-3)
-
-
-class GradientError(AssertionError):
-    """A gradient differs from what differences of the outputs say."""
 
 
 def check_gradients(
@@ -110,6 +107,30 @@ def check_gradients(
             )
 
 
+def input_gradients(layer: Layer, dout: Array, inputs: int) -> list[Any]:
+    """Return what ``backward`` returns for each of a number of inputs.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> relu = nn.ReLU()
+    >>> y = relu.forward([2.0])
+    >>> input_gradients(relu, np.ones(1), inputs=1)
+    [array([1.])]
+    """
+    returned = layer.backward(dout)
+    if inputs == 1 and not isinstance(returned, tuple):
+        returned = (returned,)
+    several = isinstance(returned, tuple | list)
+    if not several or len(returned) != inputs:
+        found = f"{len(returned)} of them" if several else f"one {type(returned).__name__}"
+        raise GradientError(
+            f"{type(layer).__name__}: backward must return a gradient for each of "
+            f"{inputs} inputs, got {found}"
+        )
+    return list(returned)
+
+
 @dataclass
 class _Point:
     """A layer or loss, and the arguments at which it is looked at."""
@@ -132,14 +153,7 @@ class _Point:
         """Return what ``backward`` says of the variables, by name."""
         if isinstance(self.subject, Loss):
             return {"prediction": self.subject.backward()}
-        returned = self.subject.backward(dout)
-        if len(self.arguments) == 1 and not isinstance(returned, tuple):
-            returned = (returned,)
-        if not isinstance(returned, tuple | list) or len(returned) != len(self.arguments):
-            raise GradientError(
-                f"{type(self.subject).__name__}: backward must return a gradient for each of "
-                f"{len(self.arguments)} inputs, got {returned!r}"
-            )
+        returned = input_gradients(self.subject, dout, len(self.arguments))
         inputs = {f"input {index}": gradient for index, gradient in enumerate(returned)}
         parameters = self.subject.named_parameters()
         return inputs | {f"parameter {name!r}": p.grad for name, p in parameters.items()}

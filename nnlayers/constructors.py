@@ -1,0 +1,55 @@
+"""Constructors and their arguments: what an object keeps of them, and how to call one by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["call", "kept_arguments"]
+
+
+def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
+    """Return the parameters of the constructor, each with the attribute of its name.
+
+    Where there is no such attribute, or it is a method, ``inspect.Parameter.empty`` is in its
+    place.
+
+    Examples
+    --------
+    >>> from nnlayers import Dropout
+    >>> [(parameter.name, value) for parameter, value in kept_arguments(Dropout(0.2, rng=0))][0]
+    ('rate', 0.2)
+    """
+    arguments = []
+    for parameter in inspect.signature(type(item)).parameters.values():
+        name = parameter.name
+        is_method = inspect.isroutine(getattr(type(item), name, None)) and name not in vars(item)
+        value = parameter.empty if is_method else getattr(item, name, parameter.empty)
+        arguments.append((parameter, value))
+    return arguments
+
+
+def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call with arguments by name, ``*name`` as a list.
+
+    Raises
+    ------
+    TypeError
+        If there is no argument of a name.
+
+    Examples
+    --------
+    >>> call(lambda first, *rest: (first, rest), {"rest": [2, 3], "first": 1})
+    (1, (2, 3))
+    """
+    signature = inspect.signature(constructor)
+    for name in arguments:
+        if name not in signature.parameters:
+            raise TypeError(f"there is no argument {name!r}")
+    bound = signature.bind_partial()
+    # In the signature's order, which decides what can be passed by position.
+    bound.arguments.update(
+        {name: arguments[name] for name in signature.parameters if name in arguments}
+    )
+    return constructor(*bound.args, **bound.kwargs)

@@ -1,0 +1,123 @@
+"""What surrounds the forward, predict and backward of a layer of your own.
+
+The library's layers check what they are given themselves, each at the least cost. A layer of your
+own does its arithmetic and nothing else: these wrappers, which :class:`nnlayers.Layer` puts around
+its methods, give it the same errors for bad input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from nnlayers.numerics import FLOAT32, FLOAT64, as_floats, as_reals
+
+__all__ = ["guarded"]
+
+
+def guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method called `name` with checks of its arguments, marked as ``guarded``.
+
+    ``forward`` and ``predict`` get their inputs as arrays of real numbers, of whatever dtype, and
+    give an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;
+    without one it does not run. The gradients that it returns share no memory with `dout` or with
+    each other.
+
+    Raises
+    ------
+    TypeError
+        From the method returned, if an input or `dout` holds anything but real numbers.
+    RuntimeError
+        If ``backward`` is called before ``forward``.
+    ValueError
+        If `dout` has another shape than the output.
+
+    Examples
+    --------
+    >>> from nnlayers import Layer
+    >>> class Double(Layer):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...
+    ...     def backward(self, dout):
+    ...         return 2 * dout
+    >>> layer = Double()
+    >>> layer.backward([1.0])
+    Traceback (most recent call last):
+    RuntimeError: Double.backward was called before forward
+    >>> layer.forward([1j])
+    Traceback (most recent call last):
+    TypeError: x must hold real numbers, got dtype complex128
+    >>> layer.forward([1.0, 5.0])
+    array([ 2., 10.])
+    >>> layer.backward([1.0])
+    Traceback (most recent call last):
+    ValueError: Double() expected dout of shape (2,), got (1,)
+    """
+    guard = {"forward": _guarded_forward, "predict": _guarded_predict}.get(name, _guarded_backward)
+    wrapper = wraps(method)(guard(method))
+    setattr(wrapper, "guarded", True)
+    return wrapper
+
+
+def _guarded_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
+        y = _output(forward, self, inputs, named_inputs)
+        self._forwarded = y.shape, y.dtype, len(inputs) + len(named_inputs)
+        return y
+
+    return guard
+
+
+def _guarded_predict(predict: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
+        return _output(predict, self, inputs, named_inputs)
+
+    return guard
+
+
+def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(self: Any, dout: Any, *options: Any, **named_options: Any) -> Any:
+        if self._forwarded is None:
+            raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
+        shape, dtype, inputs = self._forwarded
+        dout = as_floats(dout, dtype if dtype in (FLOAT32, FLOAT64) else None, "dout")
+        # A `super().backward` goes back through a part of the layer, whose output was another.
+        outermost = getattr(type(self).backward, "__wrapped__", None) is backward
+        if outermost and dout.shape != shape:
+            raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
+        returned = backward(self, dout, *options, **named_options)
+        taken = [dout]
+        if isinstance(returned, tuple) or (isinstance(returned, list) and inputs > 1):
+            return tuple([_unshared(gradient, taken) for gradient in returned])
+        return _unshared(returned, taken)
+
+    return guard
+
+
+def _output(
+    method: Callable[..., Any], layer: Any, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> Any:
+    name = "x" if len(inputs) == 1 else "input {}"
+    arrays = [_reals(x, name.format(index)) for index, x in enumerate(inputs)]
+    named = {key: _reals(x, key) for key, x in named.items()}
+    return np.asarray(method(layer, *arrays, **named))
+
+
+def _reals(x: Any, name: str) -> Any:
+    # None and words are options of a layer's own.
+    return x if x is None or isinstance(x, str) else as_reals(x, name)
+
+
+def _unshared(gradient: Any, taken: list[Any]) -> Any:
+    """Return a gradient as an array that none of `taken` shares memory with, and take it."""
+    if gradient is None:
+        return None
+    array = np.asarray(gradient)
+    if any(np.may_share_memory(array, other) for other in taken):
+        array = array.copy()
+    taken.append(array)
+    return array

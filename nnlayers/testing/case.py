@@ -1,0 +1,206 @@
+"""A layer under test: what it is given, what it returns, and in which words a promise is broken."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.layer import Layer
+from nnlayers.numerics import FLOAT64, Array, as_reals
+from nnlayers.testing.errors import LayerError
+from nnlayers.testing.gradients import input_gradients
+
+__all__ = ["MODES", "Case", "copies", "difference", "pickled"]
+
+MODES = {"training": True, "evaluation": False}
+
+
+class Case:
+    """How to make a layer, example inputs, and the tolerance of gradients."""
+
+    def __init__(
+        self,
+        make_layer: Callable[[], Layer],
+        inputs: Sequence[npt.ArrayLike],
+        rtol: float,
+        atol: float,
+    ) -> None:
+        self.make_layer = make_layer
+        self.name = _made_name(make_layer)
+        self.inputs = _checked_inputs(inputs)
+        self.rtol, self.atol = rtol, atol
+        batch = self.inputs[0].shape[:1]
+        # An input of another length than the first, such as the second factor of a matrix product,
+        # has no batch axis.
+        self.batched = [x.ndim > 0 and x.shape[:1] == batch for x in self.inputs]
+
+    def make(self, dtype: npt.DTypeLike = FLOAT64, training: bool = True) -> Layer:
+        """Return a new layer of a dtype, in a mode."""
+        with self.promise("a layer must convert to float32 and float64, and switch its mode"):
+            layer = self.make_layer()
+            layer.astype(dtype)
+            layer.train() if training else layer.eval()
+        return layer
+
+    def arguments(self, dtype: npt.DTypeLike = FLOAT64, rows: int | None = None) -> list[Array]:
+        """Return copies of the inputs, floats in a dtype, and of so many rows."""
+        return [
+            np.array(x[:rows] if batched else x, dtype if x.dtype.kind == "f" else x.dtype)
+            for x, batched in zip(self.inputs, self.batched, strict=True)
+        ]
+
+    def rolled(self, by: int) -> list[Array]:
+        """Return the inputs with their rows in another order, and some left out."""
+        return [
+            np.roll(x, by, axis=0)[: 1 + by % len(x)] if batched else x
+            for x, batched in zip(self.arguments(), self.batched, strict=True)
+        ]
+
+    def dout(self, y: Any) -> Array:
+        """Return random numbers of the shape and dtype of an output."""
+        y = np.asarray(y)
+        return np.asarray(np.random.default_rng(0).normal(size=y.shape), y.dtype)
+
+    def run(
+        self, layer: Layer, inputs: list[Any], *, predict_between: list[Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the output, the inputs' gradients and copies of the parameters', by name."""
+        layer.zero_grad()
+        y = layer.forward(*inputs)
+        if predict_between is not None:
+            layer.predict(*predict_between)
+        results = {"output": y}
+        for index, gradient in enumerate(input_gradients(layer, self.dout(y), len(inputs))):
+            if self.inputs[index].dtype.kind == "f":  # ids have no derivative
+                results[f"gradient of input {index}"] = gradient
+        for name, parameter in layer.named_parameters().items():
+            results[f"gradient of parameter {name!r}"] = parameter.grad.copy()
+        return results
+
+    def fail(self, promise: str, found: str) -> NoReturn:
+        """Raise the error that says which promise is broken, and how."""
+        raise LayerError(f"{self.name}: {promise}: {found}")
+
+    def require(self, kept: bool, promise: str, found: str) -> None:
+        """Fail unless the promise is kept."""
+        if not kept:
+            self.fail(promise, found)
+
+    def same(self, found: dict[str, Any], expected: dict[str, Any], promise: str) -> None:
+        """Fail unless arrays of the same names are equal up to rounding."""
+        for name, array in expected.items():
+            differing = difference(found[name], array)
+            if differing:
+                self.fail(promise, f"{name} {differing}")
+
+    @contextmanager
+    def promise(self, promise: str) -> Iterator[None]:
+        """Fail if anything is raised within."""
+        try:
+            yield
+        except LayerError:
+            raise
+        except Exception as error:
+            words = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+            raise LayerError(f"{self.name}: {promise}: raised {words}") from error
+
+
+def _made_name(make_layer: Any) -> str:
+    """Return the name of the layer that `make_layer` makes, or raise if it makes none."""
+    expected = "make_layer must be a function that makes a new layer"
+    if isinstance(make_layer, Layer):
+        name = type(make_layer).__name__
+        raise TypeError(f"{expected}, such as lambda: {name}(...), got the layer {make_layer!r}")
+    if not callable(make_layer):
+        raise TypeError(f"{expected}, got {make_layer!r}")
+    layer = make_layer()
+    if not isinstance(layer, Layer):
+        raise TypeError(f"make_layer must return a Layer object, got {layer!r}")
+    if layer is make_layer():
+        raise ValueError(f"{expected} at each call, got the same {layer!r} twice")
+    return type(layer).__name__
+
+
+def _checked_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
+    if not inputs:
+        raise TypeError("inputs must be at least one example array, got none")
+    arrays = [as_reals(x, f"input {index}") for index, x in enumerate(inputs)]
+    for index, x in enumerate(arrays):
+        if x.size == 0:
+            raise ValueError(f"input {index} must have entries, got shape {x.shape}")
+    return arrays
+
+
+def difference(found: Any, expected: Any) -> str:
+    """Return in words where two arrays differ by more than rounding; nothing if nowhere.
+
+    Examples
+    --------
+    >>> difference([1.0, 2.0], [1.0, 3.0])
+    'at (1,) is 2.0, not 3.0'
+    """
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.shape != expected.shape:
+        return f"has shape {found.shape}, not {expected.shape}"
+    size = np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected))
+    differing = ~np.isclose(found, expected, rtol=1e-6, atol=1e-9 * size, equal_nan=True)
+    if not differing.any():
+        return ""
+    index = tuple(map(int, np.argwhere(differing)[0]))
+    return f"at {index} is {found[index].item()!r}, not {expected[index].item()!r}"
+
+
+class _Pickler(pickle.Pickler):
+    """Refers to classes as they are, as one that a function defines has no place to be found."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.classes: list[type] = []
+
+    def persistent_id(self, item: Any) -> str | None:
+        if not isinstance(item, type):
+            return None
+        if item not in self.classes:
+            self.classes.append(item)
+        return str(self.classes.index(item))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, classes: list[type]) -> None:
+        super().__init__(file)
+        self.classes = classes
+
+    def persistent_load(self, number: str) -> type:
+        return self.classes[int(number)]
+
+
+def pickled(item: Any) -> tuple[bytes, list[type]]:
+    """Return a layer, or what one holds, as bytes, and the classes that they refer to."""
+    file = io.BytesIO()
+    pickler = _Pickler(file)
+    pickler.dump(item)
+    return file.getvalue(), pickler.classes
+
+
+def copies(layer: Layer) -> dict[str, Layer]:
+    """Return a copy and a pickled copy of a layer, by what made them.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> copies(nn.Softplus(beta=2.0))
+    {'copy.deepcopy': Softplus(beta=2.0), 'pickle': Softplus(beta=2.0)}
+    """
+    data, classes = pickled(layer)
+    return {
+        "copy.deepcopy": copy.deepcopy(layer),
+        "pickle": _Unpickler(io.BytesIO(data), classes).load(),
+    }

@@ -1,0 +1,141 @@
+"""The promises about what a layer holds: parameters, modes, state and copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nnlayers.numerics import FLOAT32, FLOAT64, Array
+from nnlayers.testing.case import Case, copies
+
+__all__ = ["BASICS", "KEEPING", "copies_give_the_same"]
+
+
+def copies_give_the_same(case: Case) -> None:
+    """Check that a layer can be copied and pickled, and what the copies return."""
+    layer, inputs = case.make(), case.arguments()
+    with case.promise("forward and backward must take the example inputs"):
+        layer.forward(*inputs)
+    with case.promise("a layer must be copied by copy.deepcopy and by pickle"):
+        twins = copies(layer)
+    expected = case.run(layer, inputs)
+    for by, twin in twins.items():
+        promise = f"a copy by {by} must give the same"
+        with case.promise(promise):
+            found = case.run(twin, inputs)
+        case.same(found, expected, promise)
+
+
+def parameters_have_a_fixed_order(case: Case) -> None:
+    layer = case.make()
+    names = list(layer.named_parameters())
+    for other in (layer, case.make()):
+        found = list(other.named_parameters())
+        promise = "named_parameters must give the same names in the same order"
+        case.require(found == names, promise, f"{found}, not {names}")
+    listed = [id(parameter) for parameter in layer.parameters()]
+    named = [id(parameter) for parameter in layer.named_parameters().values()]
+    promise = "parameters must list what named_parameters names, in the same order"
+    case.require(listed == named, promise, f"{len(listed)} listed, {len(named)} named")
+
+
+def modes_switch(case: Case) -> None:
+    layer = case.make_layer()
+    case.require(layer.training, "a new layer must be in training mode", "training is False")
+    for call, training in (("eval", False), ("train", True)):
+        returned = getattr(layer, call)()
+        case.require(returned is layer, f"{call} must return the layer", f"got {returned!r}")
+        for name, inner in layer.layers_by_name().items():
+            place = f"layer {name!r}.training" if name else "training"
+            promise = f"{call} must switch the layer and all within"
+            case.require(inner.training is training, promise, f"{place} is {inner.training}")
+
+
+def state_goes_into_a_new_layer(case: Case) -> None:
+    layer, other, inputs = case.make(), case.make(), case.arguments()
+    for parameter in layer.parameters():
+        parameter.value *= 1.25
+    layer.forward(*inputs)
+    promise = "load_state_dict must take what state_dict of another gave"
+    with case.promise(promise):
+        state = layer.state_dict()
+        other.load_state_dict(state)
+        expected, found = layer.predict(*inputs), other.predict(*inputs)
+        for array in state.values():
+            array[...] = np.nan
+        kept = {"layer": layer.predict(*inputs), "other": other.predict(*inputs)}
+    case.same(
+        {"output of predict": found},
+        {"output of predict": expected},
+        "state_dict must hold all that predict needs, in parameters and in the attributes that "
+        "state_names lists",
+    )
+    case.same(
+        kept, {"layer": expected, "other": expected}, "state_dict and load_state_dict must copy"
+    )
+
+
+def state_that_does_not_fit_is_refused(case: Case) -> None:
+    layer = case.make()
+    state = layer.state_dict()
+    case.require(
+        state.keys() >= layer.named_parameters().keys(),
+        "state_dict must hold every parameter",
+        f"it holds {sorted(state)}",
+    )
+    wrong = {"an unknown entry": ("no such entry", state | {"no such entry": np.zeros(1)})}
+    for name, array in state.items():
+        rest = {key: kept for key, kept in state.items() if key != name}
+        wrong[f"state without {name!r}"] = (name, rest)
+        wrong[f"a shape {(*array.shape, 2)} for {name!r}"] = (
+            name,
+            rest | {name: np.zeros((*array.shape, 2))},
+        )
+    for what, (name, bad) in wrong.items():
+        promise = f"load_state_dict must refuse {what} with an error that names it"
+        try:
+            layer.load_state_dict(bad)
+        except (ValueError, KeyError) as error:
+            case.require(name in str(error), promise, f"the message is {str(error)!r}")
+        except Exception as error:
+            case.fail(promise, f"it raised {type(error).__name__}: {error}")
+        else:
+            case.fail(promise, "it was loaded")
+
+
+def initialize_repeats_with_the_seed(case: Case) -> None:
+    layer = case.make()
+    drawn: list[dict[str, Array]] = []
+    for rng in (3, 3, np.random.default_rng(3)):
+        with case.promise("initialize must take a seed or a numpy.random.Generator"):
+            returned = layer.initialize(rng)
+        case.require(returned is layer, "initialize must return the layer", f"got {returned!r}")
+        drawn.append(layer.state_dict())
+        for parameter in layer.parameters():
+            parameter.value += 1
+    for again in drawn[1:]:
+        case.same(again, drawn[0], "initialize must set every parameter, the same for one seed")
+
+
+def astype_converts_all(case: Case) -> None:
+    layer = case.make_layer()
+    for dtype in (FLOAT64, FLOAT32):
+        returned = layer.astype(dtype)
+        case.require(returned is layer, "astype must return the layer", f"got {returned!r}")
+        for name, array in layer.state_dict().items():
+            promise = "astype must convert parameters and state"
+            case.require(array.dtype == dtype, promise, f"{name!r} is {array.dtype}, not {dtype}")
+
+
+BASICS: list[Callable[[Case], None]] = [
+    parameters_have_a_fixed_order,
+    modes_switch,
+    astype_converts_all,
+]
+
+KEEPING: list[Callable[[Case], None]] = [
+    state_goes_into_a_new_layer,
+    state_that_does_not_fit_is_refused,
+    initialize_repeats_with_the_seed,
+]

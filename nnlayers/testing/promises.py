@@ -1,0 +1,116 @@
+"""The check of all that a layer promises."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.layer import Layer
+from nnlayers.testing.case import Case
+from nnlayers.testing.inputs import INPUTS
+from nnlayers.testing.keeping import BASICS, KEEPING, copies_give_the_same
+from nnlayers.testing.passes import PASSES, nothing_given_is_written_to
+from nnlayers.testing.threads import predict_serves_many_threads
+from nnlayers.validation import check_number
+
+__all__ = ["check_layer"]
+
+# Each check relies on those before it: most use inputs twice, and copies of the layer.
+PROMISES = [
+    *BASICS,
+    nothing_given_is_written_to,
+    copies_give_the_same,
+    *PASSES,
+    predict_serves_many_threads,
+    *INPUTS,
+    *KEEPING,
+]
+
+
+def check_layer(
+    make_layer: Callable[[], Layer],
+    *inputs: npt.ArrayLike,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+) -> None:
+    """Check all that a layer promises, as a test of a layer of your own.
+
+    - ``forward`` and ``backward`` write to nothing that they are given; what they and ``predict``
+      return are new arrays, which never change later.
+    - ``backward`` is the gradient for every input and parameter, in both modes, see
+      :func:`check_gradients`; it adds to the gradients of the parameters.
+    - ``predict`` is ``forward`` in evaluation mode, keeps nothing, and serves many threads at once.
+    - float32 stays float32 and float64 float64, after ``astype``.
+    - Lists, integers, read-only and strided arrays are taken, complex numbers and objects refused;
+      an empty batch gives empty outputs and zero gradients; a single row works.
+    - ``backward`` before ``forward`` and a `dout` of another shape are errors that name the layer.
+    - ``parameters``, ``train``, ``eval``, ``state_dict``, ``load_state_dict``, ``initialize`` and
+      ``astype`` do what :class:`nnlayers.Layer` says; copies and pickles give the same results.
+
+    NumPy's warnings, as of an overflow, count as errors.
+
+    Parameters
+    ----------
+    make_layer : callable
+        Makes a new layer at each call, without arguments: a class, or a ``lambda``.
+    *inputs : array_like
+        Example inputs of ``forward``, small, of at least two rows that differ; the first axis is
+        the batch. An input whose first axis has another length than that of the first input is
+        taken to have no batch axis. Kinks, where there is no derivative, must be farther than 2e-6
+        from every entry.
+    rtol, atol : float
+        By how much an entry of a gradient may differ, as for :func:`check_gradients`.
+
+    Raises
+    ------
+    LayerError
+        If a promise is broken; the message says which, and what was found instead. For a wrong
+        gradient it is a :class:`GradientError`.
+    TypeError, ValueError
+        If `make_layer` is a layer, or makes none or the same one twice, or an input has no numbers.
+
+    Examples
+    --------
+    A test for pytest is one call:
+
+    >>> import nnlayers as nn
+    >>> class Scale(nn.Layer):
+    ...     def __init__(self, features):
+    ...         self.s = nn.Parameter(np.ones(features), name="s")
+    ...
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x * self.s.value
+    ...
+    ...     def backward(self, dout):
+    ...         self.s.grad += (dout * self.x).sum(axis=0)
+    ...         return dout * self.s.value
+    >>> def test_scale():
+    ...     check_layer(lambda: Scale(3), [[0.5, -1.0, 2.0], [3.0, 0.0, -0.1]])
+    >>> test_scale()
+
+    and says what is wrong:
+
+    >>> class Clip(nn.Layer):
+    ...     def forward(self, x):
+    ...         self.inside = x > 0
+    ...         x[~self.inside] = 0
+    ...         return x
+    ...
+    ...     def backward(self, dout):
+    ...         return dout * self.inside
+    >>> check_layer(Clip, [[0.5, -1.0], [3.0, 0.1]])
+    Traceback (most recent call last):
+    nnlayers.testing.errors.LayerError: Clip: forward must not write to its input: input 0 changed
+    at (0, 1) from -1.0 to 0.0
+    """
+    check_number("rtol", rtol, minimum=0)
+    check_number("atol", atol, minimum=0)
+    case = Case(make_layer, inputs, rtol, atol)
+    with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", invalid="warn"):
+        warnings.simplefilter("error", RuntimeWarning)
+        for check in PROMISES:
+            check(case)

@@ -1,0 +1,439 @@
+import hashlib
+import importlib
+import io
+import json
+import pickle
+import runpy
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+
+
+class Scale(nn.Layer):
+    """A user's layer of the least code that can be saved."""
+
+    def __init__(self, features=2):
+        self.features = features
+        self.s = nn.Parameter(np.arange(1.0, features + 1), name="s")
+
+    def forward(self, x):
+        self.x = np.asarray(x)
+        return self.x * self.s.value
+
+    def backward(self, dout):
+        self.s.grad += (dout * self.x).sum(axis=0)
+        return dout * self.s.value
+
+
+class Keeps(nn.Layer):
+    """Keeps whatever it is given."""
+
+    def __init__(self, value, *rest, **options):
+        self.value, self.rest, self.options = value, rest, options
+
+    def forward(self, x):
+        return np.array(x)
+
+    def backward(self, dout):
+        return np.array(dout)
+
+
+class Block(Keeps):
+    """A composite: one layer given, others made, in a list and a dictionary."""
+
+    def __init__(self, width, head):
+        self.width, self.head = width, head
+        self.rows = [nn.Affine(width, width, rng=0), nn.Softplus(beta=2.0)]
+        self.more = {"norm": nn.BatchNorm(width), 3: [Scale(width)], "draws": nn.Dropout(0.5)}
+
+    def forward(self, x):
+        for layer in (*self.rows, self.more["norm"], self.more[3][0], self.head):
+            x = layer.forward(x)
+        return x
+
+
+class Forgets(Scale):
+    def __init__(self, features, slope=0.5):
+        super().__init__(features)
+
+
+class Told(Scale):
+    """Keeps its argument under another name, and says so."""
+
+    def __init__(self, columns):
+        super().__init__(columns)
+
+    def config(self):
+        return {"columns": self.features}
+
+
+class Doubled(Keeps):
+    def __init__(self, value):
+        self.value = 2 * value
+
+
+class Outer:
+    class Inner(Scale):
+        pass
+
+
+X = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.nn"
+
+
+def copied(model, path, **options):
+    return nn.load(nn.save(model, path), **options)
+
+
+def local_class(value=0):
+    class Local(Keeps):
+        def forward(self, x):
+            return np.asarray(x) + value
+
+    return Local
+
+
+def test_nested_layers_of_every_origin_come_back(path):
+    model = nn.Sequential(
+        nn.mlp([2, 3, 2], dropout=0.2, rng=0),
+        Block(2, head=nn.Sequential(Scale(2), Outer.Inner(2))),
+        Told(2),
+    )
+    model.forward(X)
+    twin = copied(model, path)
+    assert twin.predict(X).tobytes() == model.predict(X).tobytes()
+    assert list(twin.layers_by_name()) == list(model.layers_by_name())
+    assert type(twin[1].head[1]) is Outer.Inner
+
+
+def test_save_returns_the_path_and_takes_text(path):
+    assert nn.save(nn.ReLU(), str(path)) == path
+    assert repr(nn.load(str(path))) == "ReLU()"
+
+
+def test_modes_names_and_frozen_parameters_come_back(path):
+    model = nn.mlp([2, 3, 2], dropout=0.2, rng=0)
+    model[1].eval()
+    model[0].W.trainable = False
+    model[3].W.name = "last"
+    twin = copied(model, path)
+    modes = {name: layer.training for name, layer in model.layers_by_name().items()}
+    assert {name: layer.training for name, layer in twin.layers_by_name().items()} == modes
+    assert repr(twin.parameters()) == repr(model.parameters())
+
+
+def test_each_part_keeps_its_own_dtype(path):
+    model = nn.Sequential(
+        nn.BatchNorm(2), nn.BatchNorm(2, dtype=np.float64), nn.Affine(2, 1, dtype=np.float64)
+    )
+    twin = copied(model, path)
+    dtypes = {name: array.dtype for name, array in model.state_dict().items()}
+    assert {name: array.dtype for name, array in twin.state_dict().items()} == dtypes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_come_back_to_the_bit(dtype, path):
+    special = [np.nan, np.inf, -np.inf, -0.0, np.finfo(dtype).smallest_subnormal, np.pi]
+    layer = Scale(6).astype(dtype)
+    layer.s.value = np.array(special, dtype)
+    assert copied(layer, path).s.value.tobytes() == layer.s.value.tobytes()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        -(10**30),
+        0.1,
+        np.nan,
+        -np.inf,
+        'ü"\n\0',
+        [1, (2.5, [None]), ()],
+        {"a": 1, 2: (3,), (4, 5): {"layer": 0}},
+        np.float32(0.1),
+        np.bool_(True),
+        np.str_("ab"),
+        np.arange(6).reshape(2, 3),
+        np.array(1.5, np.float16),
+        np.array([], bool),
+        np.dtype("float32"),
+        nn.initializers.Constant(2),
+        nn.initializers.VarianceScaling(1.0, "in", "normal"),
+    ],
+    ids=repr,
+)
+def test_an_argument_comes_back_as_it_was(value, path):
+    twin = copied(Keeps(value, value, 7, option=value), path)
+    for found in (twin.value, twin.rest[0], twin.options["option"]):
+        assert type(found) is type(value)
+        np.testing.assert_equal(found, value)
+        assert getattr(found, "dtype", None) == getattr(value, "dtype", None)
+
+
+def test_an_object_given_twice_is_one_after_loading(path):
+    layer, W = Scale(), nn.Parameter([1.0, 2.0], name="shared")
+    W.value = [3.0, 4.0]
+    twin = copied(Keeps(layer, [layer], layer=nn.Sequential(Keeps(W), Keeps(W))), path)
+    assert twin.value is twin.rest[0][0]
+    first, second = twin.options["layer"]
+    assert first.value is second.value
+    np.testing.assert_array_equal(first.value.value, [3, 4])
+
+
+def test_a_loaded_model_trains_and_draws_as_a_new_one(path):
+    twin = copied(nn.mlp([2, 3, 1], dropout=0.5, rng=0), path)
+    optimizer = nn.optim.SGD(twin.parameters(), lr=0.01)
+    nn.Trainer(twin, nn.MeanSquaredError(), optimizer).fit(X, X[:, :1], epochs=2, rng=0)
+    fresh = nn.mlp([2, 3, 1], dropout=0.5, rng=0)
+    assert twin.initialize(5)[0].W.value.tobytes() == fresh.initialize(5)[0].W.value.tobytes()
+
+
+def tied():
+    model = nn.Sequential(nn.Affine(2, 2), nn.Affine(2, 2))
+    model[1].W = model[0].W
+    return model
+
+
+def changed(change):
+    block = Block(2, nn.ReLU())
+    change(block)
+    return block
+
+
+def among_its_own():
+    layer = Keeps(None)
+    layer.value = [layer]
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: Forgets(2),
+            "Forgets does not keep its constructor's argument 'slope': store it as self.slope, "
+            r"or define config\(\)",
+        ),
+        (lambda: Keeps(len), "Keeps cannot be saved: value: a file cannot hold <built-in"),
+        (lambda: Keeps([1, {2}]), r"value: a file cannot hold \{2\}"),
+        (lambda: Keeps(np.array([{}])), "value: a file cannot hold an array of dtype object"),
+        (lambda: Keeps(1, option=b""), "options: a file cannot hold b''"),
+        (
+            lambda: nn.Sequential(nn.Affine(2, 2, bias_init=lambda s, **_: np.ones(s))),
+            "Sequential cannot be saved: layers: bias_init: a file cannot hold <function",
+        ),
+        (tied, "weights are not those of the model built anew: .* missing '1.W'"),
+        (among_its_own, "Keeps is among its own arguments"),
+        (lambda: Doubled(2), r"its layer '' is Doubled\(8\), not Doubled\(4\)"),
+        (
+            lambda: changed(lambda b: b.more.update(norm=nn.LayerNorm(2))),
+            "not those of the model built anew: .* 'more.norm.running_mean'",
+        ),
+        (
+            lambda: changed(lambda b: b.rows.__setitem__(1, nn.Softplus(beta=3.0))),
+            r"its layer 'rows.1' is Softplus\(beta=2.0\), not Softplus\(beta=3.0\): what is replac",
+        ),
+        (
+            lambda: changed(lambda b: b.rows.append(nn.Tanh())),
+            r"its layer 'rows.2' is None, not Tanh\(\)",
+        ),
+        (
+            lambda: nn.Sequential(local_class()(1), local_class()(1)),
+            "two classes have one name, 'test_saving:local_class.<locals>.Local'",
+        ),
+    ],
+)
+def test_what_could_not_come_back_is_refused_and_leaves_the_old_file(make, words, path):
+    path.write_text("old")
+    with pytest.raises(ValueError, match=words) as caught:
+        nn.save(make(), path)
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_layers_are_saved(path):
+    with pytest.raises(TypeError, match="model must be a Layer, got 3"):
+        nn.save(3, path)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(path):
+    with pytest.raises(FileNotFoundError, match=r"model\.nn"):
+        nn.load(path)
+    with pytest.raises(IsADirectoryError, match=path.parent.name):
+        nn.load(path.parent)
+    with pytest.raises(FileNotFoundError, match=r"missing/model\.nn"):
+        nn.save(nn.ReLU(), path.parent / "missing" / "model.nn")
+
+
+def test_a_class_is_found_by_its_import_path(path, monkeypatch):
+    source = "import nnlayers as nn\nclass Mine(nn.ReLU):\n    pass\n"
+    (path.parent / "users_module.py").write_text(source)
+    monkeypatch.syspath_prepend(path.parent)
+    nn.save(importlib.import_module("users_module").Mine(), path)
+    monkeypatch.delitem(sys.modules, "users_module")
+    assert type(nn.load(path)).__module__ == "users_module"
+
+
+def test_a_class_that_cannot_be_imported_is_named_with_the_remedy(path):
+    Local = local_class(5)
+    nn.save(nn.Sequential(Local(1), Local(2)), path)
+    name = "test_saving:local_class.<locals>.Local"
+    with pytest.raises(ValueError, match="cannot import the layer") as caught:
+        nn.load(path)
+    assert f"nn.load(path, classes={{{name!r}: Local}})" in str(caught.value)
+    assert str(path) in str(caught.value)
+    twin = nn.load(path, classes={name: Local})
+    np.testing.assert_array_equal(twin.predict([1.0]), [11])
+
+
+SCRIPT = """
+import nnlayers as nn
+class Mine(nn.ReLU):
+    pass
+assert type(nn.load(nn.save(Mine(), path))) is Mine
+"""
+
+
+def test_a_script_finds_its_own_classes_and_another_says_which(path):
+    script = path.with_name("script.py")
+    script.write_text(SCRIPT)
+    runpy.run_path(str(script), {"path": path}, run_name="__main__")
+    with pytest.raises(ValueError, match=r"classes=\{'__main__:Mine': Mine\}"):
+        nn.load(path)
+    assert type(nn.load(path, classes={"__main__:Mine": nn.Tanh})) is nn.Tanh
+
+
+@pytest.mark.parametrize("cls", [nn.Parameter, nn.ReLU(), print])
+def test_given_classes_must_be_layers(cls, path):
+    with pytest.raises(TypeError, match="classes must hold subclasses of Layer, got 'a:B'"):
+        nn.load(path, classes={"a:B": cls})
+
+
+def test_every_flipped_byte_is_noticed(path):
+    content = nn.save(Scale(1), path).read_bytes()
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match=r"model\.nn: (damaged: the checksum|no model)"):
+            nn.load(path)
+
+
+def test_a_file_cut_short_or_with_more_at_either_end_is_refused(path):
+    content = nn.save(Scale(1), path).read_bytes()
+    cuts = [content[:length] for length in range(len(content))]
+    for other in [*cuts, content[1:], content + b"\0", b"\0" + content, content + content[:99]]:
+        path.write_bytes(other)
+        with pytest.raises(ValueError, match=r"model\.nn: (damaged|no model that nn\.save wrote)"):
+            nn.load(path)
+
+
+@pytest.mark.parametrize("content", ["npz", b"text\n", b"", pickle.dumps(Scale(1)), b"\0" * 5000])
+def test_a_foreign_file_is_refused(content, path):
+    if content == "npz":
+        with path.open("wb") as file:
+            np.savez(file, W=np.zeros(3))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.nn: no model that nn\.save wrote, or cut short$"):
+        nn.load(path)
+
+
+def forge(path, change, version=1):
+    """Write the file of a Scale once more, changed and yet sealed."""
+    nn.save(Scale(2), path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    table = json.loads(entries["model.json"])
+    entries["model.json"] = None
+    change(table, entries)
+    if "model.json" in entries:
+        entries["model.json"] = json.dumps(table)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+        archive.comment = b"nnlayers model %d sha256 " % version + b"0" * 64
+    content = buffer.getvalue()[:-64]
+    path.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
+
+
+def npy(array, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def test_a_forged_file_that_changes_nothing_loads(path):
+    forge(path, lambda table, entries: None)
+    np.testing.assert_array_equal(nn.load(path).s.value, [1, 2])
+
+
+def test_a_newer_format_is_named(path):
+    forge(path, lambda table, entries: None, version=2)
+    with pytest.raises(ValueError, match=r"model\.nn: has format version 2, this nnlayers reads 1"):
+        nn.load(path)
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit",)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t, e: t["layers"][0].update({"class": "os:system"}), "'os:system' is no Layer cl"),
+        (lambda t, e: t["layers"][0].update({"class": "nnlayers:Parameter"}), "is no Layer class"),
+        (lambda t, e: t["layers"][0].update({"class": "no.such:A"}), "cannot import .*no.such:A"),
+        (lambda t, e: t["layers"][0].update({"class": ""}), "cannot import the layer ''"),
+        (lambda t, e: t["layers"][0].update(config={"a": 1}), "cannot build .* argument 'a'"),
+        (lambda t, e: t["layers"][0].update(config={"features": -1}), "its weights are not those"),
+        (lambda t, e: t["layers"][0].update(config={"features": {"eval": "1"}}), "malformed"),
+        (lambda t, e: t["layers"][0].update(config={"features": {"layer": 0}}), "malformed"),
+        (lambda t, e: t.pop("names"), "malformed: KeyError: 'names'"),
+        (lambda t, e: t.update(model=3), "malformed"),
+        (lambda t, e: e.pop("model.json"), "malformed"),
+        (lambda t, e: e.pop("state/s.npy"), "missing 's'"),
+        (lambda t, e: e.update({"state/s.npy": npy(np.zeros(3))}), r"must have shape \(2,\)"),
+        (lambda t, e: e.update({"state/s.npy": b"x"}), "model.nn: "),
+        (
+            lambda t, e: e.update(
+                {"state/s.npy": npy(np.array([Bomb()] * 2, object), allow_pickle=True)}
+            ),
+            "Object arrays cannot be loaded",
+        ),
+    ],
+)
+def test_a_forged_file_is_refused_and_nothing_in_it_is_run(change, words, path):
+    forge(path, change)
+    with pytest.raises(ValueError, match=words) as caught:
+        nn.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_nothing_is_pickled(path, monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError
+
+    for name in ("dump", "dumps", "load", "loads"):
+        monkeypatch.setattr(pickle, name, refuse)
+    copied(Block(2, Keeps(np.arange(3))), path)
+
+
+def test_one_model_gives_one_file_and_numpy_reads_its_weights(path):
+    model = nn.mlp([2, 3, 1], rng=0)
+    content = nn.save(model, path).read_bytes()
+    assert nn.save(nn.load(path), path).read_bytes() == content
+    with np.load(path, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["state/0.W"], model[0].W.value)

@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers.layer import Layer
+from nnlayers.layers.operation import Elementwise
 from nnlayers.numerics import Array, as_floats
 from nnlayers.validation import check_integer, check_number
 
-__all__ = ["Elementwise", "Identity", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
-
-
-class Elementwise(Layer):
-    r"""Base of the layers :math:`y_i = f(x_i)`: a subclass states the value and the derivative.
-
-    .. math:: \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y} \odot f'(x)
-
-    Examples
-    --------
-    >>> class Cube(Elementwise):
-    ...     def value(self, x):
-    ...         return x**3, x
-    ...
-    ...     def derivative(self, x):
-    ...         return 3 * x**2
-    >>> cube = Cube()
-    >>> cube.forward([2.0])
-    array([8.])
-    >>> cube.backward([1.0])
-    array([12.])
-    """
-
-    @abstractmethod
-    def value(self, x: Array) -> tuple[Array, Any]:
-        """Return f(x), and what :meth:`derivative` needs."""
-
-    @abstractmethod
-    def derivative(self, kept: Any) -> Array:
-        """Return f'(x) from what :meth:`value` kept."""
-
-    def forward(self, x: npt.ArrayLike) -> Array:
-        x = as_floats(x)
-        y, kept = self.value(x)
-        self._cache = x.shape, x.dtype, kept
-        return np.asarray(y)
-
-    def predict(self, x: npt.ArrayLike) -> Array:
-        return np.asarray(self.value(as_floats(x))[0])
-
-    def backward(self, dout: npt.ArrayLike) -> Array:
-        shape, dtype, kept = self._cached()
-        return np.asarray(self._incoming(dout, shape, dtype) * self.derivative(kept))
+__all__ = ["Identity", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
 class Identity(Elementwise):
@@ -66,7 +24,7 @@ class Identity(Elementwise):
     array([ 1., -2.])
     """
 
-    def value(self, x: Array) -> tuple[Array, Any]:
+    def compute(self, x: Array) -> tuple[Array, Any]:
         return x.copy(), np.ones((), x.dtype)
 
     def derivative(self, kept: Array) -> Array:
@@ -94,7 +52,7 @@ class ReLU(Elementwise):
     array([0., 0., 5.])
     """
 
-    def value(self, x: Array) -> tuple[Array, Any]:
+    def compute(self, x: Array) -> tuple[Array, Any]:
         return np.maximum(x, 0), x
 
     def derivative(self, x: Array) -> Array:
@@ -117,7 +75,7 @@ class Sigmoid(Elementwise):
     array([0.  , 0.25, 0.  ])
     """
 
-    def value(self, x: Array) -> tuple[Array, Any]:
+    def compute(self, x: Array) -> tuple[Array, Any]:
         e = np.exp(-np.abs(x))  # as e^-x overflows for large -x
         return np.exp(np.minimum(x, 0)) / (1 + e), e
 
@@ -141,7 +99,7 @@ class Tanh(Elementwise):
     array([1., 0.])
     """
 
-    def value(self, x: Array) -> tuple[Array, Any]:
+    def compute(self, x: Array) -> tuple[Array, Any]:
         return np.tanh(x), x
 
     def derivative(self, x: Array) -> Array:
@@ -185,7 +143,7 @@ class Softplus(Elementwise):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = check_number("beta", beta, above=0)
 
-    def value(self, x: Array) -> tuple[Array, Any]:
+    def compute(self, x: Array) -> tuple[Array, Any]:
         with np.errstate(over="ignore"):
             z = self.beta * x
         e = np.exp(-np.abs(z))  # as e^z overflows for large z

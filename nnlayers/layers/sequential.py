@@ -182,7 +182,8 @@ class Sequential(Layer):
 
     def __repr__(self) -> str:
         lines = [f"{index}: {layer!r}".replace("\n", "\n  ") for index, layer in enumerate(self)]
-        return "Sequential(" + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")
+        inner = "".join(f"\n  {line}" for line in lines)
+        return f"{type(self).__name__}({inner}" + ("\n)" if lines else ")")
 
 
 # A name, the layer, and the initial weights that keep the scale of what passes through it.

@@ -3,16 +3,65 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
+from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 
-from nnlayers.layer import Layer
-from nnlayers.numerics import Array, as_floats
+from nnlayers.layers.operation import Operation
+from nnlayers.numerics import as_floats
+from nnlayers.validation import check_integer
 
-__all__ = ["Flatten"]
+__all__ = ["Concatenate", "Flatten", "Reshape"]
 
 
-class Flatten(Layer):
+class Reshape(Operation):
+    r"""Give each entry of the batch another shape: ``(batch, ...)`` to ``(batch, *shape)``.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The shape of one entry. One length may be -1: it is what the others leave.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `shape` is no such shape, or has not as many entries as the input's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reshape = Reshape((8, -1))
+    >>> reshape.forward(np.zeros((5, 64))).shape
+    (5, 8, 8)
+    >>> reshape.backward(np.zeros((5, 8, 8))).shape
+    (5, 64)
+    """
+
+    def __init__(self, shape: int | tuple[int, ...]) -> None:
+        lengths = shape if isinstance(shape, tuple | list) else (shape,)
+        self.shape = tuple([check_integer("shape", length, minimum=-1) for length in lengths])
+        if self.shape.count(-1) > 1:
+            raise ValueError(f"shape must have at most one -1, got {self.shape}")
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        if x.ndim == 0:
+            raise ValueError(f"{self!r} expected x of shape (batch, ...), got {x.shape}")
+        size = math.prod(x.shape[1:])
+        known = math.prod([length for length in self.shape if length != -1])
+        if -1 in self.shape and known and size % known == 0:
+            shape = tuple([size // known if length == -1 else length for length in self.shape])
+        else:
+            shape = self.shape
+        if math.prod(shape) != size or -1 in shape:
+            raise ValueError(f"{self!r} expected x with as many entries a row, got shape {x.shape}")
+        return x.reshape(len(x), *shape), x.shape
+
+    def gradients(self, dout: Any, shape: tuple[int, ...]) -> Any:
+        return dout.reshape(shape)
+
+
+class Flatten(Operation):
     r"""Make each entry of the batch one row: ``(batch, ...)`` to ``(batch, features)``.
 
     Raises
@@ -30,18 +79,60 @@ class Flatten(Layer):
     (5, 8, 8)
     """
 
-    def forward(self, x: npt.ArrayLike) -> Array:
-        x = as_floats(x)
-        y = self.predict(x)
-        self._cache = x.shape, y.shape, x.dtype
-        return y
-
-    def predict(self, x: npt.ArrayLike) -> Array:
-        x = as_floats(x)
+    def compute(self, x: Any) -> tuple[Any, Any]:
         if x.ndim == 0:
             raise ValueError(f"{self!r} expected x of shape (batch, ...), got {x.shape}")
-        return x.reshape(len(x), math.prod(x.shape[1:])).copy()
+        return x.reshape(len(x), math.prod(x.shape[1:])), x.shape
 
-    def backward(self, dout: npt.ArrayLike) -> Array:
-        x_shape, y_shape, dtype = self._cached()
-        return self._incoming(dout, y_shape, dtype).reshape(x_shape).copy()
+    def gradients(self, dout: Any, shape: tuple[int, ...]) -> Any:
+        return dout.reshape(shape)
+
+
+class Concatenate(Operation):
+    r"""Join inputs along one axis; the gradient is cut where they were joined.
+
+    .. math::
+
+        y = (x_1, x_2, \dots), \qquad
+        \Big(\frac{\partial\ell}{\partial x_1}, \frac{\partial\ell}{\partial x_2}, \dots\Big)
+        = \frac{\partial\ell}{\partial y}
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which they are joined; the others must have the same lengths.
+
+    Examples
+    --------
+    >>> join = Concatenate()
+    >>> join.forward([[1.0, 2.0]], [[3.0]])
+    array([[1., 2., 3.]])
+    >>> join.backward([[4.0, 5.0, 6.0]])
+    (array([[4., 5.]]), array([[6.]]))
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = check_integer("axis", axis)
+
+    def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
+        if not inputs:
+            raise TypeError(f"{self!r} expected at least one input, got none")
+        return [as_floats(x, name=f"input {index}") for index, x in enumerate(inputs)]
+
+    def compute(self, *inputs: Any) -> tuple[Any, Any]:
+        try:
+            y = np.concatenate(inputs, axis=self.axis)
+        except ValueError:
+            shapes = ", ".join(str(np.shape(x)) for x in inputs)
+            raise ValueError(
+                f"{self!r} expected inputs whose other axes are the same, got shapes {shapes}"
+            ) from None
+        ends = list(accumulate([x.shape[self.axis] for x in inputs]))
+        return y, (ends, [x.dtype for x in inputs])
+
+    def gradients(self, dout: Any, kept: Any) -> Any:
+        ends, dtypes = kept
+        parts = np.split(dout, ends[:-1], axis=self.axis)
+        return tuple(
+            [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
+        )

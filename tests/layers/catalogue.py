@@ -1,7 +1,10 @@
 """One entry for each layer, for the tests of what every layer promises."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
+
+import numpy as np
 
 import nnlayers as nn
 
@@ -11,6 +14,13 @@ class Entry(NamedTuple):
 
     make: Callable[[], nn.Layer]
     shapes: tuple[tuple[int, ...], ...]
+    positive: bool = False
+
+    def draw(self, dtype=np.float64, seed=7):
+        """Return inputs, from 0.5 to 2 where they must be positive, else normal ones."""
+        rng = np.random.default_rng(seed)
+        draw = partial(rng.uniform, 0.5, 2.0) if self.positive else partial(rng.normal, 0.0, 1.0)
+        return [draw(shape).astype(dtype) for shape in self.shapes]
 
 
 ENTRIES = {
@@ -38,4 +48,23 @@ ENTRIES = {
     "RMSNorm": Entry(lambda: nn.RMSNorm(4), ((5, 4),)),
     "empty Sequential": Entry(nn.Sequential, ((5, 4),)),
     "mlp": Entry(lambda: nn.mlp([4, 3, 2], dropout=0.3, rng=0), ((5, 4),)),
+    "Residual": Entry(
+        lambda: nn.Residual(nn.Affine(4, 3, rng=0), nn.Tanh(), nn.Affine(3, 4, rng=1)), ((5, 4),)
+    ),
+    "Add": Entry(nn.Add, ((5, 4), (5, 4))),
+    "Subtract of a column": Entry(nn.Subtract, ((5, 4), (5, 1))),
+    "Multiply": Entry(nn.Multiply, ((5, 4), (5, 4))),
+    "Divide": Entry(nn.Divide, ((5, 4), (5, 4)), positive=True),
+    "Maximum": Entry(nn.Maximum, ((5, 4), (5, 4))),
+    "MatMul of a batch": Entry(nn.MatMul, ((5, 2, 4), (5, 4, 3))),
+    "Concatenate": Entry(nn.Concatenate, ((5, 4), (5, 2), (5, 1))),
+    "Negative": Entry(nn.Negative, ((5, 4),)),
+    "Reciprocal": Entry(nn.Reciprocal, ((5, 4),), positive=True),
+    "Square": Entry(nn.Square, ((5, 4),)),
+    "Sqrt": Entry(nn.Sqrt, ((5, 4),), positive=True),
+    "Power": Entry(lambda: nn.Power(3), ((5, 4),)),
+    "Exp": Entry(nn.Exp, ((5, 4),)),
+    "Log": Entry(nn.Log, ((5, 4),), positive=True),
+    "Mean of rows": Entry(lambda: nn.Mean(axis=-1), ((5, 4),)),
+    "Reshape": Entry(lambda: nn.Reshape((2, -1)), ((5, 4),)),
 }

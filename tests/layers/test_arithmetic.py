@@ -7,55 +7,151 @@ from hypothesis.extra import numpy as hnp
 import nnlayers as nn
 from nnlayers.testing import check_gradients
 
+BINARY = {
+    "Add": (nn.Add, np.add),
+    "Subtract": (nn.Subtract, np.subtract),
+    "Multiply": (nn.Multiply, np.multiply),
+    "Divide": (nn.Divide, np.divide),
+    "Maximum": (nn.Maximum, np.maximum),
+}
+every_binary = pytest.mark.parametrize(("make", "function"), BINARY.values(), ids=BINARY)
+dtypes = pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-10)])
+
+
+def drawn(shape, seed, dtype=np.float64):
+    """Numbers from 0.5 to 2 with random signs: no quotient is large, no two are equal."""
+    rng = np.random.default_rng(seed)
+    return (rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
+
+
+@every_binary
+@given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=5, min_side=0, max_side=3))
+def test_two_inputs_broadcast_and_get_their_gradients_back_in_their_shapes(make, function, drawn_):
+    a, b = (drawn(shape, seed) for seed, shape in enumerate(drawn_.input_shapes))
+    layer = make()
+    y = layer.forward(a, b)
+    np.testing.assert_array_equal(y, function(a, b))
+    np.testing.assert_array_equal(layer.predict(a, b), y)
+    assert [g.shape for g in layer.backward(y)] == [a.shape, b.shape]
+    check_gradients(layer, a, b)
+
 
 @st.composite
-def shapes_and_axes(draw):
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=3))
-    axes = [st.none()]
-    if shape:
-        single = st.integers(-len(shape), len(shape) - 1)
-        axes += [single, hnp.valid_tuple_axes(len(shape))]
-    return shape, draw(st.one_of(axes))
+def factors(draw):
+    shapes = draw(
+        hnp.mutually_broadcastable_shapes(
+            signature="(n?,k),(k,m?)->(n?,m?)", max_dims=3, min_side=0, max_side=3
+        )
+    )
+    return shapes.input_shapes
 
 
-@given(shapes_and_axes(), st.booleans())
-def test_sum_is_numpy_s_and_agrees_with_differences(shape_and_axis, keepdims):
-    shape, axis = shape_and_axis
-    x = np.random.default_rng(0).normal(size=shape)
-    layer = nn.Sum(axis=axis, keepdims=keepdims)
-    y = layer.forward(x)
-    assert type(y) is np.ndarray
-    np.testing.assert_array_equal(y, x.sum(axis=axis, keepdims=keepdims))
-    np.testing.assert_array_equal(layer.predict(x), y)
-    check_gradients(layer, x)
+@given(factors())
+def test_matrix_products_agree_with_differences_in_every_shape_of_numpy_s(shapes):
+    a, b = (drawn(shape, seed) for seed, shape in enumerate(shapes))
+    layer = nn.MatMul()
+    np.testing.assert_array_equal(layer.forward(a, b), a @ b)
+    np.testing.assert_array_equal(layer.predict(a, b), a @ b)
+    check_gradients(layer, a, b)
 
 
-def test_backward_of_sum_broadcasts_the_gradient():
-    layer = nn.Sum(axis=(0, -1))
-    layer.forward(np.ones((2, 3, 4)))
-    dx = layer.backward([1.0, 2.0, 3.0])
-    np.testing.assert_array_equal(dx, np.broadcast_to([[1.0], [2.0], [3.0]], (2, 3, 4)))
-    dx[...] = 0  # a whole array, not a view of three numbers
-    assert dx.flags.owndata
+def torch_gradients(function, *arrays, dout=None):
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    y = function(torch, *tensors)
+    y.backward(torch.ones_like(y) if dout is None else torch.tensor(dout))
+    return y.detach().numpy(), [tensor.grad.numpy() for tensor in tensors]
 
 
-@pytest.mark.parametrize("axis", [2, -3, (0, 2), (1, -1)])
-def test_sum_without_its_axis_is_refused(axis):
-    layer = nn.Sum(axis=axis)
-    for call in (layer.forward, layer.predict):
-        with pytest.raises(ValueError, match=r"Sum\(axis=.*\) expected x with axis .*, got shape"):
-            call(np.ones((2, 2)))
+TORCH = {
+    "Add": (nn.Add, lambda torch, a, b: a + b),
+    "Subtract": (nn.Subtract, lambda torch, a, b: a - b),
+    "Multiply": (nn.Multiply, lambda torch, a, b: a * b),
+    "Divide": (nn.Divide, lambda torch, a, b: a / b),
+    "Maximum": (nn.Maximum, lambda torch, a, b: torch.maximum(a, b)),
+    "MatMul": (nn.MatMul, lambda torch, a, b: a @ b),
+}
 
 
-def test_an_axis_is_an_integer_a_tuple_or_none():
-    assert nn.Sum(axis=[0, 1]).axis == (0, 1)
-    assert nn.Sum(axis=np.int64(1)).forward([[1.0, 2.0]]).tolist() == [3.0]
-    with pytest.raises(TypeError, match="axis must be an integer, a tuple of integers or None"):
-        nn.Sum(axis="rows")
+@dtypes
+@pytest.mark.parametrize(("make", "function"), TORCH.values(), ids=TORCH)
+@pytest.mark.parametrize(
+    "shapes", [((3, 4, 4), (4, 4)), ((1, 4), (4, 1)), ((2, 1, 4, 4), (3, 4, 4))]
+)
+def test_two_inputs_give_pytorch_s_numbers(make, function, shapes, dtype, rtol):
+    a, b = (drawn(shape, seed, dtype) for seed, shape in enumerate(shapes))
+    layer = make()
+    y = layer.forward(a, b)
+    dout = drawn(y.shape, 3, dtype)
+    expected, gradients = torch_gradients(function, a, b, dout=dout)
+    np.testing.assert_allclose(y, expected, rtol=rtol, atol=rtol)
+    for ours, theirs in zip(layer.backward(dout), gradients, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
 
 
-def test_sum_of_infinities_and_nan():
-    layer = nn.Sum(axis=1)
-    y = layer.forward([[np.inf, 1.0], [np.nan, 1.0]])
-    np.testing.assert_array_equal(y, [np.inf, np.nan])
-    np.testing.assert_array_equal(layer.backward([2.0, np.inf]), [[2, 2], [np.inf, np.inf]])
+SPECIAL = np.array([0.0, -0.0, 1.0, -2.0, np.inf, -np.inf, np.nan, 1e-300, 1e300])
+
+
+@pytest.mark.parametrize("name", sorted(TORCH.keys() - {"MatMul"}))
+def test_ties_zeros_infinities_and_nan_are_pytorch_s(name):
+    make, function = TORCH[name]
+    a, b = (np.ascontiguousarray(grid.ravel()) for grid in np.meshgrid(SPECIAL, SPECIAL))
+    layer = make()
+    expected, gradients = torch_gradients(function, a, b)
+    np.testing.assert_array_equal(layer.forward(a, b), expected)
+    for ours, theirs in zip(layer.backward(np.ones_like(a)), gradients, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@every_binary
+def test_a_python_number_takes_the_other_input_s_dtype(make, function):
+    x = np.array([1.0, 2.0], np.float32)
+    for inputs in ((x, 3), (0.1, x), (x, 0.1), (True, x)):
+        layer = make()
+        y = layer.forward(*inputs)
+        assert y.dtype == layer.predict(*inputs).dtype == np.float32
+        np.testing.assert_array_equal(y, function(*inputs))
+        da, db = layer.backward(np.ones(2))
+        assert (da.shape, db.shape) == tuple(np.shape(x) for x in inputs)
+        assert {da.dtype, db.dtype} == {np.dtype(np.float32)}
+    assert make().forward(1, 2).dtype == np.float64
+
+
+def test_inputs_of_two_dtypes_get_gradients_of_their_own():
+    a, b = np.ones((2, 3), np.float32), np.ones(3)
+    for layer in (nn.Add(), nn.Multiply()):
+        assert layer.forward(a, b).dtype == np.float64
+        assert [g.dtype for g in layer.backward(np.ones((2, 3)))] == [np.float32, np.float64]
+
+
+def test_gradients_are_arrays_of_their_own():
+    layer, dout = nn.Add(), np.ones(3)
+    layer.forward(np.ones(3), np.ones(3))
+    da, db = layer.backward(dout)
+    assert not np.shares_memory(da, db)
+    assert not np.shares_memory(da, dout)
+
+
+@pytest.mark.parametrize("make", [nn.Add, nn.Subtract, nn.Multiply, nn.Divide, nn.Maximum])
+def test_shapes_that_do_not_broadcast_are_shown(make):
+    for call in (make().forward, make().predict):
+        with pytest.raises(
+            ValueError, match=r"\w+\(\) expected a and b of shapes that broadcast, got \(2,\) and"
+        ):
+            call(np.ones(2), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((), (3,)), ((2, 2), ()), ((3,), (2,))])
+def test_factors_that_do_not_fit_are_shown(shapes):
+    with pytest.raises(
+        ValueError, match=r"MatMul\(\) expected a and b of shapes \(..., n, k\) and \(..., k, m\), "
+    ):
+        nn.MatMul().forward(*map(np.ones, shapes))
+
+
+def test_a_number_of_inputs_that_is_not_two_is_said():
+    with pytest.raises(TypeError, match=r"Add\(\) expected 2 inputs, got 1"):
+        nn.Add().forward(np.ones(2))
+    with pytest.raises(TypeError, match=r"MatMul\(\) expected 2 inputs, got 3"):
+        nn.MatMul().predict(1, 2, 3)

@@ -1,6 +1,7 @@
 """What every layer promises, on every entry of the catalogue."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,23 +13,18 @@ from nnlayers.testing import check_layer
 every_layer = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 
 
-def draw_inputs(entry, dtype=np.float64):
-    rng = np.random.default_rng(7)
-    return [rng.normal(size=shape).astype(dtype) for shape in entry.shapes]
-
-
 def as_tuple(gradients):
     return gradients if isinstance(gradients, tuple) else (gradients,)
 
 
 @every_layer
 def test_a_layer_keeps_its_promises(entry):
-    check_layer(entry.make, *draw_inputs(entry))
+    check_layer(entry.make, *entry.draw())
 
 
 @every_layer
 def test_writing_to_the_output_leaves_backward_right(entry):
-    layer, inputs = entry.make(), draw_inputs(entry)
+    layer, inputs = entry.make(), entry.draw()
     twin = copy.deepcopy(layer)
     y, same = layer.forward(*inputs), twin.forward(*inputs)
     dout = np.ones_like(y)
@@ -55,7 +51,7 @@ def test_a_layer_with_parameters_takes_inputs_to_its_own_dtype(entry, dtype):
 
 @every_layer
 def test_what_is_no_real_number_is_named(entry):
-    layer, inputs = entry.make(), draw_inputs(entry)
+    layer, inputs = entry.make(), entry.draw()
     bad = [["a"]]
     for call in (layer.forward, layer.predict):
         with pytest.raises(TypeError, match=r"must hold real numbers, got dtype <U1"):
@@ -74,7 +70,7 @@ def test_backward_before_forward_says_so(entry):
 
 @every_layer
 def test_a_dout_of_another_shape_is_shown_with_the_right_one(entry):
-    layer, inputs = entry.make(), draw_inputs(entry)
+    layer, inputs = entry.make(), entry.draw()
     y = layer.forward(*inputs)
     wrong = np.ones((*y.shape, 2), y.dtype)
     with pytest.raises(ValueError, match=r"\w+\(.*\) expected dout of shape \(.*\), got \(.*2"):
@@ -86,3 +82,13 @@ def test_repr_builds_the_layer_where_it_is_no_container(entry):
     layer = entry.make()
     if not hasattr(layer, "layers"):
         assert repr(eval(repr(layer), vars(nn))) == repr(layer)
+
+
+@every_layer
+def test_eight_threads_predict_what_one_does(entry):
+    layer, batches = entry.make(), [entry.draw(seed=seed) for seed in range(40)]
+    expected = [layer.predict(*inputs) for inputs in batches]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda inputs: layer.predict(*inputs), batches))
+    for y, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(y, right)

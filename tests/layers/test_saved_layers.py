@@ -7,11 +7,6 @@ from catalogue import ENTRIES
 import nnlayers as nn
 
 
-def draw_inputs(entry, dtype):
-    rng = np.random.default_rng(7)
-    return [rng.uniform(0.5, 2.0, shape).astype(dtype) for shape in entry.shapes]
-
-
 def contents(arrays):
     return {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()}
 
@@ -23,7 +18,7 @@ def predicted(layer, inputs):
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_saved_layer_predicts_the_same_to_the_last_bit(entry, dtype, tmp_path):
-    layer, inputs = entry.make().astype(dtype), draw_inputs(entry, dtype)
+    layer, inputs = entry.make().astype(dtype), entry.draw(dtype)
     rng = np.random.default_rng(3)
     for parameter in layer.parameters():
         parameter.value += rng.normal(size=parameter.shape)

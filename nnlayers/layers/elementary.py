@@ -1,0 +1,186 @@
+"""Elementary functions of one input: nodes of a computational graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnlayers.layers.operation import Arithmetic, Elementwise
+from nnlayers.validation import check_number
+
+__all__ = ["Exp", "Log", "Negative", "Power", "Reciprocal", "Sqrt", "Square"]
+
+
+class ElementaryFunction(Arithmetic, Elementwise):
+    """Base of those here: entry by entry, with NumPy's infinities and NaN."""
+
+
+class Exp(ElementaryFunction):
+    r"""Exponential function.
+
+    .. math:: y = e^x, \qquad \frac{dy}{dx} = e^x
+
+    Beyond the largest number that the dtype holds (x above 709 in float64, 88 in float32) it is
+    infinite.
+
+    Examples
+    --------
+    >>> exp = Exp()
+    >>> exp.forward([0.0, 1.0]).round(3)
+    array([1.   , 2.718])
+    >>> exp.backward([1.0, 1.0]).round(3)
+    array([1.   , 2.718])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        y = np.exp(x)
+        return y, y
+
+    def derivative(self, y: Any) -> Any:
+        return y
+
+
+class Log(ElementaryFunction):
+    r"""Natural logarithm.
+
+    .. math:: y = \log x, \qquad \frac{dy}{dx} = \frac{1}{x}
+
+    The logarithm of 0 is -infinity, that of a negative number NaN.
+
+    Examples
+    --------
+    >>> log = Log()
+    >>> log.forward([1.0, 2.0, 0.0]).round(3)
+    array([0.   , 0.693,  -inf])
+    >>> log.backward([1.0, 1.0, 1.0])
+    array([1. , 0.5, inf])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        return np.log(x), x
+
+    def derivative(self, x: Any) -> Any:
+        return 1 / x
+
+
+class Negative(ElementaryFunction):
+    r"""The input with the other sign.
+
+    .. math:: y = -x, \qquad \frac{dy}{dx} = -1
+
+    Examples
+    --------
+    >>> negative = Negative()
+    >>> negative.forward([1.0, -2.0])
+    array([-1.,  2.])
+    >>> negative.backward([1.0, 1.0])
+    array([-1., -1.])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        return -x, None
+
+    def derivative(self, kept: None) -> Any:
+        return -1
+
+
+class Reciprocal(ElementaryFunction):
+    r"""One over the input.
+
+    .. math:: y = \frac{1}{x}, \qquad \frac{dy}{dx} = -\frac{1}{x^2} = -y^2
+
+    Examples
+    --------
+    >>> reciprocal = Reciprocal()
+    >>> reciprocal.forward([2.0, 4.0])
+    array([0.5 , 0.25])
+    >>> reciprocal.backward([1.0, 1.0])
+    array([-0.25  , -0.0625])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        y = 1 / x
+        return y, y
+
+    def derivative(self, y: Any) -> Any:
+        return -y * y
+
+
+class Square(ElementaryFunction):
+    r"""The input times itself.
+
+    .. math:: y = x^2, \qquad \frac{dy}{dx} = 2 x
+
+    Examples
+    --------
+    >>> square = Square()
+    >>> square.forward([3.0, -4.0])
+    array([ 9., 16.])
+    >>> square.backward([1.0, 1.0])
+    array([ 6., -8.])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        return x * x, x
+
+    def derivative(self, x: Any) -> Any:
+        return 2 * x
+
+
+class Sqrt(ElementaryFunction):
+    r"""Square root.
+
+    .. math:: y = \sqrt x, \qquad \frac{dy}{dx} = \frac{1}{2 \sqrt x}
+
+    That of a negative number is NaN; the derivative at 0 is infinite.
+
+    Examples
+    --------
+    >>> sqrt = Sqrt()
+    >>> sqrt.forward([4.0, 16.0])
+    array([2., 4.])
+    >>> sqrt.backward([1.0, 1.0])
+    array([0.25 , 0.125])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        y = np.sqrt(x)
+        return y, y
+
+    def derivative(self, y: Any) -> Any:
+        return 0.5 / y
+
+
+class Power(ElementaryFunction):
+    r"""The input to a constant power.
+
+    .. math:: y = x^p, \qquad \frac{dy}{dx} = p\, x^{p - 1}
+
+    For p = 0 the derivative is 0 everywhere, as in PyTorch. A negative number to a power that is
+    no integer is NaN.
+
+    Parameters
+    ----------
+    exponent : float
+        The power p.
+
+    Examples
+    --------
+    >>> cube = Power(3)
+    >>> cube.forward([1.0, -2.0])
+    array([ 1., -8.])
+    >>> cube.backward([1.0, 1.0])
+    array([ 3., 12.])
+    """
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = check_number("exponent", exponent)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        return x**self.exponent, x
+
+    def derivative(self, x: Any) -> Any:
+        if self.exponent == 0:
+            return np.zeros_like(x)[()]
+        return self.exponent * x ** (self.exponent - 1)

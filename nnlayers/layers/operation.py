@@ -1,0 +1,132 @@
+"""Operations: layers without weights, as a pure function and the way back through it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.layer import Layer
+from nnlayers.numerics import Array, as_floats
+
+__all__ = ["Arithmetic", "Elementwise", "Operation", "is_pure"]
+
+
+class Operation(Layer):
+    r"""Base of the layers that are a function alone: a subclass states it and its gradients.
+
+    What the way back needs goes from :meth:`compute` to :meth:`gradients` by hand, so that one
+    operation may stand in many places of a graph.
+
+    Examples
+    --------
+    >>> class Swap(Operation):
+    ...     '''(x, y) to (y, x), the columns of an array.'''
+    ...
+    ...     def compute(self, x):
+    ...         return x[:, ::-1], None
+    ...
+    ...     def gradients(self, dout, kept):
+    ...         return dout[:, ::-1]
+    >>> swap = Swap()
+    >>> swap.forward([[1.0, 2.0]])
+    array([[2., 1.]])
+    >>> swap.backward([[1.0, 0.0]])
+    array([[0., 1.]])
+    """
+
+    @abstractmethod
+    def compute(self, *inputs: Any) -> tuple[Any, Any]:
+        """Return the output, a new array or a view, and what :meth:`gradients` needs.
+
+        Inputs are float arrays, or NumPy's scalars where a graph has single numbers. The output
+        may be what is kept, but not a part of it.
+        """
+
+    @abstractmethod
+    def gradients(self, dout: Any, kept: Any) -> Any:
+        """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
+
+    def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
+        """Return the inputs as float arrays."""
+        return [as_floats(x) for x in inputs]
+
+    def forward(self, *inputs: npt.ArrayLike) -> Array:
+        y, kept = self.compute(*self.taken(inputs))
+        y = _own(np.asarray(y), kept)
+        self._cache = y.shape, y.dtype, kept
+        return y
+
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        return _own(np.asarray(self.compute(*self.taken(inputs))[0]))
+
+    def backward(self, dout: npt.ArrayLike) -> Any:
+        shape, dtype, kept = self._cached()
+        dout = self._incoming(dout, shape, dtype)
+        gradients = self.gradients(dout, kept)
+        if isinstance(gradients, tuple):
+            return tuple([_own(np.asarray(gradient), dout) for gradient in gradients])
+        return _own(np.asarray(gradients), dout)
+
+
+class Elementwise(Operation):
+    r"""Base of the layers :math:`y_i = f(x_i)`: a subclass states the value and the derivative.
+
+    .. math:: \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y} \odot f'(x)
+
+    Examples
+    --------
+    >>> class Cube(Elementwise):
+    ...     def compute(self, x):
+    ...         return x**3, x
+    ...
+    ...     def derivative(self, x):
+    ...         return 3 * x**2
+    >>> cube = Cube()
+    >>> cube.forward([2.0])
+    array([8.])
+    >>> cube.backward([1.0])
+    array([12.])
+    """
+
+    @abstractmethod
+    def derivative(self, kept: Any) -> Any:
+        """Return f'(x) from what :meth:`compute` kept."""
+
+    def gradients(self, dout: Any, kept: Any) -> Any:
+        return dout * self.derivative(kept)
+
+
+class Arithmetic(Operation):
+    """Base of the operations whose results overflow, or are not defined, as NumPy's own do.
+
+    They give infinities and NaN without a warning.
+    """
+
+    def forward(self, *inputs: npt.ArrayLike) -> Array:
+        with np.errstate(all="ignore"):
+            return super().forward(*inputs)
+
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        with np.errstate(all="ignore"):
+            return super().predict(*inputs)
+
+    def backward(self, dout: npt.ArrayLike) -> Any:
+        with np.errstate(all="ignore"):
+            return super().backward(dout)
+
+
+def is_pure(layer: Layer) -> bool:
+    """Return whether a layer is its ``compute`` and ``gradients``, with no passes of its own."""
+    kinds = (Operation, Arithmetic)
+    return any(
+        type(layer).forward is kind.forward and type(layer).backward is kind.backward
+        for kind in kinds
+    )
+
+
+def _own(array: Array, other: Any = None) -> Array:
+    """Return the array, or a copy where it is a view or another one too."""
+    return array if array.base is None and array is not other else array.copy()

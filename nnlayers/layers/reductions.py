@@ -1,0 +1,89 @@
+"""Reductions along axes: nodes of a computational graph."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nnlayers.layers.operation import Arithmetic
+from nnlayers.validation import check_axis
+
+__all__ = ["Mean", "Sum"]
+
+
+class Sum(Arithmetic):
+    r"""Add up the entries along some axes.
+
+    .. math::
+
+        y = \sum_i x_i, \qquad
+        \frac{\partial\ell}{\partial x_i} = \frac{\partial\ell}{\partial y}
+
+    Parameters
+    ----------
+    axis : int, tuple of int or None
+        The axes to sum over; None is all.
+    keepdims : bool
+        Whether these axes stay, with length 1.
+
+    Examples
+    --------
+    >>> layer = Sum(axis=1)
+    >>> layer.forward([[1.0, 2.0], [3.0, 4.0]])
+    array([3., 7.])
+    >>> layer.backward([1.0, 10.0])
+    array([[ 1.,  1.],
+           [10., 10.]])
+    """
+
+    def __init__(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> None:
+        self.axis = check_axis(axis)
+        self.keepdims = bool(keepdims)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        axes = self._axes(self.axis, x)
+        with_axes = tuple([1 if i in axes else length for i, length in enumerate(x.shape)])
+        return x.sum(axis=axes, keepdims=self.keepdims), (x.shape, with_axes)
+
+    def gradients(self, dout: Any, kept: Any) -> Any:
+        shape, with_axes = kept
+        return np.broadcast_to(dout.reshape(with_axes), shape)[()]
+
+
+class Mean(Sum):
+    r"""Average the entries along some axes.
+
+    .. math::
+
+        y = \frac{1}{n} \sum_i x_i, \qquad
+        \frac{\partial\ell}{\partial x_i} = \frac{1}{n} \frac{\partial\ell}{\partial y}
+
+    The mean of no entries is NaN, as in NumPy.
+
+    Parameters
+    ----------
+    axis : int, tuple of int or None
+        The axes to average over; None is all.
+    keepdims : bool
+        Whether these axes stay, with length 1.
+
+    Examples
+    --------
+    >>> layer = Mean()
+    >>> layer.forward([[1.0, 2.0], [3.0, 6.0]])
+    array(3.)
+    >>> layer.backward(1.0)
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        total, (shape, with_axes) = super().compute(x)
+        count = math.prod([shape[axis] for axis in self._axes(self.axis, x)])
+        return total / x.dtype.type(count), (shape, with_axes, count)
+
+    def gradients(self, dout: Any, kept: Any) -> Any:
+        shape, with_axes, count = kept
+        return super().gradients(dout / dout.dtype.type(count), (shape, with_axes))

@@ -1,0 +1,71 @@
+"""Layers with a way around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers.layers.sequential import Sequential
+from nnlayers.numerics import Array, as_floats
+
+__all__ = ["Residual"]
+
+
+class Residual(Sequential):
+    r"""Add to the input what layers in a row make of it.
+
+    .. math::
+
+        y = x + f(x), \qquad
+        \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y}
+        + \Big(\frac{\partial f}{\partial x}\Big)^T \frac{\partial\ell}{\partial y}
+
+    Indexing, slicing and ``summary`` are those of a :class:`~nnlayers.Sequential`; a slice is one,
+    without the way around.
+
+    Parameters
+    ----------
+    *layers : Layer
+        f, in the order of the forward pass; its output has the shape of its input.
+
+    Raises
+    ------
+    ValueError
+        From ``forward``, if f changes the shape.
+
+    References
+    ----------
+    K. He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Examples
+    --------
+    >>> from nnlayers import Affine, ReLU
+    >>> layer = Residual(ReLU(), Affine(2, 2, weight_init="zeros"))
+    >>> layer.forward([[1.0, -2.0]])
+    array([[ 1., -2.]], dtype=float32)
+    >>> layer.backward([[1.0, 1.0]])
+    array([[1., 1.]], dtype=float32)
+    """
+
+    def forward(self, x: npt.ArrayLike) -> Any:
+        x = as_floats(x)
+        return self._sum(x, super().forward(x))
+
+    def predict(self, x: npt.ArrayLike) -> Any:
+        x = as_floats(x)
+        return self._sum(x, super().predict(x))
+
+    def backward(self, dout: npt.ArrayLike, input_grad: bool = True) -> Any:
+        if not input_grad:
+            return super().backward(dout, input_grad=False)
+        self._cached()
+        dx = super().backward(dout)
+        return as_floats(dout, dx.dtype) + dx
+
+    def _sum(self, x: Array, f: Array) -> Array:
+        if f.shape != x.shape:
+            name = " ".join(repr(self).split())
+            raise ValueError(f"{name} expected f(x) of x's shape {x.shape}, got {f.shape}")
+        return np.add(x, f, dtype=f.dtype)

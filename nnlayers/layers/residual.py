@@ -46,7 +46,7 @@ class Residual(Sequential):
     >>> layer.forward([[1.0, -2.0]])
     array([[ 1., -2.]], dtype=float32)
     >>> layer.backward([[1.0, 1.0]])
-    array([[1., 1.]], dtype=float32)
+    array([[1., 1.]])
     """
 
     def forward(self, x: npt.ArrayLike) -> Any:

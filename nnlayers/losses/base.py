@@ -135,6 +135,9 @@ class Loss(ABC):
 class Elementwise(Loss):
     """Base of the losses that are a mean, or sum, over entries: a subclass states one entry's.
 
+    It does so in float64: in float32 the square of a large difference would overflow on the way to
+    a mean, or a gradient, that does not. The gradient has the prediction's dtype all the same.
+
     Examples
     --------
     >>> class Quartic(Elementwise):
@@ -160,8 +163,8 @@ class Elementwise(Loss):
         """Return each entry's derivative with respect to the prediction."""
 
     def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
-        """Return `target` as :meth:`terms` takes it: p's shape and dtype, unless overridden."""
-        t = as_floats(target, p.dtype, "target")
+        """Return `target` as :meth:`terms` takes it: float64 of p's shape, unless overridden."""
+        t = as_floats(target, FLOAT64, "target")
         if t.shape != p.shape:
             raise ValueError(f"target must have the prediction's shape {p.shape}, got {t.shape}")
         return t
@@ -175,17 +178,17 @@ class Elementwise(Loss):
     ) -> float:
         p = as_floats(prediction, name="prediction")
         t = self.as_target(target, p)
-        losses, kept = self.terms(p, t)
+        losses, kept = self.terms(p.astype(FLOAT64, copy=False), t)
         value, scale = reduced(self.reduction, losses, row_weights(sample_weight, p))
         if value != value and np.isnan(t).any():
             raise ValueError(f"target must not be NaN, got NaN in {rows_where(np.isnan(t))}")
-        self._cache = kept, scale
+        self._cache = kept, scale, p.dtype
         return value
 
     @np.errstate(all="ignore")
     def backward(self) -> Array:
-        kept, scale = self._cached()
-        return np.asarray(self.slope(kept) * scale)
+        kept, scale, dtype = self._cached()
+        return np.asarray(self.slope(kept) * scale).astype(dtype, copy=False)
 
 
 def row_weights(sample_weight: npt.ArrayLike | None, prediction: Array) -> Array | None:
@@ -210,7 +213,7 @@ def reduced(
     `weights` broadcasts to the losses; `mass` is what each counts for in the mean, 1 if not given.
     """
     if weights is None and mass is None:
-        total = float(np.add.reduce(losses, axis=None, dtype=FLOAT64))
+        total = float(np.add.reduce(losses, axis=None))
         count = losses.size if reduction == "mean" and losses.size else 1
         return total / count, 1 / count
     if weights is None:
@@ -220,8 +223,7 @@ def reduced(
         counted = weights if mass is None else weights * mass
         norm = np.broadcast_to(counted, losses.shape).sum()
     scale = weights / norm if norm else np.zeros_like(weights)
-    value = float(np.add.reduce(losses * scale, axis=None))
-    return value, scale.astype(losses.dtype)
+    return float(np.add.reduce(losses * scale, axis=None)), scale
 
 
 def weighted(weight: Array, x: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from nnlayers.losses.base import Elementwise, check_range, weighted
-from nnlayers.numerics import Array, as_floats
+from nnlayers.numerics import FLOAT64, Array, as_floats
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
 
@@ -111,11 +111,11 @@ class GaussianNLL(Elementwise):
     """
 
     def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
-        t = as_floats(target, p.dtype, "target")
-        if t.ndim == 0 or p.shape != (*t.shape[:-1], 2 * t.shape[-1]):
+        t = as_floats(target, FLOAT64, "target")
+        if t.ndim < 2 or p.shape != (*t.shape[:-1], 2 * t.shape[-1]):
             raise ValueError(
                 "prediction must have a mean and a log variance for each target, shape "
-                f"(..., 2 d) for targets (..., d), got {p.shape} for {t.shape}"
+                f"(batch, ..., 2 d) for targets (batch, ..., d), got {p.shape} for {t.shape}"
             )
         return t
 

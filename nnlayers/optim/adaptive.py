@@ -159,7 +159,7 @@ class RMSProp(Optimizer):
             a = others[0]
             a *= self.alpha
             a += (1 - self.alpha) * g
-            spread = v - a * a
+            spread = np.maximum(v - a * a, 0)  # which rounds below 0 for a constant gradient
         step = np.sqrt(spread)
         step += self.eps
         np.divide(g, step, out=step)

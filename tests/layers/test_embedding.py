@@ -2,8 +2,20 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import nnlayers as nn
+from nnlayers.testing import check_gradients
+
+
+@given(
+    shape=hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3), seed=st.integers(0, 9)
+)
+def test_backward_agrees_with_differences_for_ids_of_any_shape(shape, seed):
+    ids = np.random.default_rng(seed).integers(3, size=shape)
+    check_gradients(nn.Embedding(3, 2, rng=seed), ids)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
@@ -53,3 +65,26 @@ def test_an_embedding_is_trained_in_a_sequential():
 def test_bad_ids_are_named(ids, error, message):
     with pytest.raises(error, match=message):
         nn.Embedding(5, 2).forward(ids)
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2]])
+def test_ids_and_gradients_may_be_strided_and_read_only(layout):
+    ids, dout = (
+        np.array([[1, 3], [1, 0]], np.uint8),
+        np.random.default_rng(0).normal(size=(2, 2, 3)),
+    )
+    layer, strided = nn.Embedding(5, 3, rng=0), nn.Embedding(5, 3, rng=0)
+    given = layout(ids), layout(dout)
+    for array in given:
+        array.flags.writeable = False
+    np.testing.assert_array_equal(strided.forward(given[0]), layer.forward(ids))
+    strided.backward(given[1])
+    layer.backward(dout)
+    np.testing.assert_array_equal(strided.W.grad, layer.W.grad)
+    assert layer.W.grad.dtype == np.float32
+
+
+def test_the_output_shares_no_memory_with_the_vectors():
+    layer = nn.Embedding(5, 3, rng=0)
+    for y in (layer.forward(2), layer.predict([0, 1])):
+        assert not np.shares_memory(y, layer.W.value)

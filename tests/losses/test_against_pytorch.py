@@ -2,119 +2,87 @@
 
 import numpy as np
 import pytest
+from loss_catalogue import CLASS_WEIGHT, COLUMNS, LOSSES, POS_WEIGHT, both_reductions, draw
 
 import nnlayers as nn
 
-ROWS, COLUMNS = 7, 4
-DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+
+def cross_entropy(torch, weighted=False, **settings):
+    weight = torch.tensor(CLASS_WEIGHT) if weighted else None
+    loss = torch.nn.CrossEntropyLoss(weight, **settings)
+    # PyTorch has the classes on the second axis.
+    return lambda z, t: loss.to(z.dtype)(
+        z.movedim(-1, 1), t.movedim(-1, 1) if t.ndim == z.ndim else t
+    )
 
 
-def normal(seed, shape=(ROWS, COLUMNS)):
-    return np.random.default_rng(seed).normal(size=shape)
+def gaussian(torch, **settings):
+    loss = torch.nn.GaussianNLLLoss(**settings)
+    half = COLUMNS // 2
+    return lambda p, t: loss(p[..., :half], t, p[..., half:].exp())
 
 
-def probabilities(seed):
-    e = np.exp(normal(seed))
-    return e / e.sum(axis=1, keepdims=True)
+def hinge(torch, **settings):
+    loss = torch.nn.MultiMarginLoss(margin=0.6, **settings)
+    return lambda z, y: loss(z.reshape(-1, COLUMNS), y.ravel())
 
 
-CLASSES = np.array([0, 3, 1, 2, 2, 0, 3])
-BINARY = (normal(2) > 0).astype(float)
-C = [0.5, 2.0, 1.0, 0.0]
+def sigmoid_cross_entropy(torch, pos_weight=None, **settings):
+    weight = None if pos_weight is None else torch.tensor(pos_weight)
+    loss = torch.nn.BCEWithLogitsLoss(pos_weight=weight, **settings)
+    return lambda z, t: loss.to(z.dtype)(z, t)
 
-# Our loss, PyTorch's from the reduction, and the targets.
-PAIRS = {
-    "mse": (nn.MeanSquaredError, lambda t, r: t.nn.MSELoss(reduction=r), normal(1)),
-    "mae": (nn.MeanAbsoluteError, lambda t, r: t.nn.L1Loss(reduction=r), normal(1)),
-    "huber": (
-        lambda **k: nn.Huber(0.7, **k),
-        lambda t, r: t.nn.HuberLoss(delta=0.7, reduction=r),
-        normal(1),
+
+# PyTorch's loss for each entry of the catalogue, from the module and the reduction.
+PYTORCH = {
+    "MeanSquaredError": lambda t, **k: t.nn.MSELoss(**k),
+    "MeanAbsoluteError": lambda t, **k: t.nn.L1Loss(**k),
+    "Huber": lambda t, **k: t.nn.HuberLoss(delta=0.7, **k),
+    "Poisson": lambda t, **k: t.nn.PoissonNLLLoss(**k),
+    "GaussianNLL": gaussian,
+    "SoftmaxCrossEntropy": cross_entropy,
+    "weighted classes": lambda t, **k: cross_entropy(t, weighted=True, **k),
+    "smoothed classes": lambda t, **k: cross_entropy(t, label_smoothing=0.2, **k),
+    "weighted and smoothed classes": lambda t, **k: cross_entropy(
+        t, weighted=True, label_smoothing=0.2, **k
     ),
-    "poisson": (
-        nn.Poisson,
-        lambda t, r: t.nn.PoissonNLLLoss(reduction=r),
-        np.random.default_rng(3).poisson(2.0, (ROWS, COLUMNS)),
+    "probabilities": cross_entropy,
+    "weighted and smoothed probabilities": lambda t, **k: cross_entropy(
+        t, weighted=True, label_smoothing=0.2, **k
     ),
-    "cross-entropy": (
-        nn.SoftmaxCrossEntropy,
-        lambda t, r: t.nn.CrossEntropyLoss(reduction=r),
-        CLASSES,
-    ),
-    "weighted cross-entropy": (
-        lambda **k: nn.SoftmaxCrossEntropy(class_weight=C, label_smoothing=0.2, **k),
-        lambda t, r: t.nn.CrossEntropyLoss(weight=t.tensor(C), label_smoothing=0.2, reduction=r),
-        CLASSES,
-    ),
-    "soft cross-entropy": (
-        nn.SoftmaxCrossEntropy,
-        lambda t, r: t.nn.CrossEntropyLoss(reduction=r),
-        probabilities(4),
-    ),
-    "sigmoid cross-entropy": (
-        nn.SigmoidCrossEntropy,
-        lambda t, r: t.nn.BCEWithLogitsLoss(reduction=r),
-        BINARY,
-    ),
-    "sigmoid cross-entropy with pos_weight": (
-        lambda **k: nn.SigmoidCrossEntropy(pos_weight=[2.0, 0.5, 1.0, 3.0], **k),
-        lambda t, r: t.nn.BCEWithLogitsLoss(pos_weight=t.tensor([2.0, 0.5, 1.0, 3.0]), reduction=r),
-        BINARY,
-    ),
-    "hinge": (
-        lambda **k: nn.Hinge(0.6, **k),
-        lambda t, r: t.nn.MultiMarginLoss(margin=0.6, reduction=r),
-        CLASSES,
-    ),
-    "divergence": (nn.KLDivergence, lambda t, r: t.nn.KLDivLoss(reduction=r), probabilities(5)),
+    "SigmoidCrossEntropy": sigmoid_cross_entropy,
+    "SigmoidCrossEntropy of probabilities": sigmoid_cross_entropy,
+    "weighted SigmoidCrossEntropy": lambda t, **k: sigmoid_cross_entropy(t, POS_WEIGHT, **k),
+    "Hinge": hinge,
+    "KLDivergence": lambda t, **k: t.nn.KLDivLoss(**k),
 }
-every_pair = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 
 
-def tensors(torch, p, target, dtype):
-    prediction = torch.tensor(p, requires_grad=True)
-    if target.ndim == 1:
-        return prediction, torch.tensor(target)
-    return prediction, torch.tensor(target, dtype=getattr(torch, dtype))
-
-
-@every_pair
-@DTYPES
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", PYTORCH)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@both_reductions
+@pytest.mark.parametrize("shape", [(7, COLUMNS), (5, 3, COLUMNS)])
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
-def test_loss_and_gradient_are_those_of_pytorch(pair, dtype, tolerance, reduction):
+def test_loss_and_gradient_are_those_of_pytorch(name, dtype, tolerance, reduction, shape):
     torch = pytest.importorskip("torch")
-    make, reference, target = pair
-    p = normal(0).astype(dtype)
-    prediction, expected_target = tensors(torch, p, target, dtype)
-    their_loss = reference(torch, reduction).to(getattr(torch, dtype))
-    theirs = their_loss(prediction, expected_target)
-    theirs.backward()
-    loss = make(reduction=reduction)
-    assert loss.forward(p, target) == pytest.approx(theirs.item(), rel=tolerance)
-    dp = loss.backward()
-    assert dp.dtype == dtype
-    scale = np.abs(prediction.grad.numpy()).max()
-    np.testing.assert_allclose(dp, prediction.grad.numpy(), rtol=tolerance, atol=tolerance * scale)
-
-
-@DTYPES
-def test_gaussian_likelihood_is_that_of_pytorch(dtype, tolerance):
-    torch = pytest.importorskip("torch")
-    p, target = normal(0, (ROWS, 6)).astype(dtype), normal(1, (ROWS, 3)).astype(dtype)
+    p, target = draw(LOSSES[name], shape)
+    p = p.astype(dtype)
     prediction = torch.tensor(p, requires_grad=True)
-    mean, log_variance = prediction[:, :3], prediction[:, 3:]
-    theirs = torch.nn.GaussianNLLLoss()(mean, torch.tensor(target), log_variance.exp())
+    ids = target.shape == shape[:-1]
+    theirs = PYTORCH[name](torch, reduction=reduction)(
+        prediction, torch.tensor(target, dtype=torch.int64 if ids else prediction.dtype)
+    )
     theirs.backward()
-    loss = nn.GaussianNLL()
+    loss = LOSSES[name].make(reduction=reduction)
     assert loss.forward(p, target) == pytest.approx(theirs.item(), rel=tolerance)
+    expected = prediction.grad.numpy()
     np.testing.assert_allclose(
-        loss.backward(), prediction.grad.numpy(), rtol=tolerance, atol=tolerance
+        loss.backward(), expected, rtol=tolerance, atol=tolerance * np.abs(expected).max()
     )
 
 
 def test_quantile_is_the_pinball_loss_of_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
-    p, target = normal(0), normal(1)
+    p, target = draw(LOSSES["Quantile"], (7, COLUMNS))
     expected = metrics.mean_pinball_loss(target, p, alpha=0.3)
     assert nn.Quantile(0.3).forward(p, target) == pytest.approx(expected, rel=1e-12)

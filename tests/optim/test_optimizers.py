@@ -26,7 +26,10 @@ every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIM
 # Our name and PyTorch's; the arguments are the same.
 PYTORCH = [
     ("SGD", "SGD", {"lr": 0.1}),
+    ("SGD", "SGD", {"lr": 0.1, "weight_decay": 0.1}),
     ("SGD", "SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", "SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("SGD", "SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
     ("SGD", "SGD", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
     ("Adam", "Adam", {}),
     ("Adam", "Adam", {"lr": 0.02, "betas": (0.7, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
@@ -71,17 +74,38 @@ def test_fifty_steps_follow_pytorch(ours, theirs, settings, dtype, tolerance):
             )
 
 
-def test_lion_does_what_its_paper_says():
-    # Algorithm 2 of Chen et al. (2023), by hand for one weight.
-    parameter = nn.Parameter([2.0])
-    optimizer = nn.optim.Lion([parameter], lr=0.1, betas=(0.5, 0.75), weight_decay=0.5)
-    parameter.grad += 4.0
-    optimizer.step()  # c = 2, p = 2 - 0.1 (1 + 0.5 * 2), m = 1
-    assert parameter.value == pytest.approx([1.8])
-    parameter.grad -= 0.5
-    optimizer.step()  # c = 0.5 - 0.25, p = 1.8 - 0.1 (1 + 0.9), m = 0.625
-    assert parameter.value == pytest.approx([1.61])
-    assert optimizer.state_dict()["0.m"] == pytest.approx([0.625])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize(
+    "options", [{}, {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.5}, {"betas": (0.0, 0.0)}]
+)
+def test_fifty_steps_of_lion_follow_its_paper(options, dtype, tolerance):
+    rng = np.random.default_rng(0)
+    parameter = nn.Parameter(rng.normal(size=20).astype(dtype))
+    optimizer = nn.optim.Lion([parameter], **options)
+    settings = {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0.0} | options
+    rate, (beta1, beta2), decay = settings.values()
+    theta, m = parameter.value.astype(np.float64), np.zeros(20)
+    for _ in range(50):
+        g = rng.normal(size=20).astype(dtype)
+        parameter.grad += g
+        optimizer.step()
+        # Algorithm 2 of Chen et al. (2023), line by line
+        c = beta1 * m + (1 - beta1) * g
+        theta = theta - rate * (np.sign(c) + decay * theta)
+        m = beta2 * m + (1 - beta2) * g
+        np.testing.assert_allclose(parameter.value, theta, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(optimizer.state_dict()["0.m"], m, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_centred_steps_stay_finite_where_the_gradient_never_changes(dtype):
+    parameter = nn.Parameter(np.zeros(50, dtype))
+    optimizer = nn.optim.RMSProp([parameter], alpha=0.5, centered=True)
+    for _ in range(200):
+        parameter.grad += np.linspace(0.1, 1.0, 50).astype(dtype)
+        optimizer.step()
+    assert (parameter.value < 0).all()
+    assert np.isfinite(parameter.value).all()
 
 
 def quadratic(dtype="float64", sizes=((3, 2), (2,))):

@@ -42,6 +42,13 @@ def pytorch_rates(make, lr, steps=STEPS):
         (ExponentialDecay(0.5, 0.9), lambda s, o: s.ExponentialLR(o, 0.9), 0.5),
         (CosineDecay(0.5, STEPS, 0.1), lambda s, o: s.CosineAnnealingLR(o, STEPS, 0.1), 0.5),
         (LinearWarmup(0.6, 5), lambda s, o: s.LinearLR(o, total_iters=5), 0.6),
+        (
+            LinearWarmup(CosineDecay(0.6, STEPS - 5, 0.1), 5),
+            lambda s, o: s.SequentialLR(
+                o, [s.LinearLR(o, total_iters=5), s.CosineAnnealingLR(o, STEPS - 5, 0.1)], [5]
+            ),
+            0.6,
+        ),
         (OneCycle(2.0, STEPS, 0.01), lambda s, o: s.OneCycleLR(o, 2.0, STEPS, pct_start=0.01), 0.1),
         (OneCycle(2.0, STEPS), lambda s, o: s.OneCycleLR(o, 2.0, STEPS), 0.1),
         (

@@ -66,6 +66,8 @@ def as_floats(x: npt.ArrayLike, dtype: np.dtype[Any] | None = None, name: str = 
         given = x.dtype
         if given is dtype or (dtype is None and (given is FLOAT32 or given is FLOAT64)):
             return x
+    elif isinstance(x, float) and (dtype is None or dtype is FLOAT64):
+        return np.array(x, FLOAT64)
     return _converted(x, dtype, name)
 
 

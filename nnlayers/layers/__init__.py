@@ -1,19 +1,31 @@
 """The layers, one family a file."""
 
-from nnlayers.layers.activations import Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from nnlayers.layers.activations import (
+    HardTanh,
+    Identity,
+    Sigmoid,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Maximum, Multiply, Subtract
 from nnlayers.layers.elementary import Exp, Log, Negative, Power, Reciprocal, Sqrt, Square
 from nnlayers.layers.embedding import Embedding
-from nnlayers.layers.noise import Dropout
+from nnlayers.layers.noise import Dropout, GaussianNoise
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.operation import Elementwise, Operation
+from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.residual import Residual
 from nnlayers.layers.sequential import Sequential, mlp
 from nnlayers.layers.shaping import Concatenate, Flatten, Reshape
+from nnlayers.layers.softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "Add",
     "Affine",
     "BatchNorm",
@@ -24,15 +36,21 @@ __all__ = [
     "Embedding",
     "Exp",
     "Flatten",
+    "GaussianNoise",
+    "HardTanh",
     "Identity",
     "LayerNorm",
+    "LeakyReLU",
     "Log",
+    "LogSoftmax",
     "MatMul",
     "Maximum",
     "Mean",
+    "Mish",
     "Multiply",
     "Negative",
     "Operation",
+    "PReLU",
     "Power",
     "RMSNorm",
     "ReLU",
@@ -40,9 +58,11 @@ __all__ = [
     "Reshape",
     "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Sqrt",
     "Square",
     "Subtract",

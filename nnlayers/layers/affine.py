@@ -104,7 +104,8 @@ class Affine(Layer):
 
     def backward(self, dout: npt.ArrayLike) -> Array:
         x, dy = self._add_gradients(dout)
-        return _product(dy, self.W.value.T).reshape(x.shape)
+        dx = _product(dy, self.W.value.T)
+        return dx if x.ndim == 2 else dx.reshape(x.shape)
 
     def backward_parameters(self, dout: npt.ArrayLike) -> None:
         self._add_gradients(dout)
@@ -114,7 +115,7 @@ class Affine(Layer):
             raise ValueError(
                 f"{self!r} expected x of shape (..., {self.in_features}), got {x.shape}"
             )
-        y = _product(self._rows(x), self.W.value)
+        y = _product(_rows(x), self.W.value)
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
@@ -122,15 +123,15 @@ class Affine(Layer):
     def _add_gradients(self, dout: npt.ArrayLike) -> tuple[Array, Array]:
         x = self._cached()
         dout = self._incoming(dout, (*x.shape[:-1], self.out_features), x.dtype)
-        dy = self._rows(dout)
-        self.W.add_product(self._rows(x).T, dy)
+        dy = _rows(dout)
+        self.W.add_product(_rows(x).T, dy)
         if self.b is not None:
             self.b.add_product(ones(len(dy), dy.dtype), dy)
         return x, dy
 
-    @staticmethod
-    def _rows(x: Array) -> Array:
-        return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+def _rows(x: Array) -> Array:
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def _product(rows: Array, W: Array) -> Array:

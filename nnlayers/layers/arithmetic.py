@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nnlayers.layers.operation import Arithmetic
 from nnlayers.numerics import Array, as_floats
@@ -19,6 +19,8 @@ class Binary(Arithmetic):
     A Python number takes the dtype of the other input, as in NumPy.
     """
 
+    fitting = "shapes that broadcast"
+
     def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
         if len(inputs) != 2:
             raise TypeError(f"{self!r} expected 2 inputs, got {len(inputs)}")
@@ -30,19 +32,22 @@ class Binary(Arithmetic):
             for x, name in zip(inputs, names, strict=True)
         ]
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def forward(self, *inputs: npt.ArrayLike) -> Array:
         try:
-            return self.value(a, b), (a, b)
+            return super().forward(*inputs)
         except ValueError:
-            raise ValueError(
-                f"{self!r} expected a and b of {self.fitting}, got {np.shape(a)} and {np.shape(b)}"
-            ) from None
+            raise self._misfit(inputs) from None
 
-    fitting = "shapes that broadcast"
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        try:
+            return super().predict(*inputs)
+        except ValueError:
+            raise self._misfit(inputs) from None
 
-    @abstractmethod
-    def value(self, a: Any, b: Any) -> Any:
-        """Return the output."""
+    def _misfit(self, inputs: tuple[npt.ArrayLike, ...]) -> ValueError:
+        a, b = self.taken(inputs)
+        given = f"{np.shape(a)} and {np.shape(b)}"
+        return ValueError(f"{self!r} expected a and b of {self.fitting}, got {given}")
 
 
 class Add(Binary):
@@ -65,12 +70,11 @@ class Add(Binary):
     array([2., 2.])
     """
 
-    def value(self, a: Any, b: Any) -> Any:
-        return a + b
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return a + b, (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
-        return _fitted(dout, a), _fitted(dout, b)
+        return _fitted(kept, dout, dout)
 
 
 class Subtract(Binary):
@@ -90,12 +94,11 @@ class Subtract(Binary):
     (array([1., 1.]), array(-2.))
     """
 
-    def value(self, a: Any, b: Any) -> Any:
-        return a - b
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return a - b, (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
-        return _fitted(dout, a), _fitted(-dout, b)
+        return _fitted(kept, dout, -dout)
 
 
 class Multiply(Binary):
@@ -116,12 +119,12 @@ class Multiply(Binary):
     (array([3., 4.]), array([1., 2.]))
     """
 
-    def value(self, a: Any, b: Any) -> Any:
-        return a * b
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return a * b, (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
         a, b = kept
-        return _fitted(dout * b, a), _fitted(dout * a, b)
+        return _fitted(kept, dout * b, dout * a)
 
 
 class Divide(Binary):
@@ -142,13 +145,13 @@ class Divide(Binary):
     array([-0.25  , -0.6667])
     """
 
-    def value(self, a: Any, b: Any) -> Any:
-        return a / b
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return a / b, (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
         a, b = kept
         # a / b / b, as b^2 overflows where the quotient does not.
-        return _fitted(dout / b, a), _fitted(-dout * (a / b / b), b)
+        return _fitted(kept, dout / b, -dout * (a / b / b))
 
 
 class Maximum(Binary):
@@ -171,18 +174,15 @@ class Maximum(Binary):
     (array([0. , 0.5, 1. ]), array(1.5))
     """
 
-    def value(self, a: Any, b: Any) -> Any:
-        return np.maximum(a, b)
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return np.maximum(a, b), (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
         a, b = kept
         shared = np.where(a == b, dout / 2, dout)
         zero = dout.dtype.type(0)
         # With NaN no comparison holds, and both get all, as in PyTorch.
-        return (
-            _fitted(np.where(a < b, zero, shared), a),
-            _fitted(np.where(a > b, zero, shared), b),
-        )
+        return _fitted(kept, np.where(a < b, zero, shared), np.where(a > b, zero, shared))
 
 
 class MatMul(Binary):
@@ -209,39 +209,41 @@ class MatMul(Binary):
 
     fitting = "shapes (..., n, k) and (..., k, m)"
 
-    def value(self, a: Any, b: Any) -> Any:
-        return a @ b
+    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return a @ b, (a, b)
 
     def gradients(self, dout: Any, kept: Any) -> Any:
         a, b = kept
         if a.ndim == 1 and b.ndim == 1:
-            return _fitted(dout * b, a), _fitted(dout * a, b)
+            return _fitted(kept, dout * b, dout * a)
         rows = a[np.newaxis] if a.ndim == 1 else a
         columns = b[:, np.newaxis] if b.ndim == 1 else b
         if a.ndim == 1:
             dout = np.expand_dims(dout, -2)
         if b.ndim == 1:
             dout = np.expand_dims(dout, -1)
-        da = _fitted(dout @ columns.swapaxes(-1, -2), rows)
-        db = _fitted(rows.swapaxes(-1, -2) @ dout, columns)
-        return _fitted(da.reshape(a.shape), a), _fitted(db.reshape(b.shape), b)
+        da = _summed(dout @ columns.swapaxes(-1, -2), rows)
+        db = _summed(rows.swapaxes(-1, -2) @ dout, columns)
+        return da.reshape(a.shape), db.reshape(b.shape)
 
 
-def _fitted(gradient: Any, x: Any) -> Any:
-    """Return the gradient in the shape and dtype of an input that may have been broadcast."""
-    kind = type(x)
-    if kind is type(gradient):
-        if kind is not np.ndarray or (gradient.shape == x.shape and gradient.dtype is x.dtype):
-            return gradient
-    elif kind in (int, float) and isinstance(gradient, np.generic):
-        return gradient
-    return _summed(gradient, x)
+def _fitted(kept: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
+    """Return the gradients in the shapes and dtypes of two inputs that may have been broadcast."""
+    a, b = kept
+    kind, kind_a, kind_b = type(da), type(a), type(b)
+    if kind is not np.ndarray and (
+        (kind_a is kind or kind_a is float) and (kind_b is kind or kind_b is float)
+    ):
+        return da, db
+    return _summed(da, a), _summed(db, b)
 
 
 def _summed(gradient: Any, x: Any) -> Any:
+    """Return the sum of a gradient over the axes in which an input was broadcast."""
     shape = np.shape(x)
-    gradient = np.asarray(gradient)
-    lacking = gradient.ndim - len(shape)
-    axes = [axis for axis, length in enumerate(shape, lacking) if length == 1]
-    total: Array = gradient.sum(axis=(*range(lacking), *axes), keepdims=True).reshape(shape)
-    return total.astype(x.dtype, copy=False)[()] if hasattr(x, "dtype") else total[()]
+    if gradient.shape != shape:
+        lacking = gradient.ndim - len(shape)
+        axes = [axis for axis, length in enumerate(shape, lacking) if length == 1]
+        gradient = gradient.sum(axis=(*range(lacking), *axes), keepdims=True).reshape(shape)[()]
+    dtype = getattr(x, "dtype", gradient.dtype)
+    return gradient if gradient.dtype is dtype else gradient.astype(dtype)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layer import Layer
+from nnlayers.layers.operation import Operation
 from nnlayers.numerics import Array, as_floats
 from nnlayers.validation import check_number
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "GaussianNoise"]
 
 
-class Dropout(Layer):
+class Noise(Operation):
+    """Base of those here: y = x in inference."""
+
+    def __init__(self, rng: int | np.random.Generator | None) -> None:
+        self.rng = np.random.default_rng(rng)
+
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        (x,) = inputs
+        return as_floats(x).copy()
+
+
+class Dropout(Noise):
     r"""Set entries to zero at random, and scale the rest up so that the mean stays.
 
     .. math::
@@ -47,22 +60,61 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float = 0.5, rng: int | np.random.Generator | None = None) -> None:
+        super().__init__(rng)
         self.rate = check_number("rate", rate, minimum=0, below=1)
-        self.rng = np.random.default_rng(rng)
 
-    def forward(self, x: npt.ArrayLike) -> Array:
-        x = as_floats(x)
-        if self.training and self.rate > 0:
-            kept = self.rng.random(x.shape, dtype=np.float32) >= self.rate
-            mask = np.multiply(kept, 1 / (1 - self.rate), dtype=x.dtype)
-        else:
-            mask = np.ones(x.shape, x.dtype)
-        self._cache = mask
-        return np.asarray(x * mask)
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        if not self.training or self.rate == 0:
+            return x.copy(), None
+        kept = self.rng.random(x.shape, dtype=np.float32) >= self.rate
+        mask = np.multiply(kept, 1 / (1 - self.rate), dtype=x.dtype)
+        return x * mask, mask
 
-    def predict(self, x: npt.ArrayLike) -> Array:
-        return as_floats(x).copy()
+    def gradients(self, dout: Any, mask: Any) -> Any:
+        return dout if mask is None else dout * mask
 
-    def backward(self, dout: npt.ArrayLike) -> Array:
-        mask = self._cached()
-        return np.asarray(self._incoming(dout, mask.shape, mask.dtype) * mask)
+
+class GaussianNoise(Noise):
+    r"""Add independent normal draws.
+
+    .. math::
+
+        y = x + s\, n, \quad n_i \sim \mathcal N(0, 1), \qquad
+        \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y}
+
+    In evaluation mode and in ``predict``, y = x.
+
+    Parameters
+    ----------
+    std : float
+        The standard deviation s, at least 0.
+    rng : int or numpy.random.Generator, optional
+        Where the draws come from.
+
+    References
+    ----------
+    C. M. Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural
+    Computation 7, 1995.
+
+    Examples
+    --------
+    >>> noise = GaussianNoise(0.1, rng=0)
+    >>> noise.forward(np.ones(3)).round(3)
+    array([1.013, 0.987, 1.064])
+    >>> noise.backward(np.ones(3))
+    array([1., 1., 1.])
+    >>> noise.predict(np.ones(3))
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, std: float, rng: int | np.random.Generator | None = None) -> None:
+        super().__init__(rng)
+        self.std = check_number("std", std, minimum=0)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        if not self.training or self.std == 0:
+            return x.copy(), None
+        return x + self.std * self.rng.standard_normal(x.shape, dtype=x.dtype), None
+
+    def gradients(self, dout: Any, kept: None) -> Any:
+        return dout

@@ -11,10 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers.layer import Layer
-from nnlayers.layers.activations import Identity, ReLU, Sigmoid, Softplus, Tanh
+from nnlayers.layers.activations import (
+    HardTanh,
+    Identity,
+    Sigmoid,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.noise import Dropout
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
 from nnlayers.numerics import as_floats
 from nnlayers.validation import check_number, unknown_name
 
@@ -188,10 +196,19 @@ class Sequential(Layer):
 
 # A name, the layer, and the initial weights that keep the scale of what passes through it.
 _ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
+    "elu": (ELU, "he_normal"),
+    "gelu": (GELU, "he_normal"),
+    "hard_tanh": (HardTanh, "glorot_uniform"),
     "identity": (Identity, "glorot_uniform"),
+    "leaky_relu": (LeakyReLU, "he_normal"),
+    "mish": (Mish, "he_normal"),
+    "prelu": (PReLU, "he_normal"),
     "relu": (ReLU, "he_normal"),
+    "selu": (SELU, "lecun_normal"),
     "sigmoid": (Sigmoid, "glorot_uniform"),
+    "silu": (SiLU, "he_normal"),
     "softplus": (Softplus, "he_normal"),
+    "softsign": (Softsign, "glorot_uniform"),
     "tanh": (Tanh, "glorot_uniform"),
 }
 

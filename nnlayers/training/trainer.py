@@ -219,7 +219,7 @@ class Trainer:
         >>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
         >>> trainer = Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
         >>> trainer.evaluate([[1.0], [2.0]], [0, 1])
-        {'loss': 0.6931471824645996, 'accuracy': 0.5}
+        {'loss': 0.6931471805599453, 'accuracy': 0.5}
         """
         return self._measure(Rows.of(self.model, X, y))
 

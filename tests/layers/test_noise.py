@@ -1,18 +1,20 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from exactness import shapes
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 import nnlayers as nn
 from nnlayers.testing import check_gradients
 
 
-@given(hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=3), st.floats(0, 0.95))
-def test_dropout_agrees_with_differences_in_any_shape(shape, rate):
+@given(shapes, st.floats(0, 0.95))
+@settings(max_examples=50)
+def test_backward_agrees_with_differences_in_any_shape(shape, rate):
     x = np.random.default_rng(0).normal(size=shape)
     check_gradients(nn.Dropout(rate, rng=1), x)
+    check_gradients(nn.GaussianNoise(rate, rng=1), x)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -38,29 +40,70 @@ def test_the_gradient_passes_where_the_entry_passed():
     np.testing.assert_array_equal(dropout.backward(x), y)
 
 
-def test_every_forward_draws_anew_and_the_seed_repeats_them():
-    first, second = nn.Dropout(rng=3), nn.Dropout(rng=np.random.default_rng(3))
+@pytest.mark.parametrize("make", [nn.Dropout, lambda rng=None: nn.GaussianNoise(0.5, rng)])
+def test_every_forward_draws_anew_and_the_seed_repeats_them(make):
+    first, second = make(rng=3), make(rng=np.random.default_rng(3))
     x = np.ones((10, 10))
     draws = [first.forward(x) for _ in range(3)]
     assert not np.array_equal(draws[0], draws[1])
     np.testing.assert_array_equal(draws, [second.forward(x) for _ in range(3)])
 
 
-def test_evaluation_and_prediction_change_nothing():
+@pytest.mark.parametrize("make", [nn.Dropout, lambda rng=None: nn.GaussianNoise(0.5, rng)])
+def test_evaluation_and_prediction_change_nothing(make):
     x = np.random.default_rng(0).normal(size=(5, 4))
-    dropout = nn.Dropout(0.5, rng=0)
-    np.testing.assert_array_equal(dropout.predict(x), x)
-    np.testing.assert_array_equal(dropout.eval().forward(x), x)
-    np.testing.assert_array_equal(dropout.backward(x), x)
-    assert (dropout.train().forward(x) == 0).any()
+    layer = make(rng=0)
+    np.testing.assert_array_equal(layer.predict(x), x)
+    np.testing.assert_array_equal(layer.eval().forward(x), x)
+    np.testing.assert_array_equal(layer.backward(x), x)
+    assert (layer.train().forward(x) != x).any()
 
 
-def test_a_rate_of_zero_drops_nothing():
+@pytest.mark.parametrize("make", [nn.Dropout, nn.GaussianNoise])
+def test_zero_changes_nothing_and_draws_nothing(make):
     x = np.random.default_rng(0).normal(size=(50, 40))
-    np.testing.assert_array_equal(nn.Dropout(0).forward(x), x)
+    layer = make(0, rng=0)
+    np.testing.assert_array_equal(layer.forward(x), x)
+    assert layer.rng.random() == np.random.default_rng(0).random()
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan])
 def test_a_rate_outside_its_range_is_refused(rate):
     with pytest.raises(ValueError, match="rate must be a finite number of at least 0 and below 1"):
         nn.Dropout(rate)
+
+
+@pytest.mark.parametrize("std", [0.1, 3.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian_noise_is_normal_with_the_std_given(std, dtype):
+    x = np.linspace(-5, 5, 20_000, dtype=dtype).reshape(200, 100)
+    y = nn.GaussianNoise(std, rng=0).forward(x)
+    assert y.dtype == dtype
+    draws = ((y - x) / std).ravel()
+    assert stats.kstest(draws, "norm").pvalue > 0.01
+    assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.03
+    assert abs(np.corrcoef(draws, x.ravel())[0, 1]) < 0.03
+
+
+def test_the_gradient_passes_through_gaussian_noise_as_an_array_of_its_own():
+    layer, dout = nn.GaussianNoise(2.0, rng=0), np.arange(6.0)
+    layer.forward(np.ones(6))
+    dx = layer.backward(dout)
+    np.testing.assert_array_equal(dx, dout)
+    assert not np.shares_memory(dx, dout)
+
+
+@pytest.mark.parametrize("std", [-0.1, np.nan, np.inf])
+def test_a_std_outside_its_range_is_refused(std):
+    with pytest.raises(ValueError, match="std must be a finite number of at least 0, got "):
+        nn.GaussianNoise(std)
+
+
+@pytest.mark.parametrize("make", [nn.Dropout, lambda rng=None: nn.GaussianNoise(0.5, rng)])
+def test_single_numbers_are_drawn_for_too(make):
+    layer = make(rng=0)
+    x = np.float32(2)
+    y, kept = layer.compute(x)
+    dx = layer.gradients(np.float32(1), kept)
+    assert {type(y), type(dx)} == {np.float32}
+    assert y != x

@@ -1,0 +1,382 @@
+"""Rectifiers: near the identity above 0, near 0 below it."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from nnlayers.layer import Layer, Parameter
+from nnlayers.layers.operation import Elementwise
+from nnlayers.numerics import Array, as_floats, float_dtype, ones
+from nnlayers.validation import check_choice, check_integer, check_number
+
+__all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "SiLU"]
+
+
+class ReLU(Elementwise):
+    r"""Rectified linear unit.
+
+    .. math:: y = \max(x, 0), \qquad \frac{dy}{dx} = 1(x > 0)
+
+    The derivative at 0 is 0, as in PyTorch.
+
+    References
+    ----------
+    V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines",
+    ICML 2010.
+
+    Examples
+    --------
+    >>> relu = ReLU()
+    >>> relu.forward([-1.0, 0.0, 2.0])
+    array([0., 0., 2.])
+    >>> relu.backward([5.0, 5.0, 5.0])
+    array([0., 0., 5.])
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        return np.maximum(x, _zeros(x)), x
+
+    def derivative(self, x: Any) -> Any:
+        return ~np.less_equal(x, 0)  # true for NaN, as in PyTorch
+
+
+class LeakyReLU(Elementwise):
+    r"""Rectifier with a small slope s below 0.
+
+    .. math:: y = \begin{cases} x & x > 0 \\ s x & x \le 0 \end{cases}, \qquad
+        \frac{dy}{dx} = \begin{cases} 1 & x > 0 \\ s & x \le 0 \end{cases}
+
+    Parameters
+    ----------
+    negative_slope : float
+        The slope s.
+
+    References
+    ----------
+    A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural network
+    acoustic models", ICML 2013.
+
+    Examples
+    --------
+    >>> leaky_relu = LeakyReLU(0.1)
+    >>> leaky_relu.forward([-1.0, 0.0, 2.0])
+    array([-0.1,  0. ,  2. ])
+    >>> leaky_relu.backward([1.0, 1.0, 1.0])
+    array([0.1, 0.1, 1. ])
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = check_number("negative_slope", negative_slope)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        s = self.negative_slope
+        with np.errstate(over="ignore"):
+            below = s * x if s else _zeros(x)  # 0 times infinity is NaN
+        return (np.maximum if s <= 1 else np.minimum)(x, below), x
+
+    def derivative(self, x: Any) -> Any:
+        return _slopes(x, self.negative_slope)
+
+
+class PReLU(Layer):
+    r"""Rectifier whose slope a below 0 is learnt.
+
+    .. math::
+
+        y = \max(x, 0) + a \min(x, 0), \qquad
+        \frac{dy}{dx} = \begin{cases} 1 & x > 0 \\ a & x \le 0 \end{cases}, \qquad
+        \frac{\partial\ell}{\partial a} = \sum \frac{\partial\ell}{\partial y} \min(x, 0)
+
+    Parameters
+    ----------
+    features : int
+        Number of slopes: 1 for all entries of an input of any shape, else one for each column of an
+        input of shape ``(..., features)``.
+    dtype : {float32, float64}
+        Of the parameter; inputs are taken to it.
+
+    Attributes
+    ----------
+    a : Parameter
+        The slopes, of shape ``(features,)``; initially 0.25.
+
+    Raises
+    ------
+    ValueError
+        If an input does not have that shape.
+
+    References
+    ----------
+    K. He et al., "Delving deep into rectifiers: surpassing human-level performance on ImageNet
+    classification", ICCV 2015.
+
+    Examples
+    --------
+    >>> prelu = PReLU(2)
+    >>> prelu.forward([[-1.0, 2.0], [-3.0, -4.0]])
+    array([[-0.25,  2.  ],
+           [-0.75, -1.  ]], dtype=float32)
+    >>> prelu.backward([[1.0, 1.0], [1.0, 1.0]])
+    array([[0.25, 1.  ],
+           [0.25, 0.25]], dtype=float32)
+    >>> prelu.a.grad
+    array([-4., -4.], dtype=float32)
+    """
+
+    def __init__(self, features: int = 1, *, dtype: npt.DTypeLike = np.float32) -> None:
+        self.features = check_integer("features", features, minimum=1)
+        self.a = Parameter(np.full(self.features, 0.25, float_dtype(dtype)), name="a")
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        x = as_floats(x, self.a.dtype)
+        if self.features > 1 and x.shape[-1:] != (self.features,):
+            raise ValueError(f"{self!r} expected x of shape (..., {self.features}), got {x.shape}")
+        zeros = _zeros(x)
+        with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is NaN
+            y = np.maximum(x, zeros) + self.a.value * np.minimum(x, zeros)
+        self._cache = x
+        return np.asarray(y).reshape(x.shape)
+
+    def backward(self, dout: npt.ArrayLike) -> Array:
+        x = self._cached()
+        dout = self._incoming(dout, x.shape, x.dtype)
+        products = (dout * np.minimum(x, _zeros(x))).reshape(-1, self.features)
+        self.a.add_product(ones(len(products), x.dtype), products)
+        return np.asarray(dout * _slopes(x, self.a.value)).reshape(x.shape)
+
+
+class ELU(Elementwise):
+    r"""Exponential linear unit.
+
+    .. math::
+
+        y = \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & x \le 0 \end{cases}, \qquad
+        \frac{dy}{dx} = \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}
+
+    Parameters
+    ----------
+    alpha : float
+        Minus the limit towards -infinity.
+
+    References
+    ----------
+    D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by
+    exponential linear units (ELUs)", ICLR 2016.
+
+    Examples
+    --------
+    >>> elu = ELU()
+    >>> elu.forward([-1000.0, 0.0, 2.0])
+    array([-1.,  0.,  2.])
+    >>> elu.backward([1.0, 1.0, 1.0])
+    array([0., 1., 1.])
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = check_number("alpha", alpha)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        zeros = _zeros(x)
+        return np.maximum(x, zeros) + self.alpha * np.expm1(np.minimum(x, zeros)), x
+
+    def derivative(self, x: Any) -> Any:
+        above = np.greater(x, 0).astype(x.dtype)
+        # Above 0 the exponential is 1, and alpha is multiplied by 0.
+        return above + self.alpha * (np.exp(np.minimum(x, _zeros(x))) - above)
+
+
+class SELU(ELU):
+    r"""Exponential linear unit that scales itself: mean 0 and variance 1 are a fixed point.
+
+    .. math::
+
+        y = \lambda \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & x \le 0 \end{cases}, \qquad
+        \frac{dy}{dx} = \lambda \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}
+
+    with :math:`\lambda = 1.0507009873554805` and :math:`\alpha = 1.6732632423543772`. The fixed
+    point needs initial weights of variance 1 / fan_in, which is ``weight_init="lecun_normal"``.
+
+    References
+    ----------
+    G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> selu = SELU()
+    >>> selu.forward([-1000.0, 0.0, 2.0]).round(4)
+    array([-1.7581,  0.    ,  2.1014])
+    >>> selu.backward([1.0, 1.0, 1.0]).round(4)
+    array([0.    , 1.7581, 1.0507])
+    """
+
+    scale = 1.0507009873554804934193349852946
+
+    def __init__(self) -> None:
+        super().__init__(alpha=1.6732632423543772848170429916717)
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        y, kept = super().compute(x)
+        with np.errstate(over="ignore"):
+            return self.scale * y, kept
+
+    def derivative(self, x: Any) -> Any:
+        return self.scale * super().derivative(x)
+
+
+class Gated(Elementwise):
+    r"""Base of the rectifiers :math:`y = x g(x)` with a gate g that opens from 0 to 1.
+
+    .. math:: \frac{dy}{dx} = g(x) + x g'(x)
+
+    They are computed in float64: in float32 the gate underflows where the product does not, and the
+    rounding of an exponent such as :math:`x^2 / 2` costs up to 100 units in the last place.
+    """
+
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        # Beyond these limits the gate is 0 or 1, and the product is 0 also for -infinity.
+        t = x.clip(-1000.0, 40.0).astype(np.float64)
+        g, kept = self.gate(t)
+        y = x.clip(-1000.0) * g
+        return y.astype(x.dtype, copy=False), (x.dtype, t, g, kept)
+
+    def derivative(self, kept: Any) -> Any:
+        dtype, t, g, kept = kept
+        return (g + t * self.slope(t, g, kept)).astype(dtype, copy=False)
+
+    @abstractmethod
+    def gate(self, x: Any) -> tuple[Any, Any]:
+        """Return g(x), and what :meth:`slope` needs besides it."""
+
+    @abstractmethod
+    def slope(self, x: Any, g: Any, kept: Any) -> Any:
+        """Return g'(x)."""
+
+
+class GELU(Gated):
+    r"""Gaussian error linear unit: x times the chance that a normal draw is below x.
+
+    .. math::
+
+        y = x \Phi(x), \qquad \frac{dy}{dx} = \Phi(x) + x \varphi(x), \qquad
+        \varphi(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}}
+
+    or its approximation by the hyperbolic tangent, which is off by up to 5e-4:
+
+    .. math::
+
+        y = \frac{x}{2} (1 + \tanh u) = \frac{x}{1 + e^{-2u}}, \qquad
+        u = \sqrt{2 / \pi}\, (x + 0.044715\, x^3)
+
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}
+        Which of them.
+
+    References
+    ----------
+    D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> gelu = GELU()
+    >>> gelu.forward([-1.0, 0.0, 2.0]).round(4)
+    array([-0.1587,  0.    ,  1.9545])
+    >>> gelu.backward([1.0, 1.0, 1.0]).round(4)
+    array([-0.0833,  0.5   ,  1.0852])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        check_choice("approximate", approximate, ("none", "tanh"))
+        self.approximate = approximate
+
+    def gate(self, x: Any) -> tuple[Any, Any]:
+        if self.approximate == "none":
+            return ndtr(x), None
+        n = np.exp(np.minimum(_TWICE_U * x * (1 + _CUBIC * x * x), 40))
+        return n / (1 + n), None
+
+    def slope(self, x: Any, g: Any, kept: None) -> Any:
+        if self.approximate == "none":
+            return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+        return _TWICE_U * (1 + 3 * _CUBIC * x * x) * g * (1 - g)
+
+
+class SiLU(Gated):
+    r"""Sigmoid linear unit, also called swish.
+
+    .. math::
+
+        y = x \sigma(x) = \frac{x}{1 + e^{-x}}, \qquad
+        \frac{dy}{dx} = \sigma(x) + x\, \sigma(x) (1 - \sigma(x))
+
+    References
+    ----------
+    S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural network function
+    approximation in reinforcement learning", Neural Networks 107, 2018.
+
+    Examples
+    --------
+    >>> silu = SiLU()
+    >>> silu.forward([-1.0, 0.0, 2.0]).round(4)
+    array([-0.2689,  0.    ,  1.7616])
+    >>> silu.backward([1.0, 1.0, 1.0]).round(4)
+    array([0.0723, 0.5   , 1.0908])
+    """
+
+    def gate(self, x: Any) -> tuple[Any, Any]:
+        n = np.exp(x)
+        return n / (1 + n), None
+
+    def slope(self, x: Any, g: Any, kept: None) -> Any:
+        return g * (1 - g)
+
+
+class Mish(Gated):
+    r"""Smooth rectifier with a gate of softplus and hyperbolic tangent.
+
+    .. math::
+
+        y = x \tanh(\log(1 + e^x)) = x \frac{n (n + 2)}{n (n + 2) + 2}, \qquad
+        \frac{dy}{dx} = \frac{y}{x} + \frac{4 x n (n + 1)}{(n (n + 2) + 2)^2}, \qquad n = e^x
+
+    References
+    ----------
+    D. Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+
+    Examples
+    --------
+    >>> mish = Mish()
+    >>> mish.forward([-1.0, 0.0, 2.0]).round(4)
+    array([-0.3034,  0.    ,  1.944 ])
+    >>> mish.backward([1.0, 1.0, 1.0]).round(4)
+    array([0.0592, 0.6   , 1.0693])
+    """
+
+    def gate(self, x: Any) -> tuple[Any, Any]:
+        n = np.exp(x)
+        p = n * (n + 2)
+        return p / (p + 2), (n, p)
+
+    def slope(self, x: Any, g: Any, kept: tuple[Any, Any]) -> Any:
+        n, p = kept
+        return 4 * n * (n + 1) / np.square(p + 2)
+
+
+_TWICE_U = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715
+
+
+def _zeros(x: Any) -> Any:
+    # The larger of two arrays takes half the time of that of an array and a number.
+    return np.zeros(x.shape, x.dtype)
+
+
+def _slopes(x: Any, a: Any) -> Any:
+    above = np.greater(x, 0).astype(x.dtype)
+    return above + a * (1 - above)

@@ -1,0 +1,352 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from expressions import expressions
+from hypothesis import given, settings
+
+import nnlayers as nn
+from nnlayers.testing import check_gradients, check_layer
+
+
+def sigmoid_of_a_product():
+    w, x = nn.Input("w"), nn.Input("x")
+    return nn.Graph(1 / (1 + nn.exp(-(w @ x))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(expressions())
+def test_any_expression_agrees_with_differences(expression):
+    graph, inputs = expression.graph()
+    check_gradients(graph, *inputs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(expressions())
+def test_any_expression_gives_pytorch_s_values_and_gradients(expression):
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(x, requires_grad=True) for x in expression.inputs]
+    y = expression.with_torch(torch, tensors)
+    y.sum().backward()
+    graph, inputs = expression.graph()
+    np.testing.assert_allclose(graph.forward(*inputs), y.detach().numpy(), rtol=1e-10, atol=1e-12)
+    graph.backward(np.ones(y.shape))
+    for name, gradient in graph.gradients.items():
+        expected = tensors[int(name[1:])].grad.numpy()
+        scale = 1 + np.abs(expected).max()
+        np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-12 * scale)
+
+
+def test_the_contract_s_example():
+    graph = sigmoid_of_a_product()
+    w, x = np.array([1.0, 2.0]), np.array([3.0, -1.0])
+    y = graph.forward(w=w, x=x)
+    assert y == pytest.approx(1 / (1 + np.exp(-1.0)))
+    dw, dx = graph.backward(1.0)
+    np.testing.assert_allclose(dw, y * (1 - y) * x)
+    np.testing.assert_allclose(dx, y * (1 - y) * w)
+    assert list(graph.gradients) == ["w", "x"]
+    np.testing.assert_array_equal(graph.gradients["w"], dw)
+    assert graph.forward(w, x) == graph.forward(w, x=x) == graph.predict(x=x, w=w) == y
+
+
+def test_every_node_shows_its_value_and_gradient():
+    graph = sigmoid_of_a_product()
+    assert graph["exp"].value is None
+    graph.forward([1.0, 2.0], [3.0, -1.0])
+    assert graph["exp"].value == np.exp(-1.0)
+    assert graph["exp"].grad is None
+    graph.backward(1.0)
+    a = 1 + np.exp(-1.0)
+    assert graph["exp"].grad == graph["add"].grad == pytest.approx(-1 / a**2)
+    assert {type(node.value) for node in graph.nodes} == {np.ndarray}
+    assert {type(node.grad) for node in graph.nodes} == {np.ndarray}
+
+
+def test_a_new_forward_clears_the_gradients():
+    graph = sigmoid_of_a_product()
+    graph.forward([1.0], [1.0])
+    graph.backward(1.0)
+    graph.forward([1.0], [2.0])
+    assert graph["exp"].grad is None
+    with pytest.raises(RuntimeError, match=r"Graph\(w, x -> .*\) has no gradients before backward"):
+        _ = graph.gradients
+
+
+def test_a_node_used_twice_gets_the_sum_of_its_gradients():
+    x = nn.Input("x")
+    a = nn.exp(x)
+    graph = nn.Graph(a * a + a)
+    graph.forward(x=0.5)
+    graph.backward(1.0)
+    assert a.grad == pytest.approx(2 * np.exp(0.5) + 1)
+    assert x.grad == pytest.approx(a.grad * np.exp(0.5))
+
+
+def test_several_outputs_give_a_tuple_and_take_a_gradient_each():
+    x = nn.Input("x")
+    a = nn.square(x)
+    graph = nn.Graph(outputs=[a, nn.sum(a), x])
+    y, total, same = graph.forward(x=[1.0, 2.0])
+    assert (y.tolist(), total, same.tolist()) == ([1, 4], 5, [1, 2])
+    assert graph.backward([1.0, 0.0], 10.0, [0.5, 0.5]).tolist() == [22.5, 40.5]
+    with pytest.raises(TypeError, match="expected 3 dout, got 1"):
+        graph.backward(1.0)
+
+
+def test_the_order_of_inputs_is_that_of_first_use_or_as_told():
+    a, b, c = nn.Input("a"), nn.Input("b"), nn.Input("c")
+    y = (b - a) * c
+    assert [node.name for node in nn.Graph(y).inputs] == ["b", "a", "c"]
+    graph = nn.Graph(y, inputs=[c, b, a])
+    assert graph.forward(10, 3, 1) == 20
+    assert [float(g) for g in graph.backward(1.0)] == [2, 10, -10]
+
+
+def test_constants_take_the_dtype_of_what_they_meet():
+    x = nn.Input("x")
+    graph = nn.Graph(0.1 * x + 1 - np.float32(3) / x)
+    y = graph.forward(x=np.ones(3, np.float32))
+    assert y.dtype == graph.backward(y).dtype == np.float32
+    assert graph.forward(x=np.ones(3)).dtype == np.float64
+    assert graph.forward(x=np.float32(2)).dtype == np.float32
+    assert nn.Graph(x + nn.Input("half", value=0.5)).forward(np.float32(1)).dtype == np.float32
+
+
+def test_constants_alone_are_a_graph():
+    graph = nn.Graph(nn.exp(nn.Input("c", value=0)) + nn.Input("d", value=[1, 2]))
+    assert graph.forward().tolist() == [2.0, 3.0]
+    assert graph.backward([1.0, 1.0]) == ()
+    assert graph["c"].grad == 2.0
+
+
+def test_an_array_beside_a_node_is_a_constant():
+    x = nn.Input("x")
+    graph = nn.Graph(np.array([1.0, 2.0]) * x)
+    assert graph.forward(x=3.0).tolist() == [3.0, 6.0]
+    assert graph.backward([1.0, 1.0]) == 3.0
+
+
+def test_a_constant_stays_as_it_was_given():
+    c = np.ones(2)
+    graph = nn.Graph(nn.Input("x") + c)
+    c[...] = 5
+    assert graph.forward(x=0.0).tolist() == [1.0, 1.0]
+
+
+def test_outputs_and_gradients_never_change_later():
+    x = nn.Input("x")
+    a = x + 1.0
+    graph = nn.Graph(a)
+    y = graph.forward(x=[1.0, 2.0])
+    dx = graph.backward([1.0, 1.0])
+    y[...] = dx[...] = 7
+    a.value[...] = 7
+    assert a.value.tolist() == [2.0, 3.0]
+    assert a.grad.tolist() == x.grad.tolist() == [1.0, 1.0]
+
+
+def affine_graph(W, b):
+    weights = nn.Input("W", value=W), nn.Input("b", value=b)
+    return nn.Graph(nn.relu(nn.Input("x") @ weights[0] + weights[1]))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.optim.NAdam, nn.optim.RMSProp, nn.optim.Lion],
+)
+def test_spelt_out_it_trains_to_the_numbers_of_the_layers(optimizer):
+    layers = nn.Sequential(nn.Affine(4, 3, dtype="float64", rng=0), nn.ReLU())
+    W, b = (nn.Parameter(p.value.copy(), name=p.name) for p in layers.parameters())
+    graph = affine_graph(W, b)
+    assert list(graph.named_parameters()) == ["W", "b"]
+    rng = np.random.default_rng(1)
+    x, t = rng.normal(size=(20, 4)), rng.normal(size=(20, 3))
+    for model in (layers, graph):
+        trainer = nn.Trainer(model, nn.MeanSquaredError(), optimizer(model.parameters(), lr=0.05))
+        trainer.fit(x, t, epochs=5, batch_size=7, rng=3)
+    np.testing.assert_allclose(W.value, layers[0].W.value, rtol=1e-12)
+    np.testing.assert_allclose(b.value, layers[0].b.value, rtol=1e-12)
+
+
+def test_layers_with_weights_are_nodes():
+    dense = nn.Affine(3, 2, dtype="float64", rng=0)
+    graph = nn.Graph(nn.tanh(dense(nn.Input("x"))).named("h"))
+    assert list(graph.named_parameters()) == ["affine.W", "affine.b"]
+    check_gradients(graph, np.random.default_rng(0).normal(size=(4, 3)))
+
+
+def test_a_layer_used_many_times_keeps_its_uses_apart():
+    cell = nn.Affine(3, 3, dtype="float64", rng=0)
+    x = nn.Input("x")
+    h = x
+    for _ in range(4):
+        h = nn.tanh(cell(h)) + x
+    graph = nn.Graph(h)
+    assert list(graph.named_parameters()) == ["affine.W", "affine.b"]
+    check_gradients(graph, np.random.default_rng(0).normal(size=(2, 3)))
+
+
+def test_a_shared_layer_moves_its_running_statistics_at_each_use():
+    norm = nn.BatchNorm(2, dtype="float64")
+    a, b = nn.Input("a"), nn.Input("b")
+    graph = nn.Graph(norm(a) + norm(b))
+    rng = np.random.default_rng(0)
+    one, two = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    graph.forward(one, two)
+    alone = nn.BatchNorm(2, dtype="float64")
+    alone.forward(one)
+    alone.forward(two)
+    np.testing.assert_array_equal(norm.running_mean, alone.running_mean)
+    np.testing.assert_array_equal(norm.running_var, alone.running_var)
+
+
+def test_dropout_draws_again_at_each_use_and_is_off_in_predict():
+    dropout = nn.Dropout(0.5, rng=0)
+    x = nn.Input("x")
+    graph = nn.Graph(outputs=[dropout(x), dropout(x)])
+    one, two = graph.forward(np.ones(50))
+    assert (one != two).any()
+    gradient = graph.backward(np.ones(50), np.ones(50))
+    np.testing.assert_array_equal(gradient, one + two)
+    np.testing.assert_array_equal(graph.predict(np.ones(50))[0], np.ones(50))
+    np.testing.assert_array_equal(graph.eval().forward(np.ones(50))[0], np.ones(50))
+
+
+def test_graphs_nest_in_sequentials_and_graphs():
+    rng = np.random.default_rng(0)
+    inner = affine_graph(nn.Parameter(rng.normal(size=(3, 3))), nn.Parameter(rng.normal(size=3)))
+    x = nn.Input("x")
+    outer = nn.Graph(inner(inner(x)) * x)
+    network = nn.Sequential(outer, nn.Affine(3, 2, dtype="float64", rng=0))
+    assert list(network.named_parameters()) == ["0.graph.W", "0.graph.b", "1.W", "1.b"]
+    check_gradients(network, rng.normal(size=(4, 3)))
+
+
+def test_a_graph_of_several_outputs_is_no_node():
+    x = nn.Input("x")
+    graph = nn.Graph(nn.Graph(outputs=[x, x + 1])(nn.Input("z")))
+    with pytest.raises(TypeError, match=r"node 'graph' of z \(\): a node has one value"):
+        graph.forward(1.0)
+
+
+def test_ids_reach_an_embedding_as_integers():
+    table = nn.Embedding(5, 2, rng=0)
+    graph = nn.Graph(nn.sum(table(nn.Input("ids")), axis=1))
+    y = graph.forward(ids=[[0, 1], [4, 4]])
+    assert y.shape == (2, 2)
+    graph.backward(np.ones((2, 2)))
+    assert table.W.grad[:, 0].tolist() == [1, 1, 0, 0, 2]
+
+
+class Doubled(nn.ReLU):
+    """A layer of a user's, which changes a pass of one of the library's."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+    def backward(self, dout):
+        return super().backward(2 * dout)
+
+
+def test_a_user_s_passes_are_those_that_run():
+    graph = nn.Graph(Doubled()(nn.Input("x")))
+    assert graph.forward([1.0, -1.0]).tolist() == graph.predict([1.0, -1.0]).tolist() == [2.0, 0.0]
+    assert graph.backward([1.0, 1.0]).tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_it_keeps_every_promise_of_a_layer(dtype):
+    def make():
+        x, cell = nn.Input("x"), nn.Affine(3, 3, dtype=dtype, rng=0)
+        scale = nn.Input("scale", value=nn.Parameter(np.ones(3, dtype), name="scale"))
+        return nn.Graph(nn.tanh(cell(nn.tanh(cell(x)))) * scale + 0.5)
+
+    check_layer(make, np.random.default_rng(0).normal(size=(5, 3)).astype(dtype))
+
+
+def test_two_inputs_keep_the_promises_too():
+    def make():
+        a, b = nn.Input("a"), nn.Input("b")
+        return nn.Graph(nn.maximum(a, b) * a)
+
+    rng = np.random.default_rng(0)
+    check_layer(make, rng.normal(size=(5, 3)), rng.normal(size=(5, 3)))
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, copy.copy, lambda graph: pickle.loads(pickle.dumps(graph))]
+)
+def test_copies_do_the_same_and_have_nodes_of_their_own(copied):
+    cell = nn.Affine(3, 3, dtype="float64", rng=0)
+    x = nn.Input("x")
+    graph = nn.Graph((cell(cell(x)) + 0.5).named("y"), inputs=[x])
+    twin = copied(graph)
+    given_x = np.ones((2, 3))
+    np.testing.assert_array_equal(twin.forward(given_x), graph.forward(given_x))
+    assert twin["y"] is not graph["y"]
+    assert repr(twin) == repr(graph)
+    twin.backward(np.ones((2, 3)))
+    assert graph["y"].grad is None
+
+
+def test_saved_and_loaded_it_predicts_the_same(tmp_path):
+    cell = nn.Affine(3, 3, rng=0)
+    x, c = nn.Input("x"), nn.Input("c", value=[1.0, 2.0, 3.0])
+    W = nn.Input("W", value=nn.Parameter(np.eye(3, dtype=np.float32), name="W"))
+    h = nn.relu(cell(cell(x)) @ W).named("h")
+    graph = nn.Graph(outputs=[h + c, nn.Graph(nn.Input("z") ** 2)(h) - 0.5])
+    loaded = nn.load(nn.save(graph, tmp_path / "graph.nn"))
+    given_x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    for ours, theirs in zip(graph.predict(given_x), loaded.predict(given_x), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+    assert [node.name for node in loaded.nodes] == [node.name for node in graph.nodes]
+    assert list(loaded.state_dict()) == list(graph.state_dict()) == ["W", "affine.W", "affine.b"]
+
+
+def test_a_chain_of_twenty_thousand_nodes_runs_and_is_copied():
+    x = nn.Input("x")
+    node = x
+    for _ in range(10_000):
+        node = node * 1.0001 + 0.0001
+    graph = nn.Graph(node)
+    assert len(graph.nodes) == 40_001
+    assert graph.forward(1.0) == pytest.approx(2 * 1.0001**10_000 - 1)
+    assert graph.backward(1.0) == pytest.approx(1.0001**10_000)
+    assert pickle.loads(pickle.dumps(graph)).predict(1.0) == graph.predict(1.0)
+    assert "node" in repr(node)
+
+
+def test_nodes_show_the_graph_that_ran_last():
+    x = nn.Input("x")
+    a = nn.square(x)
+    first, second = nn.Graph(a), nn.Graph(a + 1)
+    first.forward(3.0)
+    assert a.value == 9
+    second.forward(4.0)
+    assert a.value == 16
+    first.predict(5.0)
+    assert a.value == 16
+    first.backward(1.0)
+    assert first.gradients == {"x": 6.0}
+
+
+def test_contributions_are_what_each_use_sends_back():
+    x, cell = nn.Input("x"), nn.Affine(2, 2, dtype="float64", rng=0)
+    h = cell(x)
+    y = h * x
+    graph = nn.Graph(y)
+    graph.forward([[1.0, 2.0]])
+    with pytest.raises(RuntimeError, match="has no gradients before backward"):
+        graph.contributions(y)
+    dx = graph.backward([[1.0, 1.0]])
+    weight_gradient = cell.W.grad.copy()
+    to_h, to_x = graph.contributions(y)
+    np.testing.assert_array_equal(to_h, [[1.0, 2.0]])
+    np.testing.assert_array_equal(to_x, h.value)
+    (through_h,) = graph.contributions(h)
+    np.testing.assert_array_equal(to_x + through_h, dx)
+    np.testing.assert_array_equal(cell.W.grad, weight_gradient)
+    assert graph.contributions(x) == ()

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+
+import nnlayers as nn
+
+
+def test_an_input_that_nothing_uses_is_named():
+    x, z = nn.Input("x"), nn.Input("z")
+    with pytest.raises(ValueError, match="nothing in the graph uses the input 'z'"):
+        nn.Graph(nn.exp(x), inputs=[x, z])
+
+
+def test_inputs_are_all_of_them_each_once():
+    x, z = nn.Input("x"), nn.Input("z")
+    with pytest.raises(ValueError, match="inputs must hold 'z' once, has it 0 times"):
+        nn.Graph(x + z, inputs=[x])
+    with pytest.raises(ValueError, match="inputs must hold 'x' once, has it 2 times"):
+        nn.Graph(x + z, inputs=[x, x, z])
+    with pytest.raises(TypeError, match="inputs must be Input nodes without a value, got <node"):
+        nn.Graph(x + z, inputs=[x + z])
+    constant = nn.Input("c", value=1.0)
+    with pytest.raises(TypeError, match="inputs must be Input nodes without a value, got <node"):
+        nn.Graph(x + constant, inputs=[x, constant])
+
+
+@pytest.mark.parametrize("method", ["forward", "predict", "__call__"])
+def test_missing_and_unknown_names_are_said_with_the_known_ones(method):
+    weight, x = nn.Input("weight"), nn.Input("x")
+    call = getattr(nn.Graph((weight @ x).named("y")), method)
+    one = np.ones(2)
+    with pytest.raises(ValueError, match=r"Graph\(weight, x -> y, 3 nodes\): missing input 'x'"):
+        call(weight=one)
+    with pytest.raises(ValueError, match=r"missing input 'weight', 'x'"):
+        call()
+    with pytest.raises(ValueError, match=r"unknown input 'wieght', did you mean 'weight'"):
+        call(wieght=one, x=one)
+    with pytest.raises(TypeError, match=r"the input 'weight' is given twice"):
+        call(one, weight=one)
+    with pytest.raises(TypeError, match=r"expected 2 inputs, got 3"):
+        call(one, one, one)
+
+
+def test_shapes_that_do_not_fit_are_said_with_node_operation_and_shapes():
+    w, x = nn.Input("w"), nn.Input("x")
+    graph = nn.Graph(nn.exp(((w @ x) + 1).named("score")))
+    for call in (graph.forward, graph.predict):
+        with pytest.raises(ValueError, match=r"node 'matmul' of w \(2, 3\), x \(2,\): MatMul\(\)"):
+            call(w=np.ones((2, 3)), x=np.ones(2))
+    affine = nn.Graph(nn.Affine(3, 2, rng=0)(x).named("h"))
+    with pytest.raises(ValueError, match=r"node 'h' of x \(4, 2\): Affine\(3, 2\) expected x of"):
+        affine.forward(np.ones((4, 2)))
+
+
+def test_a_refused_input_leaves_no_half_of_a_run():
+    graph = nn.Graph(nn.Input("a") + nn.Input("b"))
+    graph.forward(1.0, 2.0)
+    with pytest.raises(ValueError, match="shapes that broadcast"):
+        graph.forward(np.ones(2), np.ones(3))
+    with pytest.raises(RuntimeError, match="before forward"):
+        graph.backward(1.0)
+
+
+def test_backward_before_forward_is_refused():
+    graph = nn.Graph(nn.exp(nn.Input("x")))
+    with pytest.raises(RuntimeError, match=r"Graph\.backward was called before forward"):
+        graph.backward(1.0)
+    with pytest.raises(RuntimeError, match=r"Graph\.backward was called before forward"):
+        _ = graph.gradients
+    assert graph["x"].grad is None
+
+
+def test_a_dout_of_another_shape_is_refused():
+    graph = nn.Graph(nn.exp(nn.Input("x")))
+    graph.forward(np.ones(3))
+    with pytest.raises(ValueError, match=r"Graph\(.*\) expected dout of shape \(3,\), got \(2,\)"):
+        graph.backward(np.ones(2))
+
+
+@pytest.mark.parametrize("bad", [[1j], [object()], ["a"]])
+def test_what_is_no_real_number_is_named(bad):
+    graph = nn.Graph(nn.exp(nn.Input("speed")))
+    with pytest.raises(TypeError, match="speed must hold real numbers, got dtype"):
+        graph.forward(bad)
+    with pytest.raises(TypeError, match="value must hold real numbers, got dtype"):
+        nn.Input("c", value=bad)
+
+
+def test_a_node_of_another_graph_is_not_found():
+    x = nn.Input("x")
+    graph = nn.Graph(nn.exp(x).named("growth"))
+    assert graph["growth"].layer is not None
+    with pytest.raises(KeyError, match="unknown node 'growht', did you mean 'growth'"):
+        graph["growht"]
+
+
+def test_a_loop_is_found():
+    x = nn.Input("x")
+    a = nn.exp(x)
+    b = nn.log(a)
+    a.parents = (b,)
+    with pytest.raises(ValueError, match="the graph has a loop: <node"):
+        nn.Graph(b)
+
+
+def test_two_nodes_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="the graph has 2 nodes named 'x'"):
+        nn.Graph(nn.Input("x") + nn.Input("x"))
+    x = nn.Input("x")
+    with pytest.raises(ValueError, match="the graph has 2 nodes named 'x'"):
+        nn.Graph(nn.exp(x).named("x"))
+
+
+def test_outputs_are_nodes():
+    for bad in (1.0, "y", nn.ReLU(), [nn.Input("x"), 3]):
+        with pytest.raises(TypeError, match="outputs must be "):
+            nn.Graph(bad)
+    with pytest.raises(ValueError, match="outputs must hold at least one node, got none"):
+        nn.Graph([])
+
+
+def test_a_name_is_a_word():
+    with pytest.raises(TypeError, match="name must be a string, got 3"):
+        nn.Input(3)
+    with pytest.raises(ValueError, match="name must not be empty"):
+        nn.exp(nn.Input("x")).named("")
+
+
+def test_an_exponent_is_a_number():
+    x = nn.Input("x")
+    with pytest.raises(TypeError, match=r"the exponent must be a number, got a node; a\*\*b is"):
+        x**x
+    with pytest.raises(TypeError, match="exponent must be"):
+        x ** np.ones(2)
+
+
+def test_no_node_stands_in_for_an_array():
+    with pytest.raises(TypeError):
+        np.exp(nn.Input("x"))
+    with pytest.raises(TypeError, match="must hold real numbers"):
+        nn.Affine(2, 2).forward(nn.Input("x"))

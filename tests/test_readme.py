@@ -18,7 +18,8 @@ def test_the_quick_start_holds_two_commands_of_one_line():
     assert tests == 'python -m pip install -e ".[test]" && python -m pytest\n'
 
 
-def test_the_screen_of_library_code_runs_and_learns(capsys):
+def test_the_screen_of_library_code_runs_and_learns(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (code,) = blocks("python")
     exec(code, {"__name__": "readme"})
     measured = eval(capsys.readouterr().out)

@@ -276,7 +276,7 @@ def mlp(
         if index > 0:
             if norm is not None:
                 layers.append(norm(fan_in).astype(dtype))
-            layers.append(activation())
+            layers.append(activation().astype(dtype))
             if dropout > 0:
                 layers.append(Dropout(dropout, rng=rng))
         layers.append(Affine(fan_in, fan_out, weight_init=weight_init, dtype=dtype, rng=rng))

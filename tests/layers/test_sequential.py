@@ -241,3 +241,8 @@ def test_mlp_repeats_with_its_seed():
 def test_mlp_arguments_out_of_range_are_named(sizes, options, error, words):
     with pytest.raises(error, match=words):
         nn.mlp(sizes, **options)
+
+
+def test_mlp_gives_activations_with_weights_its_dtype():
+    network = nn.mlp([3, 4, 2], activation="prelu", dtype="float64", rng=0)
+    assert {p.dtype for p in network.parameters()} == {np.dtype(np.float64)}

@@ -23,6 +23,18 @@ class Entry(NamedTuple):
         return [draw(shape).astype(dtype) for shape in self.shapes]
 
 
+def shared_weights():
+    """A graph in which one layer stands twice."""
+    x, cell = nn.Input("x"), nn.Affine(4, 4, rng=0)
+    h = nn.tanh(cell(x))
+    return nn.Graph(nn.tanh(cell(h) + h) * 0.5)
+
+
+def quotient():
+    a, b = nn.Input("a"), nn.Input("b")
+    return nn.Graph(nn.log(a / b) + nn.square(a - b))
+
+
 ENTRIES = {
     "Affine": Entry(lambda: nn.Affine(4, 3, bias_init="normal", rng=0), ((5, 4),)),
     "Affine without bias": Entry(lambda: nn.Affine(4, 3, bias=False, rng=0), ((5, 4),)),
@@ -81,4 +93,6 @@ ENTRIES = {
     "Log": Entry(nn.Log, ((5, 4),), positive=True),
     "Mean of rows": Entry(lambda: nn.Mean(axis=-1), ((5, 4),)),
     "Reshape": Entry(lambda: nn.Reshape((2, -1)), ((5, 4),)),
+    "Graph": Entry(shared_weights, ((5, 4),)),
+    "Graph of two inputs": Entry(quotient, ((5, 4), (5, 1)), positive=True),
 }

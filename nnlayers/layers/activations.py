@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from nnlayers.layers.operation import Elementwise
-from nnlayers.layers.rectifiers import ReLU as ReLU
-from nnlayers.layers.softmax import Softmax as Softmax
 from nnlayers.validation import check_number
 
 __all__ = ["HardTanh", "Identity", "Sigmoid", "Softplus", "Softsign", "Tanh"]

@@ -146,7 +146,8 @@ class PReLU(Layer):
     def backward(self, dout: npt.ArrayLike) -> Array:
         x = self._cached()
         dout = self._incoming(dout, x.shape, x.dtype)
-        products = (dout * np.minimum(x, _zeros(x))).reshape(-1, self.features)
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = (dout * np.minimum(x, _zeros(x))).reshape(-1, self.features)
         self.a.add_product(ones(len(products), x.dtype), products)
         return np.asarray(dout * _slopes(x, self.a.value)).reshape(x.shape)
 
@@ -240,14 +241,17 @@ class Gated(Elementwise):
 
     def compute(self, x: Any) -> tuple[Any, Any]:
         # Beyond these limits the gate is 0 or 1, and the product is 0 also for -infinity.
-        t = x.clip(-1000.0, 40.0).astype(np.float64)
+        t = x.clip(-1000.0, 40.0)
         g, kept = self.gate(t)
         y = x.clip(-1000.0) * g
-        return y.astype(x.dtype, copy=False), (x.dtype, t, g, kept)
+        return y.astype(x.dtype, copy=False), (t, g, kept)
 
     def derivative(self, kept: Any) -> Any:
-        dtype, t, g, kept = kept
-        return (g + t * self.slope(t, g, kept)).astype(dtype, copy=False)
+        t, g, kept = kept
+        derivative = self.slope(t, g, kept)
+        derivative *= t
+        derivative += g
+        return derivative.astype(t.dtype, copy=False)
 
     @abstractmethod
     def gate(self, x: Any) -> tuple[Any, Any]:
@@ -255,7 +259,7 @@ class Gated(Elementwise):
 
     @abstractmethod
     def slope(self, x: Any, g: Any, kept: Any) -> Any:
-        """Return g'(x)."""
+        """Return g'(x), a new array."""
 
 
 class GELU(Gated):
@@ -266,7 +270,8 @@ class GELU(Gated):
         y = x \Phi(x), \qquad \frac{dy}{dx} = \Phi(x) + x \varphi(x), \qquad
         \varphi(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}}
 
-    or its approximation by the hyperbolic tangent, which is off by up to 5e-4:
+    or its approximation by the hyperbolic tangent, which is off by up to 5e-4 and takes a third of
+    the time:
 
     .. math::
 
@@ -297,14 +302,18 @@ class GELU(Gated):
 
     def gate(self, x: Any) -> tuple[Any, Any]:
         if self.approximate == "none":
-            return ndtr(x), None
-        n = np.exp(np.minimum(_TWICE_U * x * (1 + _CUBIC * x * x), 40))
-        return n / (1 + n), None
+            # It takes 300 of the layer's 330 µs for 128 by 128 entries. A polynomial of float32
+            # arrays takes a third of that, and is off by 6 units in the last place.
+            return ndtr(x, dtype=np.float64), None
+        square = np.square(x, dtype=np.float64)
+        n = np.exp(np.minimum(_TWICE_U * (1 + _CUBIC * square) * x, 40))
+        n /= 1 + n
+        return n, square
 
-    def slope(self, x: Any, g: Any, kept: None) -> Any:
+    def slope(self, x: Any, g: Any, kept: Any) -> Any:
         if self.approximate == "none":
-            return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-        return _TWICE_U * (1 + 3 * _CUBIC * x * x) * g * (1 - g)
+            return np.exp(-0.5 * np.square(x, dtype=np.float64)) / math.sqrt(2 * math.pi)
+        return _TWICE_U * (1 + 3 * _CUBIC * kept) * g * (1 - g)
 
 
 class SiLU(Gated):
@@ -330,8 +339,9 @@ class SiLU(Gated):
     """
 
     def gate(self, x: Any) -> tuple[Any, Any]:
-        n = np.exp(x)
-        return n / (1 + n), None
+        n = np.exp(x, dtype=np.float64)
+        n /= 1 + n
+        return n, None
 
     def slope(self, x: Any, g: Any, kept: None) -> Any:
         return g * (1 - g)
@@ -359,7 +369,7 @@ class Mish(Gated):
     """
 
     def gate(self, x: Any) -> tuple[Any, Any]:
-        n = np.exp(x)
+        n = np.exp(x, dtype=np.float64)
         p = n * (n + 2)
         return p / (p + 2), (n, p)
 

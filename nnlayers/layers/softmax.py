@@ -105,7 +105,8 @@ class LogSoftmax(Operation):
         # The sum is 1 for the largest score, which would swallow small others, and theirs.
         np.put_along_axis(e, top, np.take_along_axis(shifted, top, axis=axis), axis=axis)
         y = shifted - np.log1p(e.sum(axis=axis, keepdims=True))
-        return y.astype(x.dtype, copy=False), y
+        with np.errstate(over="ignore"):
+            return y.astype(x.dtype, copy=False), y
 
     def gradients(self, dout: Any, y: Any) -> Any:
         total = dout.sum(axis=self.axis, keepdims=True, dtype=np.float64)

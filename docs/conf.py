@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for plots.py
+here = Path(__file__).parent
+sys.path[:0] = [str(here), str(here.parent / "examples")]  # for plots.py, and what it measures
 
 project = "nnlayers"
 author = "The nnlayers developers"
@@ -11,15 +12,19 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx.ext.graphviz",
     "sphinx.ext.mathjax",
     "matplotlib.sphinxext.plot_directive",
+    "graph_directive",
 ]
+myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_ivar = True
+graphviz_output_format = "svg"
 plot_pre_code = """
 import numpy as np
 import nnlayers as nn

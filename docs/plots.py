@@ -1,7 +1,9 @@
-"""The figures of the reference: what a layer, a loss or a schedule looks like."""
+"""The figures: what a layer, a loss or a schedule looks like, what a tensor costs, a run."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+from graph_directive import run_examples
+from tensor_derivative import measure_costs
 
 
 def draw_activation(layer, reach=4.0):
@@ -38,6 +40,28 @@ def draw_schedules(schedules, steps=1000):
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")
     axes.legend()
+
+
+def draw_tensor_costs(sizes=(4, 8, 16, 32, 64, 128, 256)):
+    """Draw the memory and time of a tensor derivative, and of the outer product, over h = m."""
+    rows = measure_costs(sizes)
+    h, tensor_bytes, tensor_times, outer_bytes, outer_times = zip(*rows, strict=True)
+    _, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
+    left.loglog(h, tensor_bytes, "o-", label="tensor")
+    left.loglog(h, outer_bytes, "o--", label="outer product")
+    left.set_ylabel("bytes")
+    right.loglog(h, tensor_times, "o-", label="tensor")
+    right.loglog(h, outer_times, "o--", label="outer product")
+    right.set_ylabel("seconds")
+    for axes in (left, right):
+        axes.set_xlabel("h = m")
+        axes.legend()
+
+
+def draw_history(page="tutorial.md"):
+    """Draw the loss of the `history` that the examples of a page define."""
+    _, axes = plt.subplots(figsize=(4.5, 2.8), layout="constrained")
+    run_examples(page)["history"].plot(axes)
 
 
 def _draw_pair(x, y, slopes, of=""):

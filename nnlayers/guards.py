@@ -33,7 +33,8 @@ def guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     RuntimeError
         If ``backward`` is called before ``forward``.
     ValueError
-        If `dout` has another shape than the output.
+        If `dout` has another shape than the output; one that ``backward`` raises itself is given
+        the shapes of all that it may have multiplied.
 
     Examples
     --------
@@ -66,7 +67,8 @@ def guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 def _guarded_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
         y = _output(forward, self, inputs, named_inputs)
-        self._forwarded = y.shape, y.dtype, len(inputs) + len(named_inputs)
+        taken = {f"input {index}": x for index, x in enumerate(inputs)} | named_inputs
+        self._forwarded = y.shape, y.dtype, {name: np.shape(x) for name, x in taken.items()}
         return y
 
     return guard
@@ -89,13 +91,25 @@ def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
         outermost = getattr(type(self).backward, "__wrapped__", None) is backward
         if outermost and dout.shape != shape:
             raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
-        returned = backward(self, dout, *options, **named_options)
+        try:
+            returned = backward(self, dout, *options, **named_options)
+        except ValueError as error:
+            if not outermost:
+                raise
+            raise ValueError(f"{_shapes(self, dout)}: {error}") from error
         taken = [dout]
-        if isinstance(returned, tuple) or (isinstance(returned, list) and inputs > 1):
+        if isinstance(returned, tuple) or (isinstance(returned, list) and len(inputs) > 1):
             return tuple([_unshared(gradient, taken) for gradient in returned])
         return _unshared(returned, taken)
 
     return guard
+
+
+def _shapes(layer: Any, dout: Any) -> str:
+    """Return the words for a backward that failed: all shapes that it may have multiplied."""
+    shapes = {"dout": dout.shape, **layer._forwarded[2]}
+    shapes |= {name: p.value.shape for name, p in layer.named_parameters().items()}
+    return f"{layer!r}.backward of {', '.join(f'{name} {s}' for name, s in shapes.items())}"
 
 
 def _output(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnlayers.layer import Layer
 from nnlayers.layers.graph import Graph
-from nnlayers.numerics import Array
+from nnlayers.numerics import Array, as_floats
 from nnlayers.validation import unknown_name
 
 __all__ = ["jacobian"]
@@ -27,9 +27,8 @@ def jacobian(
         J_{i_1 \dots i_n j_1 \dots j_m} =
         \frac{\partial y_{i_1 \dots i_n}}{\partial v_{j_1 \dots j_m}}
 
-    One backward pass gives one row of it, :math:`e_i^T J`, so that all of it costs as many as the
-    output has entries. Training never needs it: ``backward`` contracts it with d loss / d y and
-    does not form it. The layer and its gradients stay as they are.
+    One backward pass gives one row of it, so that it costs as many as y has entries. Training never
+    forms it: ``backward`` gives its product with d loss / d y. The layer and its gradients stay.
 
     Parameters
     ----------
@@ -48,6 +47,8 @@ def jacobian(
 
     Raises
     ------
+    TypeError
+        If `layer` is no layer, or has several outputs.
     ValueError
         If there is no input or parameter of that name.
 
@@ -61,29 +62,35 @@ def jacobian(
     >>> jacobian(layer, [1.0, 2.0], wrt="W").shape
     (2, 2, 2)
     """
+    if not isinstance(layer, Layer):
+        raise TypeError(f"layer must be a Layer object, got {layer!r}")
     layer = copy.deepcopy(layer)
     layer.zero_grad()
     inputs = dict(x) if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)
-    y = np.asarray(layer.forward(**inputs) if isinstance(inputs, dict) else layer.forward(*inputs))
-    names = _input_names(layer, len(inputs))
-    parameters = layer.named_parameters()
-    number: int | None = None
-    if wrt in names or (wrt == "x" and len(names) == 1):
-        number = 0 if len(names) == 1 else names.index(wrt)
-        variable = np.asarray(inputs[names[number]] if isinstance(inputs, dict) else inputs[number])
+    y = layer.forward(**inputs) if isinstance(inputs, dict) else layer.forward(*inputs)
+    if isinstance(y, tuple):
+        raise TypeError(f"layer must have one output, {layer!r} has {len(y)}")
+    y = as_floats(y)
+    names, parameters = _input_names(layer, len(inputs)), layer.named_parameters()
+    if wrt == "x" and wrt not in parameters and len(names) == 1:
+        wrt = names[0]
+    if wrt in names:
+        variable = inputs[wrt] if isinstance(inputs, dict) else inputs[names.index(wrt)]
     elif wrt in parameters:
         variable = parameters[wrt].value
     else:
         raise ValueError(unknown_name("input or parameter", wrt, [*names, *parameters]))
-    rows = np.empty((y.size, *variable.shape), y.dtype)
-    for row, dout in zip(rows, np.eye(y.size, dtype=y.dtype), strict=True):
-        gradients = layer.backward(dout.reshape(y.shape))
-        if number is None:
-            row[...] = parameters[wrt].grad
-            layer.zero_grad()
+    rows = np.empty((y.size, *np.shape(variable)), y.dtype)
+    for row, entry in enumerate(np.ndindex(y.shape)):
+        dout = np.zeros_like(y)
+        dout[entry] = 1
+        gradients = layer.backward(dout)
+        if wrt in names:
+            rows[row] = gradients[names.index(wrt)] if isinstance(gradients, tuple) else gradients
         else:
-            row[...] = gradients[number] if isinstance(gradients, tuple) else gradients
-    return rows.reshape(y.shape + variable.shape)
+            rows[row] = parameters[wrt].grad
+            layer.zero_grad()
+    return rows.reshape(y.shape + rows.shape[1:])
 
 
 def _input_names(layer: Layer, count: int) -> list[str]:

@@ -191,3 +191,26 @@ def test_options_of_backward_pass_through():
     model.forward(X)
     assert model.backward(np.full((3, 1), 9.0), input_grad=False) is None
     np.testing.assert_array_equal(model[0].b.grad, [3])
+
+
+class Product(nn.Layer):
+    """y = W x, and a way back that a test makes wrong."""
+
+    def __init__(self, input_gradient):
+        self.W = nn.Parameter(np.ones((2, 3)), name="W")
+        self.input_gradient = input_gradient
+
+    def forward(self, x):
+        return self.W.value @ x
+
+    def backward(self, dout):
+        return self.input_gradient(self.W.value, dout)
+
+
+def test_factors_in_the_wrong_order_are_shown_with_all_shapes():
+    layer = Product(lambda W, dout: dout @ W.T)
+    layer.forward(np.ones((3, 1)))
+    with pytest.raises(
+        ValueError, match=r"backward of dout \(2, 1\), input 0 \(3, 1\), W \(2, 3\): matmul: "
+    ):
+        layer.backward(np.ones((2, 1)))

@@ -1,7 +1,13 @@
 """What the README says is what happens."""
 
+import doctest
 import re
+import shutil
 from pathlib import Path
+
+import pytest
+
+import nnlayers as nn
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -24,3 +30,14 @@ def test_the_screen_of_library_code_runs_and_learns(capsys, tmp_path, monkeypatc
     exec(code, {"__name__": "readme"})
     measured = eval(capsys.readouterr().out)
     assert measured["accuracy"] > 0.95
+
+
+def test_the_graph_gives_the_numbers_and_the_picture_shown(tmp_path, monkeypatch):
+    pytest.importorskip("graphviz")
+    if shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+    monkeypatch.chdir(tmp_path)
+    (session,) = blocks("pycon")
+    test = doctest.DocTestParser().get_doctest(session, {"nn": nn}, "README", str(README), 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+    assert (tmp_path / "sigmoid.svg").stat().st_size > 1000

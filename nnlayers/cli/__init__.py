@@ -1,4 +1,4 @@
-"""The command line: ``nnlayers train``, ``evaluate``, ``predict`` and ``summary``.
+"""The command line: ``nnlayers train``, ``evaluate``, ``predict``, ``summary`` and ``graph``.
 
 The exit status is 0, 1 for a run that failed, 2 for a usage or config error.
 """

@@ -25,9 +25,10 @@ from nnlayers.config import (
     write_file,
 )
 from nnlayers.data import read_rows
+from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
 
-__all__ = ["evaluate", "predict", "summary", "train"]
+__all__ = ["evaluate", "graph", "predict", "summary", "train"]
 
 
 def train(arguments: Namespace) -> int:
@@ -85,6 +86,16 @@ def summary(arguments: Namespace) -> int:
     model = experiment.predictor.model
     layers = model if isinstance(model, Sequential) else Sequential(model)
     print(layers.summary((experiment.predictor.preprocessing.width,)))
+    return 0
+
+
+def graph(arguments: Namespace) -> int:
+    """Draw a config's model."""
+    experiment = prepare(_config(arguments), arguments.config)
+    try:
+        draw(experiment.predictor.model, arguments.output, expand=arguments.expand)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(str(error)) from error
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 import nnlayers
-from nnlayers.cli.commands import evaluate, predict, summary, train
+from nnlayers.cli.commands import evaluate, graph, predict, summary, train
 from nnlayers.config import ConfigError
 from nnlayers.data import DataError
 from nnlayers.training import DivergenceError
@@ -95,6 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=predict)
     command = commands.add_parser("summary", parents=[config], help="show the layers of a model")
     command.set_defaults(run=summary)
+    command = commands.add_parser("graph", parents=[config], help="draw a model")
+    command.add_argument(
+        "-o",
+        dest="output",
+        required=True,
+        metavar="FILE",
+        help="where to: .svg, .png, .pdf (by Graphviz) or .dot",
+    )
+    command.add_argument("--expand", action="store_true", help="open the containers within")
+    command.set_defaults(run=graph)
     return parser
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layer import Layer
+from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.node import Input, Node, name_nodes, sorted_nodes
 from nnlayers.layers.steps import Step, find_ids, list_given, list_order, list_steps
 from nnlayers.numerics import Array, as_floats, as_reals
@@ -26,7 +26,7 @@ class _Run:
         self.grads: list[Any] = [None] * len(values)
 
 
-class Graph(Layer):
+class Graph(Drawable):
     r"""A layer in any shape: the nodes that one or more outputs are made of.
 
     ``forward`` goes through the nodes in the order in which they depend on each other, ``backward``
@@ -50,8 +50,10 @@ class Graph(Layer):
     nodes : list of Node
         All nodes, each after those that it is made of, and each with a name of its own. A node
         shows the numbers of the graph that has run last of those that hold it.
-    inputs, outputs : tuple of Node
-        Those that are fed, and the results.
+    inputs : tuple of Input
+        Those that are fed.
+    outputs : tuple of Node
+        The results.
 
     Raises
     ------
@@ -89,7 +91,8 @@ class Graph(Layer):
         name_nodes(self.nodes)
         self.layers, self._order = list_order(self.nodes)
         self._steps: list[Step] | None = None
-        places = {node: place for place, node in enumerate(self.nodes)}
+        self._places = places = {node: place for place, node in enumerate(self.nodes)}
+        self._numbers = {place: number for number, (_, _, place) in enumerate(self._order)}
         ids = find_ids(self.nodes)
         self._fed = [(places[node], as_reals if node in ids else as_floats) for node in self.inputs]
         self._outputs = [places[node] for node in self.outputs]
@@ -180,8 +183,6 @@ class Graph(Layer):
             for step, way_back in zip(reversed(self._steps or ()), reversed(run.kept), strict=True):
                 _, gradients, first, second, parents, place, _ = step
                 dout = grads[place]
-                if dout is None:  # as a layer of a user's may return no gradient
-                    continue
                 if second >= 0:
                     da, db = gradients(dout, way_back)
                     grads[first] = da if grads[first] is None else grads[first] + da
@@ -224,15 +225,15 @@ class Graph(Layer):
             If there was no backward since the last forward.
         """
         run: _Run = self._cached()
-        place = self.nodes.index(node)
+        place = self._places[node]
         if run.grads[place] is None:
             raise RuntimeError(f"{self!r} has no gradients before backward")
-        for step, way_back in zip(self._steps or (), run.kept, strict=True):
-            if step.node == place:
-                with np.errstate(all="ignore"):
-                    sent = step.again(run.grads[place], way_back)
-                return tuple([np.array(g) for g in (sent if len(step.parents) > 1 else [sent])])
-        return ()
+        if self._steps is None or place not in self._numbers:
+            return ()
+        number = self._numbers[place]
+        with np.errstate(all="ignore"):
+            sent = self._steps[number].again(run.grads[place], run.kept[number])
+        return tuple([np.array(g) for g in (sent if len(node.parents) > 1 else [sent])])
 
     def __getitem__(self, name: str) -> Node:
         """Return the node of that name.

@@ -81,12 +81,12 @@ class Node(Symbol):
 
     @property
     def value(self) -> Any:
-        """What the last ``forward`` of its graph gave; None before it."""
+        """The value, as the last ``forward`` of its graph gave it; None before it."""
         return None if self.graph is None else self.graph.value_at(self._place)
 
     @property
     def grad(self) -> Any:
-        """What the last ``backward`` of its graph gave: d loss / d value; None before it."""
+        """The gradient d loss / d value, as the last ``backward`` gave it; None before it."""
         return None if self.graph is None else self.graph.grad_at(self._place)
 
     def show(self, graph: Graph, place: int) -> None:

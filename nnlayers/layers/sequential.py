@@ -20,6 +20,7 @@ from nnlayers.layers.activations import (
     Tanh,
 )
 from nnlayers.layers.affine import Affine
+from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.noise import Dropout
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
@@ -29,7 +30,7 @@ from nnlayers.validation import check_number, unknown_name
 __all__ = ["Sequential", "mlp"]
 
 
-class Sequential(Layer):
+class Sequential(Drawable):
     r"""Apply layers one after another; the gradient goes back through them in reverse.
 
     .. math:: y = f_n(\dots f_2(f_1(x)))

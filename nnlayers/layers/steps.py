@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from nnlayers.layer import Layer, Parameter, twin
 from nnlayers.layers.arithmetic import Binary
 from nnlayers.layers.node import Input, Node
@@ -41,21 +43,29 @@ class Use:
         self.layer = layer
         self.shared = shared
 
-    def compute(self, *inputs: Any) -> tuple[Any, Layer]:
+    def compute(self, *inputs: Any) -> tuple[Any, tuple[Layer, tuple[Any, ...]]]:
         used = twin(self.layer) if self.shared else self.layer
         y = used.forward(*inputs)
         if self.shared:
             _move_state(used, self.layer)
         if isinstance(y, tuple):
             raise TypeError(f"a node has one value, but {self.layer!r} gives {len(y)}")
-        return y[()], used
+        return y[()], (used, inputs)
 
-    def gradients(self, dout: Any, used: Layer) -> Any:
-        self.sent = used.backward(dout)  # which a second time would add to its weights' gradients
-        return self.sent
+    def gradients(self, dout: Any, kept: tuple[Layer, tuple[Any, ...]]) -> Any:
+        used, inputs = kept
+        given = used.backward(dout)  # which a second time would add to its weights' gradients
+        gradients = given if isinstance(given, tuple) else (given,)
+        self.sent = tuple(
+            [
+                np.zeros_like(x) if gradient is None else gradient[()]
+                for x, gradient in zip(inputs, gradients, strict=True)
+            ]
+        )
+        return self.sent if len(inputs) != 1 else self.sent[0]
 
-    def again(self, dout: Any, used: Layer) -> Any:
-        return self.sent
+    def again(self, dout: Any, kept: Any) -> Any:
+        return self.sent if len(self.sent) != 1 else self.sent[0]
 
 
 def list_steps(

@@ -333,6 +333,24 @@ def test_nodes_show_the_graph_that_ran_last():
     assert first.gradients == {"x": 6.0}
 
 
+class Lookup(nn.Layer):
+    """A layer of a user's that has no gradient for its input, as a lookup of ids."""
+
+    def forward(self, x):
+        return 2.0 * np.asarray(x)
+
+    def backward(self, dout):
+        return None
+
+
+def test_a_layer_without_a_gradient_adds_none():
+    x = nn.Input("x")
+    for expression in (Lookup()(x) + x, x + Lookup()(x)):
+        graph = nn.Graph(expression)
+        graph.forward([1.0, 2.0])
+        assert graph.backward([1.0, 1.0]).tolist() == [1.0, 1.0]
+
+
 def test_contributions_are_what_each_use_sends_back():
     x, cell = nn.Input("x"), nn.Affine(2, 2, dtype="float64", rng=0)
     h = cell(x)

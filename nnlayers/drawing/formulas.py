@@ -1,0 +1,261 @@
+"""Formulas: written once as a Python expression, set as plain text and as MathML."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+__all__ = ["Formula", "simplified"]
+
+# How tightly a part holds together: one that must hold tighter than it does gets brackets.
+_CHOICE, _SUM, _PRODUCT, _POWER, _WHOLE = range(5)
+
+_COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "="}
+_FUNCTIONS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "one": "1"}
+_INCOMING = ast.parse("d(loss, y)", mode="eval").body
+
+
+class Formula:
+    """An expression in Python's syntax, and what to write for the names in it.
+
+    ``d(u, v)`` stands for the derivative of u by v, ``g`` for ``d(loss, y)``, the gradient that
+    comes in, ``A.T`` for the transpose, and ``one(...)`` for the indicator of a condition.
+
+    Parameters
+    ----------
+    expression : str
+        Arithmetic, calls, comparisons and ``... if ... else ...``.
+    names : mapping of str to str, optional
+        What to write for the names in it; a number among them is written as one.
+
+    Examples
+    --------
+    >>> formula = Formula("-(g / x**2)", {"x": "b"})
+    >>> formula.text
+    '−∂ℓ/∂y / b²'
+    >>> Formula("a * b", {"a": "w_1", "b": "x"}).mathml
+    '<msub><mi>w</mi><mi>1</mi></msub><mo>×</mo><mi>x</mi>'
+    """
+
+    def __init__(self, expression: str, names: Mapping[str, str] | None = None) -> None:
+        self.expression = expression
+        self.names = {"loss": "ℓ", **(names or {})}
+
+    @property
+    def text(self) -> str:
+        """The formula as plain text."""
+        return self._written(_Text())
+
+    @property
+    def mathml(self) -> str:
+        """The formula as the content of a ``<math>`` element."""
+        return self._written(_MathML())
+
+    def _written(self, notation: _Text) -> str:
+        tree = ast.parse(self.expression, mode="eval").body
+        return _Writer(notation, self.names).write(tree)[0]
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+
+def simplified(expression: str, numbers: Mapping[str, float]) -> str:
+    """Return an expression with numbers for some names, and without factors of 1.
+
+    Examples
+    --------
+    >>> simplified("p * x**(p - 1)", {"p": 3.0})
+    '3.0 * x ** 2.0'
+    >>> simplified("exp(s * x) / s", {"s": 1.0})
+    'exp(x)'
+    """
+    return ast.unparse(_Simplifier(numbers).visit(ast.parse(expression, mode="eval")))
+
+
+class _Simplifier(ast.NodeTransformer):
+    def __init__(self, numbers: Mapping[str, float]) -> None:
+        self.numbers = numbers
+
+    def visit_Name(self, tree: ast.Name) -> ast.expr:
+        return ast.Constant(self.numbers[tree.id]) if tree.id in self.numbers else tree
+
+    def visit_BinOp(self, tree: ast.BinOp) -> ast.expr:
+        a: ast.expr = self.visit(tree.left)
+        b: ast.expr = self.visit(tree.right)
+        match a, tree.op, b:
+            case ast.Constant(value=float(p)), ast.Sub(), ast.Constant(value=int(q)):
+                return ast.Constant(p - q)
+            case ast.Constant(value=1), ast.Mult(), _:
+                return b
+            case _, ast.Mult() | ast.Div() | ast.Pow(), ast.Constant(value=1):
+                return a
+            case _, ast.Mult(), ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1)):
+                return ast.UnaryOp(ast.USub(), a)
+        return ast.BinOp(a, tree.op, b)
+
+
+class _Text:
+    """Plain text, and what the other notation changes."""
+
+    space, comma = " ", ", "
+    product, matrix_product = " × ", " @ "
+    fraction_parts, fraction_whole = (_PRODUCT, _POWER), _PRODUCT
+    partial_whole = _WHOLE
+
+    def name(self, name: str) -> str:
+        return name
+
+    def number(self, number: str) -> str:
+        return number.replace("-", "−")
+
+    def sign(self, sign: str) -> str:
+        return sign
+
+    def partial(self, over: str, under: str) -> str:
+        return f"∂{over}/∂{under}"
+
+    def brackets(self, inner: str) -> str:
+        return f"({inner})"
+
+    def fraction(self, over: str, under: str) -> str:
+        return f"{over} / {under}"
+
+    def power(self, base: str, exponent: str) -> str:
+        return base + ("²" if exponent == "2" else f"^{exponent}")
+
+    def transposed(self, matrix: str) -> str:
+        return f"{matrix}ᵀ"
+
+    def call(self, function: str, inner: str) -> str:
+        return self.name(_FUNCTIONS.get(function, function)) + self.brackets(inner)
+
+    def choice(self, a: str, condition: str, b: str) -> str:
+        return f"{a} if {condition} else {b}"
+
+
+class _MathML(_Text):
+    space, comma = "", "<mo>,</mo>"
+    product, matrix_product = "<mo>×</mo>", '<mspace width="0.2em"/>'
+    fraction_parts, fraction_whole = (_SUM, _SUM), _POWER
+    partial_whole = _POWER
+
+    def name(self, name: str) -> str:
+        head, _, foot = name.partition("_")
+        if head and foot:
+            return f"<msub><mi>{escape(head)}</mi><mi>{escape(foot)}</mi></msub>"
+        return f"<mi>{escape(name)}</mi>"
+
+    def number(self, number: str) -> str:
+        digits = f"<mn>{escape(number.lstrip('-'))}</mn>"
+        return f"<mrow><mo>−</mo>{digits}</mrow>" if number.startswith("-") else digits
+
+    def sign(self, sign: str) -> str:
+        return f"<mo>{escape(sign)}</mo>"
+
+    def partial(self, over: str, under: str) -> str:
+        return self.fraction(f"<mi>∂</mi>{over}", f"<mi>∂</mi>{under}")
+
+    def brackets(self, inner: str) -> str:
+        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
+
+    def fraction(self, over: str, under: str) -> str:
+        return f"<mfrac><mrow>{over}</mrow><mrow>{under}</mrow></mfrac>"
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"<msup><mrow>{base}</mrow><mrow>{exponent}</mrow></msup>"
+
+    def transposed(self, matrix: str) -> str:
+        return self.power(matrix, "<mi>T</mi>")
+
+    def call(self, function: str, inner: str) -> str:
+        match function:
+            case "sqrt":
+                return f"<msqrt>{inner}</msqrt>"
+            case "abs":
+                return f"<mrow><mo>|</mo>{inner}<mo>|</mo></mrow>"
+            case "sum":
+                return f"<mrow><mo>∑</mo>{self.brackets(inner)}</mrow>"
+        return f"<mrow>{super().call(function, inner)}</mrow>"
+
+    def choice(self, a: str, condition: str, b: str) -> str:
+        rows = [(a, f"<mtext>if&#160;</mtext>{condition}"), (b, "<mtext>else</mtext>")]
+        cells = "".join(
+            f"<mtr><mtd><mrow>{value}</mrow></mtd><mtd><mrow>{when}</mrow></mtd></mtr>"
+            for value, when in rows
+        )
+        return f"<mrow><mo>{{</mo><mtable>{cells}</mtable></mrow>"
+
+
+class _Writer:
+    """Writes an expression's tree in a notation, with brackets where they are needed."""
+
+    def __init__(self, notation: _Text, names: Mapping[str, str]) -> None:
+        self.notation = notation
+        self.names = names
+
+    def write(self, tree: Any) -> tuple[str, int]:
+        """Return the part of a formula, and how tightly it holds together."""
+        notation, part = self.notation, self._part
+        match tree:
+            case ast.Constant(value=int() | float() as number):
+                return self._number(f"{number:.4g}")
+            case ast.Name(id="g"):
+                return self.write(_INCOMING)
+            case ast.Name(id=letter):
+                name = self.names.get(letter, letter)
+                return self._number(name) if _is_number(name) else (notation.name(name), _WHOLE)
+            case ast.Attribute(value=matrix, attr="T"):
+                return notation.transposed(part(matrix, _WHOLE)), _POWER
+            case ast.UnaryOp(op=ast.USub(), operand=a):
+                return notation.sign("−") + part(a, _PRODUCT), _SUM
+            case ast.BinOp(left=a, op=operator, right=b):
+                return self._operation(a, operator, b)
+            case ast.Call(func=ast.Name(id="d"), args=[over, under]):
+                whole = notation.partial(part(over, _WHOLE), part(under, _WHOLE))
+                return whole, notation.partial_whole
+            case ast.Call(func=ast.Name(id=letter), args=arguments):
+                inner = notation.comma.join([part(argument, _CHOICE) for argument in arguments])
+                return notation.call(self.names.get(letter, letter), inner), _WHOLE
+            case ast.Compare(left=first, ops=signs, comparators=others):
+                parts = [part(first, _SUM)]
+                for sign, other in zip(signs, others, strict=True):
+                    parts += [notation.sign(_COMPARISONS[type(sign)]), part(other, _SUM)]
+                return notation.space.join(parts), _CHOICE
+            case ast.IfExp(test=condition, body=a, orelse=b):
+                written = [part(piece, _CHOICE) for piece in (a, condition, b)]
+                return notation.choice(*written), _CHOICE
+        raise ValueError(f"no notation for {ast.unparse(tree)!r}")
+
+    def _operation(self, a: ast.expr, operator: ast.operator, b: ast.expr) -> tuple[str, int]:
+        notation, part = self.notation, self._part
+        match operator:
+            case ast.Mult():
+                return part(a, _PRODUCT) + notation.product + part(b, _PRODUCT), _PRODUCT
+            case ast.MatMult():
+                return part(a, _PRODUCT) + notation.matrix_product + part(b, _POWER), _PRODUCT
+            case ast.Div():
+                over, under = notation.fraction_parts
+                return notation.fraction(part(a, over), part(b, under)), notation.fraction_whole
+            case ast.Pow():
+                return notation.power(part(a, _WHOLE), part(b, _POWER)), _POWER
+        sign = notation.sign("−" if isinstance(operator, ast.Sub) else "+")
+        tightness = _PRODUCT if isinstance(operator, ast.Sub) else _SUM
+        return notation.space.join([part(a, _SUM), sign, part(b, tightness)]), _SUM
+
+    def _part(self, tree: ast.expr, tightness: int) -> str:
+        """Return a part in brackets unless it holds together as tightly as is needed."""
+        written, held = self.write(tree)
+        return written if held >= tightness else self.notation.brackets(written)
+
+    def _number(self, number: str) -> tuple[str, int]:
+        return self.notation.number(number), _SUM if number.startswith("-") else _WHOLE
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

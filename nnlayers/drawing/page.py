@@ -1,0 +1,169 @@
+"""Pages that step through a graph: forward along its values, and back along its gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from nnlayers.drawing.formulas import Formula
+from nnlayers.drawing.picture import Schedule, to_svg
+from nnlayers.drawing.trace import Sent, Trace, Visit, kind, label, partial, trace
+from nnlayers.files import write_file
+from nnlayers.layers.graph import Graph
+from nnlayers.layers.node import Node
+
+__all__ = ["to_html"]
+
+
+def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
+    """Write a page that steps through a graph's last forward and backward.
+
+    It is one file, and needs nothing but a browser.
+
+    Parameters
+    ----------
+    graph : Graph
+        One that has run forward and backward.
+    path : path-like
+        Where the page goes.
+
+    Raises
+    ------
+    RuntimeError
+        If the graph has not run.
+    OSError
+        If the page cannot be written; the message names `path`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import nnlayers as nn
+    >>> graph = nn.Graph(nn.exp(nn.Input("x")).named("y"))
+    >>> graph.forward(0.0), graph.backward(1.0)
+    (array(1.), array(1.))
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     to_html(graph, Path(directory, "graph.html"))
+    ...     Path(directory, "graph.html").read_text(encoding="utf-8").splitlines()[0]
+    '<!DOCTYPE html>'
+    """
+    passes = trace(graph)
+    schedule = Schedule(passes)
+    sections = [*_sections(passes)]
+    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    inputs = ", ".join(label(node) for node in graph.inputs)
+    outputs = ", ".join(label(node) for node in passes.starts)
+    page = template.substitute(
+        title=escape(f"{outputs} of {inputs}, step by step" if inputs else outputs),
+        drawing=to_svg(graph, passes, schedule),
+        last=len(sections) - 1,
+        steps="\n".join(sections),
+    )
+    # A name may hold half of a surrogate pair, which UTF-8 has no bytes for.
+    write_file(path, lambda file: file.write(page.encode("utf-8", "xmlcharrefreplace")))
+
+
+def _sections(passes: Trace) -> Iterator[str]:
+    """Yield what is to be read in each step."""
+    last = 2 * len(passes.visits) + 1
+    given = [_row(kind(node), _known(node, value)) for node, value in passes.given.items()]
+    yield _section(0, last, "what is given", "forward", _list(given))
+    for step, visit in enumerate(passes.visits, 1):
+        rows = [_row("inputs", _inputs(visit)), _row("value", _value(visit))]
+        yield _section(step, last, f"forward, {label(visit.node)}", "forward", _list(rows))
+    starts = [
+        _row("given to backward", _equation([_gradient(node)], start, "gradient incoming"))
+        for node, start in passes.starts.items()
+    ]
+    start = len(passes.visits) + 1
+    yield _section(start, last, "the way back starts", "backward", _list(starts))
+    for step, visit in enumerate(reversed(passes.visits), start + 1):
+        yield _section(step, last, f"backward, {label(visit.node)}", "backward", _back(visit))
+
+
+def _section(step: int, last: int, title: str, direction: str, content: str) -> str:
+    heading = f"<h2>Step {step} of {last}: {escape(title)}</h2>"
+    return f'<section id="step-{step}" class="{direction}">{heading}{content}</section>'
+
+
+def _back(visit: Visit) -> str:
+    """Return the way back through one operation."""
+    incoming = _equation([_gradient(visit.node)], visit.grad, "gradient incoming")
+    rows = [
+        _row("inputs", _inputs(visit)),
+        _row("value", _value(visit)),
+        _row("incoming gradient", incoming),
+    ]
+    note = visit.description.note
+    if note:
+        rows.append(_row("note", escape(note)))
+    return _list(rows) + "".join(_way(visit, sent) for sent in visit.sent)
+
+
+def _way(visit: Visit, sent: Sent) -> str:
+    """Return what goes to one parent: the local derivative, the product and the sum."""
+    rows = []
+    if sent.derivative is not None:
+        local = partial(label(visit.node), label(sent.parent))
+        derivative = _equation([local, sent.derivative], sent.factor, "factor")
+        rows.append(_row("local derivative", derivative))
+    product = _equation([sent.formula], sent.value, "gradient sent")
+    if sent.is_summed:
+        product += " summed over the axes in which it was broadcast"
+    rows.append(_row("result", product))
+    if sent.earlier:
+        before = f"added to {_number(sent.before, 'gradient')} from {escape(sent.earlier)}"
+        rows.append(_row("sum", before))
+    so_far = "" if sent.is_last else ", and more to come"
+    total = _equation([_gradient(sent.parent)], sent.total, "gradient total")
+    rows.append(_row("total", total + so_far))
+    return f"<h3>To {escape(label(sent.parent))}</h3>{_list(rows)}"
+
+
+def _inputs(visit: Visit) -> str:
+    named = dict(visit.inputs)  # each once, and a number that stands in the formula not at all
+    return ", ".join(
+        _equation([_variable(name)], value, "value input")
+        for name, value in named.items()
+        if name != value
+    )
+
+
+def _known(node: Node, value: str) -> str:
+    if label(node) == value:
+        return _number(value, "value input")
+    return _equation([_variable(label(node))], value, "value input")
+
+
+def _value(visit: Visit) -> str:
+    sides = [_variable(label(visit.node)), visit.description.value]
+    return _equation(sides, visit.value, "value result")
+
+
+def _equation(sides: list[Formula], number: str, role: str) -> str:
+    """Return formulas that are equal, and the number that they come to."""
+    content = "<mo>=</mo>".join(f"<mrow>{side.mathml}</mrow>" for side in sides)
+    return f"<math>{content}<mo>=</mo></math> {_number(number, role)}"
+
+
+def _number(number: str, role: str) -> str:
+    return f'<span class="number {role}">{escape(number)}</span>'
+
+
+def _variable(name: str) -> Formula:
+    return Formula("u", {"u": name})
+
+
+def _gradient(node: Node) -> Formula:
+    return partial("ℓ", label(node))
+
+
+def _row(term: str, content: str) -> str:
+    return f"<dt>{escape(term.capitalize())}</dt><dd>{content}</dd>"
+
+
+def _list(rows: list[str]) -> str:
+    return f"<dl>{''.join(rows)}</dl>"

@@ -1,0 +1,102 @@
+"""Graphs in words: the chain rule, step by step, with its numbers."""
+
+from __future__ import annotations
+
+from nnlayers.drawing.trace import Sent, Visit, kind, label, partial, trace
+from nnlayers.layers.graph import Graph
+from nnlayers.layers.node import Node
+
+__all__ = ["explain"]
+
+
+def explain(graph: Graph) -> str:
+    """Return what a graph's last forward and backward did, as numbered text.
+
+    Each step of the backward pass has the gradient that comes in, and for each input the local
+    derivative, as a formula and in numbers, their product, and the sum where several come together.
+
+    Parameters
+    ----------
+    graph : Graph
+        One that has run forward and backward.
+
+    Raises
+    ------
+    RuntimeError
+        If it has not.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> x = nn.Input("x")
+    >>> graph = nn.Graph((x * nn.exp(x).named("e")).named("y"))
+    >>> graph.forward(1.0).round(3), graph.backward(1.0).round(3)
+    (np.float64(2.718), np.float64(5.437))
+    >>> print(explain(graph))
+    Forward
+      x = 1 (input)
+      1. e = exp(x) = 2.718
+      2. y = x × e = 2.718
+    <BLANKLINE>
+    Backward, from ∂ℓ/∂y = 1
+      1. y = x × e
+         incoming gradient: ∂ℓ/∂y = 1
+         to x: local derivative ∂y/∂x = e = 2.718
+               sent ∂ℓ/∂y × e = 1 × 2.718 = 2.718
+               ∂ℓ/∂x = 2.718 so far
+         to e: local derivative ∂y/∂e = x = 1
+               sent ∂ℓ/∂y × x = 1 × 1 = 1
+               ∂ℓ/∂e = 1
+      2. e = exp(x)
+         incoming gradient: ∂ℓ/∂e = 1
+         to x: local derivative ∂e/∂x = exp(x) = 2.718
+               sent ∂ℓ/∂e × exp(x) = 1 × 2.718 = 2.718
+               added to 2.718 from y: total ∂ℓ/∂x = 5.437
+    """
+    passes = trace(graph)
+    lines = ["Forward"]
+    for node, value in passes.given.items():
+        if label(node) != value:  # as that of a number that stands in the expression
+            lines.append(f"  {label(node)} = {value} ({kind(node)})")
+    for number, visit in enumerate(passes.visits, 1):
+        lines.append(f"  {number}. {_equation(visit)} = {visit.value}")
+    starts = [f"{_gradient(node)} = {start}" for node, start in passes.starts.items()]
+    lines += ["", f"Backward, from {', '.join(starts)}"]
+    for number, visit in enumerate(reversed(passes.visits), 1):
+        first, *rest = _lines(visit)
+        indent = " " * len(f"  {number}. ")
+        lines += [f"  {number}. {first}", *[indent + line for line in rest]]
+    return "\n".join(lines)
+
+
+def _lines(visit: Visit) -> list[str]:
+    """Return the way back through one operation."""
+    note = visit.description.note
+    lines = [_equation(visit) + (f" ({note})" if note else "")]
+    lines.append(f"incoming gradient: {_gradient(visit.node)} = {visit.grad}")
+    for sent in visit.sent:
+        start = f"to {label(sent.parent)}: "
+        first, *rest = _way(visit, sent)
+        lines += [start + first, *[" " * len(start) + line for line in rest]]
+    return lines
+
+
+def _way(visit: Visit, sent: Sent) -> list[str]:
+    """Return what goes to one parent: the local derivative, the product and the sum."""
+    lines = []
+    numbers = ""
+    if sent.derivative is not None:
+        local = partial(label(visit.node), label(sent.parent)).text
+        lines.append(f"local derivative {local} = {sent.derivative.text} = {sent.factor}")
+        numbers = f"{visit.grad} × {sent.factor} = "
+    summed = ", summed over the axes in which it was broadcast" if sent.is_summed else ""
+    lines.append(f"sent {sent.formula.text} = {numbers}{sent.value}{summed}")
+    return [*lines, sent.gathered()]
+
+
+def _equation(visit: Visit) -> str:
+    return f"{label(visit.node)} = {visit.description.value.text}"
+
+
+def _gradient(node: Node) -> str:
+    return partial("ℓ", label(node)).text

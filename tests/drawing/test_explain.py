@@ -1,0 +1,175 @@
+"""The chain rule in words: its numbers, its order and its sums."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+from nnlayers.drawing import explain
+
+
+def sigmoid_graph():
+    """The lecture's: e = w @ x, d = -e, c = exp(d), b = 1 + c, y = 1 / b."""
+    w, x = nn.Input("w"), nn.Input("x")
+    e = (w @ x).named("e")
+    d = (-e).named("d")
+    c = nn.exp(d).named("c")
+    b = (1 + c).named("b")
+    return nn.Graph((1 / b).named("y"))
+
+
+def run(graph, *inputs, dout=1.0):
+    graph.forward(*inputs)
+    graph.backward(dout)
+    return explain(graph)
+
+
+def steps(text):
+    """Return the numbered steps of the backward pass, each its lines."""
+    _, backward = text.split("\n\n")
+    parts = re.split(r"\n  \d+\. ", backward)
+    return [[line.strip() for line in part.splitlines()] for part in parts[1:]]
+
+
+def test_sigmoid_is_explained_from_the_last_node_to_the_first():
+    text = run(sigmoid_graph(), [1.0, 2.0], [3.0, -1.0])
+    assert [step[0] for step in steps(text)] == [
+        "y = 1 / b",
+        "b = 1 + c",
+        "c = exp(d)",
+        "d = −e",
+        "e = w @ x",
+    ]
+
+
+def test_sigmoid_has_the_numbers_of_the_closed_form():
+    text = run(sigmoid_graph(), [1.0, 2.0], [3.0, -1.0])
+    c = math.exp(-1.0)
+    y = 1 / (1 + c)
+    slope = y * (1 - y)
+    for line in [
+        f"3. c = exp(d) = {c:.4g}",
+        f"5. y = 1 / b = {y:.4g}",
+        "Backward, from ∂ℓ/∂y = 1",
+        f"to b: local derivative ∂y/∂b = −1 / b² = {-y * y:.4g}",
+        f"sent ∂ℓ/∂y × (−1 / b²) = 1 × {-y * y:.4g} = {-y * y:.4g}",
+        f"incoming gradient: ∂ℓ/∂d = {-slope:.4g}",
+        "to w: local derivative ∂e/∂w = x = [3, -1]",
+        f"∂ℓ/∂w = [{3 * slope:.4g}, {-slope:.4g}]",
+        f"∂ℓ/∂x = [{slope:.4g}, {2 * slope:.4g}]",
+    ]:
+        assert line in text, line
+
+
+def test_constants_get_no_explanation():
+    assert "to 1" not in run(sigmoid_graph(), [1.0, 2.0], [3.0, -1.0])
+
+
+def test_a_node_used_twice_gets_the_sum_and_where_it_comes_from():
+    x = nn.Input("x")
+    text = run(nn.Graph((nn.exp(x).named("e") * x).named("y")), 1.0)
+    assert "∂ℓ/∂x = 2.718 so far" in text
+    assert f"added to 2.718 from y: total ∂ℓ/∂x = {2 * math.e:.4g}" in text
+
+
+def test_a_node_multiplied_with_itself_gets_two_parts_of_one_sum():
+    x = nn.Input("x")
+    text = run(nn.Graph((x * x).named("y")), 3.0)
+    assert "∂ℓ/∂x = 3 so far" in text
+    assert "added to 3 from y: total ∂ℓ/∂x = 6" in text
+
+
+def test_an_output_that_another_output_is_made_of_starts_with_what_backward_was_given():
+    x = nn.Input("x")
+    a = (2 * x).named("a")
+    graph = nn.Graph([a, (5 * a).named("b")])
+    graph.forward(1.0)
+    graph.backward(3.0, 7.0)
+    text = explain(graph)
+    assert "Backward, from ∂ℓ/∂a = 3, ∂ℓ/∂b = 7" in text
+    assert "added to 3 from backward: total ∂ℓ/∂a = 38" in text
+
+
+def test_many_uses_are_counted_instead_of_listed():
+    x = nn.Input("x")
+    text = run(nn.Graph(x * x + x * x + x), 1.0)
+    assert "from 4 others: total ∂ℓ/∂x = 5" in text
+
+
+def test_gradient_of_a_broadcast_input_is_said_to_be_summed():
+    x, b = nn.Input("x"), nn.Input("b")
+    text = run(
+        nn.Graph((x + b).named("y")), [[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0], dout=np.ones((2, 2))
+    )
+    (step,) = steps(text)
+    summed = [line for line in step if "summed over the axes in which it was broadcast" in line]
+    assert len(summed) == 1
+    assert "= [2, 2]" in summed[0]
+
+
+def test_products_of_matrices_are_sent_through_the_transposes():
+    w, x = nn.Input("W"), nn.Input("X")
+    text = run(nn.Graph((w @ x).named("C")), np.eye(2), [[1.0], [2.0]], dout=[[1.0], [10.0]])
+    assert "to W: sent ∂ℓ/∂C @ Xᵀ = [[1, 2], [10, 20]]" in text
+    assert "to X: sent Wᵀ @ ∂ℓ/∂C = [[1], [10]]" in text
+    assert "local derivative" not in text
+
+
+def test_large_arrays_are_told_by_their_shapes():
+    text = run(nn.Graph(nn.sum(nn.exp(nn.Input("x")))), np.zeros((20, 30)))
+    assert "(20, 30)" in text
+    assert len(text) < 1000
+
+
+def test_layers_with_weights_and_containers_are_steps_too():
+    x = nn.Input("x")
+    model = nn.mlp([3, 4, 5, 2], rng=0)
+    h = nn.Affine(2, 3, rng=0)(x).named("h")
+    text = run(nn.Graph(model(h).named("y")), [[1.0, 2.0]], dout=[[1.0, 1.0]])
+    assert "to h: sent Jᵀ @ ∂ℓ/∂y" in text
+    assert "J is the Jacobian of Sequential" in text
+    assert "to x: sent ∂ℓ/∂h @ Wᵀ" in text
+
+
+def test_explaining_leaves_gradients_and_weights_as_they_are():
+    w = nn.Parameter(np.array([1.0, 2.0]), name="w")
+    cell = nn.Affine(2, 2, rng=0, dtype=np.float64)
+    graph = nn.Graph(nn.sum(nn.Dropout(0.5, rng=0)(cell(nn.Input("w", value=w) * nn.Input("x")))))
+    graph.forward([[1.0, 2.0]])
+    graph.backward(1.0)
+    before = {name: p.grad.copy() for name, p in graph.named_parameters().items()}
+    assert explain(graph) == explain(graph)
+    for name, parameter in graph.named_parameters().items():
+        np.testing.assert_array_equal(parameter.grad, before[name])
+
+
+def test_a_layer_that_sends_no_gradient_sends_zero():
+    class Stop(nn.Layer):
+        def forward(self, x):
+            return x.copy()
+
+        def backward(self, dout):
+            return None
+
+    x = nn.Input("x")
+    text = run(nn.Graph((Stop()(nn.exp(x).named("e")) + x).named("y")), 0.0)
+    assert steps(text)[0][0] == "y = stop + x"
+    assert "to e: sent Jᵀ @ ∂ℓ/∂stop = 0" in text
+    assert "total ∂ℓ/∂x = 1" in text
+
+
+def test_infinities_and_nan_are_explained_without_a_warning():
+    text = run(nn.Graph(nn.log(nn.Input("x")).named("y")), 0.0)
+    assert "1. y = log(x) = -inf" in text
+    assert "local derivative ∂y/∂x = 1 / x = inf" in text
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_graph_that_has_not_run_back_has_no_explanation(forward):
+    graph = nn.Graph(nn.exp(nn.Input("x")))
+    if forward:
+        graph.forward(1.0)
+    with pytest.raises(RuntimeError, match="before"):
+        explain(graph)

@@ -1,0 +1,218 @@
+"""What drawings say of operations is what the operations do."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import norm
+
+import nnlayers as nn
+from nnlayers.drawing.operations import describe, local_derivatives
+from nnlayers.layers.arithmetic import Binary
+from nnlayers.layers.operation import Elementwise, Operation
+
+LETTERS = {1: ["x"], 2: ["a", "b"]}
+FUNCTIONS = {
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "abs": abs,
+    "max": max,
+    "min": min,
+    "one": float,
+    "sigma": expit,
+    "Phi": norm.cdf,
+    "phi": norm.pdf,
+    "softplus": lambda x: np.logaddexp(0, x),
+}
+BY_ENTRY = [
+    *(nn.Add(), nn.Subtract(), nn.Multiply(), nn.Divide(), nn.Maximum()),
+    *(nn.Exp(), nn.Log(), nn.Negative(), nn.Reciprocal(), nn.Square(), nn.Sqrt(), nn.Power(2.5)),
+    *(nn.Identity(), nn.Sigmoid(), nn.Tanh(), nn.Softplus(beta=2.0), nn.Softsign(), nn.HardTanh()),
+    *(nn.ReLU(), nn.LeakyReLU(0.1), nn.ELU(alpha=2.0), nn.SELU(), nn.GELU(), nn.SiLU(), nn.Mish()),
+]
+OTHERS = [
+    *(nn.MatMul(), nn.Softmax(), nn.LogSoftmax(), nn.Sum(), nn.Mean(), nn.Concatenate()),
+    *(nn.Reshape(2), nn.Flatten(), nn.Dropout(), nn.GaussianNoise(0.1)),
+]
+
+
+def entrywise(formula, arrays):
+    """Return the numbers of a formula for each entry of arrays that are broadcast together."""
+
+    def evaluate(*numbers):
+        names = dict(zip(arrays, numbers, strict=True))
+        return float(eval(formula.expression, FUNCTIONS | names))
+
+    return np.vectorize(evaluate)(*arrays.values())
+
+
+def subclasses(kind):
+    for child in kind.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_every_operation_of_the_library_has_formulas_of_its_own():
+    operations = {
+        kind
+        for kind in subclasses(Operation)
+        if kind.__module__.startswith("nnlayers.layers") and hasattr(nn, kind.__name__)
+    }
+    assert {type(layer) for layer in BY_ENTRY + OTHERS} == operations
+    for layer in BY_ENTRY + OTHERS:
+        assert not describe(layer).note.startswith(("J is the Jacobian", "entry by entry"))
+
+
+@pytest.mark.parametrize("layer", BY_ENTRY, ids=repr)
+def test_formulas_give_the_values_and_the_gradients_of_the_layer(layer):
+    rng = np.random.default_rng(7)
+    positive = isinstance(layer, nn.Log | nn.Sqrt | nn.Power)
+    shapes = {"a": (3, 4), "b": (4,)} if isinstance(layer, Binary) else {"x": (3, 4)}
+    inputs = {
+        letter: rng.uniform(0.5 if positive else -2, 2, size=shape)
+        for letter, shape in shapes.items()
+    }
+    described = describe(layer, list(inputs))
+    y = layer.forward(*inputs.values())
+    np.testing.assert_allclose(entrywise(described.value, inputs), y, rtol=1e-12)
+    g = rng.normal(size=y.shape)
+    gradients = layer.backward(g)
+    factors = local_derivatives(layer, list(inputs.values()), y)
+    known = inputs | {"y": y, "g": g}
+    for i, gradient in enumerate(gradients if len(inputs) > 1 else [gradients]):
+        factor = np.broadcast_to(entrywise(described.derivatives[i], known), y.shape)
+        np.testing.assert_allclose(factors[i], factor, rtol=1e-9, atol=1e-12)
+        sent = entrywise(described.sent[i], known)
+        if gradient.shape != y.shape:  # of b, which was broadcast along the rows
+            sent = sent.sum(axis=0)
+        np.testing.assert_allclose(gradient, sent, rtol=1e-9, atol=1e-12)
+
+
+def test_product_of_vectors_has_the_other_vector_for_its_derivative():
+    w, x = np.array([1.0, 2.0]), np.array([3.0, -1.0])
+    described = describe(nn.MatMul(), ["w", "x"], "e", [(2,), (2,)])
+    assert [formula.text for formula in described.derivatives] == ["x", "w"]
+    dw, dx = local_derivatives(nn.MatMul(), [w, x], np.array(1.0))
+    np.testing.assert_array_equal(dw, x)
+    np.testing.assert_array_equal(dx, w)
+
+
+def test_product_of_matrices_has_no_derivative_but_products_with_the_transposes():
+    a, b, g = (
+        np.random.default_rng(i).normal(size=s) for i, s in enumerate([(3, 2), (2, 4), (3, 4)])
+    )
+    described = describe(nn.MatMul(), ["W", "X"], "C", [a.shape, b.shape])
+    assert [formula.text for formula in described.sent] == ["∂ℓ/∂C @ Xᵀ", "Wᵀ @ ∂ℓ/∂C"]
+    assert described.derivatives == local_derivatives(nn.MatMul(), [a, b], a @ b) == ()
+    layer = nn.MatMul()
+    layer.forward(a, b)
+    for formula, gradient in zip(described.sent, layer.backward(g), strict=True):
+        np.testing.assert_allclose(eval(formula.expression, {"a": a, "b": b, "g": g}), gradient)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Softmax(), nn.LogSoftmax(), nn.Sum(1, True), nn.Mean(1, True)]
+)
+def test_formulas_of_rows_give_the_values_and_the_gradients(layer):
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    described = describe(layer, ["x"])
+    functions = {"exp": np.exp, "log": np.log, "n": 4, "x": x}
+    functions["sum"] = lambda row: row.sum(axis=1, keepdims=True)
+    y = layer.forward(x)
+    np.testing.assert_allclose(eval(described.value.expression, functions), y)
+    g = np.random.default_rng(1).normal(size=y.shape)
+    sent = eval(described.sent[0].expression, functions | {"y": y, "g": g})
+    np.testing.assert_allclose(layer.backward(g), np.broadcast_to(sent, x.shape))
+
+
+@pytest.mark.parametrize(
+    ("layer", "symbol"),
+    [
+        (nn.Add(), "+"),
+        (nn.Multiply(), "×"),
+        (nn.MatMul(), "@"),
+        (nn.Exp(), "exp"),
+        (nn.Reciprocal(), "1/x"),
+        (nn.ReLU(), "ReLU"),
+        (nn.LeakyReLU(0.2), "LeakyReLU(negative_slope=0.2)"),
+        (nn.Affine(3, 2), "Affine(3, 2)"),
+        (nn.mlp([3, 4, 5, 2]), "Sequential"),
+    ],
+)
+def test_symbols_are_short(layer, symbol):
+    assert describe(layer).symbol == symbol
+
+
+def test_numbers_of_a_layer_stand_in_its_formulas():
+    assert describe(nn.Power(3), ["x"]).derivatives[0].text == "3 × x²"
+    assert describe(nn.LeakyReLU(0.2), ["x"]).value.text == "x if x > 0 else 0.2 × x"
+    assert describe(nn.Softplus(), ["x"]).value.text == "log(1 + exp(x))"
+
+
+def test_dropout_is_the_identity_in_evaluation_mode():
+    dropout = nn.Dropout(0.5)
+    assert describe(dropout, ["x"]).sent[0].text == "m × ∂ℓ/∂y"
+    dropout.eval()
+    assert describe(dropout, ["x"]).sent[0].text == "∂ℓ/∂y"
+
+
+class Cube(Elementwise):
+    def compute(self, x):
+        return x**3, x
+
+    def derivative(self, x):
+        return 3 * x**2
+
+
+class Swapped(nn.ReLU):
+    def forward(self, x):
+        return -super().forward(x)
+
+    def backward(self, dout):
+        return -super().backward(dout)
+
+
+class Scaled(nn.Layer):
+    def __init__(self):
+        self.scale = nn.Parameter(np.ones(2))
+
+    def forward(self, x, other):
+        return x * self.scale.value
+
+    def backward(self, dout):
+        return dout * self.scale.value, None
+
+
+def test_operation_of_a_user_has_its_derivative():
+    described = describe(Cube(), ["x"])
+    assert (described.value.text, described.derivatives[0].text) == ("Cube(x)", "derivative(x)")
+    (factor,) = local_derivatives(Cube(), [np.array([1.0, 2.0])], np.array([1.0, 8.0]))
+    np.testing.assert_array_equal(factor, [3.0, 12.0])
+
+
+@pytest.mark.parametrize(("layer", "count"), [(Swapped(), 1), (Scaled(), 2)])
+def test_layer_of_a_user_has_its_jacobian(layer, count):
+    described = describe(layer, ["u", "v"][:count], "h")
+    name = type(layer).__name__
+    assert described.derivatives == local_derivatives(layer, [np.ones(2)] * count, np.ones(2)) == ()
+    assert [formula.text for formula in described.sent] == ["Jᵀ @ ∂ℓ/∂h"] * count
+    assert described.note == f"J is the Jacobian of {name}"
+
+
+def test_brackets_stand_where_they_are_needed_and_nowhere_else():
+    formula = describe(nn.Divide(), ["1", "-2"]).sent[1]
+    assert formula.text == "∂ℓ/∂y × (−1 / (−2)²)"
+    assert describe(nn.Subtract(), ["a", "-2"]).value.text == "a − (−2)"
+    assert describe(nn.Sigmoid(), ["x"]).sent[0].text == "∂ℓ/∂y × y × (1 − y)"
+
+
+def test_mathml_escapes_names():
+    assert "<b>" not in describe(nn.Exp(), ["<b>&"]).value.mathml
+    assert "&lt;b&gt;&amp;" in describe(nn.Exp(), ["<b>&"]).value.mathml
+
+
+def test_subscripts_are_set_as_such():
+    assert "<msub><mi>W</mi><mi>rec</mi></msub>" in describe(nn.Exp(), ["W_rec"]).value.mathml

@@ -1,0 +1,43 @@
+"""What the tutorial says is what happens."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+import nnlayers as nn
+
+TEXT = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """Return the names that the examples define, all run in order, and what failed of them."""
+    text = re.sub(r"^```.*$", "", TEXT, flags=re.MULTILINE)  # the end of a fence ends an output
+    test = doctest.DocTestParser().get_doctest(text, {}, "tutorial.md", "tutorial.md", 0)
+    reports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("tutorial"))
+        runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+        runner.run(test, out=reports.append, clear_globs=False)
+    return test.globs | {"reports": "".join(reports)}
+
+
+def test_its_examples_print_what_it_shows(names):
+    assert names["reports"] == ""
+
+
+def test_all_its_code_is_run():
+    languages = re.findall(r"^```(\S+)", TEXT, re.MULTILINE)
+    assert set(languages) == {"pycon", "{drawing}", "{eval-rst}"}
+    for block in re.findall(r"^```pycon\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
+        assert block.startswith(">>> ")
+
+
+def test_its_pictures_are_of_its_graphs(names):
+    drawn = re.findall(r"^```\{drawing\} (.*)$", TEXT, re.MULTILINE)
+    assert len(drawn) >= 6
+    for name in drawn:
+        assert isinstance(names[name], nn.Graph)
+        assert names[name].to_dot().startswith("digraph")

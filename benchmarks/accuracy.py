@@ -1,22 +1,18 @@
 """Test scores of the configs beside those of scikit-learn's MLP, over five seeds and splits.
 
-    python benchmarks/accuracy.py
-
 Both train on the same standardised rows, and neither sees the test rows; scikit-learn has no
 dropout, and stops when its training loss does. The score is accuracy, or R2 for a regression.
 """
 
-import os
 import warnings
 from pathlib import Path
 from statistics import mean, stdev
 from time import perf_counter
 
-os.environ.pop("OPENBLAS_CORETYPE", None)
-
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from benchmarks.report import Report
 from nnlayers.config import prepare, read
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -54,21 +50,22 @@ def seeded(config, seed):
     return config | {"seed": seed, "split": config["split"] | {"seed": seed}}
 
 
-def main():
+def run(options):
+    """Print the table; with ``--quick`` over two seeds."""
+    seeds = (1, 2) if options.quick else SEEDS
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print("| config | nnlayers | s | scikit-learn | s |\n| --- | --- | --- | --- | --- |")
+    header = ("config", "nnlayers", "s", "scikit-learn", "s")
+    report, rows = Report("accuracy", header, options.output), [header]
     for name in ("digits", "breast_cancer", "spirals", "diabetes"):
         config = read(CONFIGS / f"{name}.toml")
         results = {ours: [], scikit_learn: []}
-        for seed in SEEDS:
+        for seed in seeds:
             for train, measured in results.items():
                 measured.append(train(prepare(seeded(config, seed), name)))
-        cells = []
+        cells = [name]
         for measured in results.values():
             scores, seconds = zip(*measured, strict=True)
             cells += [f"{mean(scores):.3f} ± {stdev(scores):.3f}", f"{mean(seconds):.2f}"]
-        print(f"| {name} | {' | '.join(cells)} |")
-
-
-if __name__ == "__main__":
-    main()
+        report.add(cells)
+        rows.append(cells)
+    report.save(rows)

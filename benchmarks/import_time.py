@@ -1,31 +1,87 @@
-"""What ``import nnlayers`` costs beyond the NumPy and SciPy that it needs, in seconds.
+"""What an import costs in a fresh process, and what an installation takes on disk."""
 
-    python benchmarks/import_time.py
-
-Processes alternate, and the medians are compared, since the machine's load drifts.
-"""
-
-import os
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
-ALTERNATIVES = ("import numpy, scipy.special", "import numpy, scipy.special, nnlayers")
+from packaging.requirements import Requirement
+
+from benchmarks.race import environment
+from benchmarks.report import Report
+
+# By distribution, what a program of that library begins with.
+IMPORTS = {
+    "numpy": "import numpy, scipy.special",
+    "nnlayers": "import nnlayers",
+    "torch": "import torch",
+    "optax": "import jax, optax",
+    "scikit-learn": "from sklearn.neural_network import MLPClassifier",
+    "keras": "import keras",
+    "thinc": "import thinc.api",
+}
 
 
 def seconds(code):
+    """Return how long a process takes that runs the code and ends."""
     start = perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, env=ENVIRONMENT)
+    settings = environment(1) | {"KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=settings, capture_output=True)
     return perf_counter() - start
 
 
-def main():
-    rounds = [[seconds(code) for code in ALTERNATIVES] for _ in range(15)]
-    without, with_nnlayers = (median(column) for column in zip(*rounds, strict=True))
-    print(f"without {without:.3f} s, with {with_nnlayers:.3f} s: {with_nnlayers - without:+.3f} s")
+def megabytes(name):
+    """Return the installed size of a distribution."""
+    return sum(path.stat().st_size for path in files(metadata.distribution(name))) / 1e6
 
 
-if __name__ == "__main__":
-    main()
+def required(name, seen):
+    """Return `seen` with the names of a distribution and of all that it requires."""
+    if name not in seen:
+        seen.add(name)
+        for line in metadata.distribution(name).requires or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                required(requirement.name.lower().replace("_", "-"), seen)
+    return seen
+
+
+def files(distribution):
+    """Yield a distribution's files, those of the source for one that is installed as editable."""
+    import nnlayers
+
+    if distribution.name == "nnlayers":
+        yield from Path(nnlayers.__file__).parent.rglob("*.py")
+        return
+    for path in distribution.files or []:
+        located = Path(distribution.locate_file(path))
+        if located.is_file() and located.suffix != ".pyc":
+            yield located
+
+
+def run(options):
+    """Time the imports in turn, and print and write the table."""
+    rounds = 5 if options.quick else 15
+    installed = {}
+    for name, code in IMPORTS.items():
+        try:
+            installed[name] = code, megabytes(name), sum(map(megabytes, required(name, set())))
+        except metadata.PackageNotFoundError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+    times = {name: [] for name in installed}
+    bare = []
+    for _ in range(rounds):
+        bare.append(seconds("pass"))
+        for name, (code, *_) in installed.items():
+            times[name].append(seconds(code))
+    header = ("distribution", "code", "seconds", "MB", "MB with dependencies")
+    report = Report("import", header, options.output)
+    rows = [
+        (name, code, f"{median(times[name]) - median(bare):.3f}", f"{own:.1f}", f"{in_all:.1f}")
+        for name, (code, own, in_all) in installed.items()
+    ]
+    for row in rows:
+        report.add(row)
+    report.save([header, *rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,8 +103,8 @@ class SoftmaxCrossEntropy(Loss):
         target = _as_reals(target)
         c = self._weights_of_classes(scores)
         # In float64, as the rounding of a difference of scores cost 60 ulp in float32.
-        z = np.ascontiguousarray(scores, FLOAT64).reshape(-1, scores.shape[-1])
-        starts = np.arange(0, z.size, z.shape[1])
+        z = scores.astype(FLOAT64, "C", copy=False).reshape(-1, scores.shape[-1])
+        starts = _starts(*z.shape)
         below, e, rest = _below_largest(z, starts)
 
         place = cq = mass = None
@@ -161,13 +162,21 @@ class SoftmaxCrossEntropy(Loss):
         return q if c is None else q * c
 
 
+@lru_cache(maxsize=4)
+def _starts(rows: int, columns: int) -> Array:
+    """Return where rows begin in a flat array: the same read-only vector for batch after batch."""
+    starts = np.arange(0, rows * columns, columns)
+    starts.flags.writeable = False
+    return starts
+
+
 def _below_largest(z: Array, starts: Array) -> tuple[Array, Array, Array]:
     """Return z less its rows' largest score, the exponentials, and their sum but the largest's.
 
     No exponential overflows, and log(1 + rest) is right however small the rest. `argmax` and a
     product with ones take 2 µs where `max` and `sum` take 10, for 128 by 10 scores.
     """
-    largest = starts + z.argmax(axis=1)
+    largest = starts + z.argmax(1)
     best = z.ravel()[largest]
     below = z - best[:, None]
     sign = np.sign(best)
@@ -176,7 +185,7 @@ def _below_largest(z: Array, starts: Array) -> tuple[Array, Array, Array]:
     e_flat = e.ravel()
     one = e_flat[largest]
     e_flat[largest] = 0
-    rest = e @ ones(e.shape[1], e.dtype)
+    rest = e.dot(ones(e.shape[1], e.dtype))
     e_flat[largest] = one
     return below, e, rest
 
@@ -215,8 +224,10 @@ def _class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> 
             f"got {target.dtype} of shape {target.shape}"
         )
     y = np.asarray(target, np.int64).ravel()
-    # One comparison checks both ends: as unsigned, a number below 0 is huge.
-    if np.maximum.reduce(y.view(np.uint64), initial=0) >= scores.shape[-1]:
+    # One comparison checks both ends: as unsigned, a number below 0 is huge. `argmax` takes a third
+    # of the time of `max`.
+    ids = y.view(np.uint64)
+    if ids.size and ids[ids.argmax()] >= scores.shape[-1]:
         bad = np.reshape((y < 0) | (y >= scores.shape[-1]), target.shape)
         raise ValueError(
             f"target must hold classes from 0 to {scores.shape[-1] - 1}, "

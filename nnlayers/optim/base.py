@@ -78,6 +78,7 @@ class Optimizer(ABC):
         self.lr = lr
         self._states = [self._fresh_state(parameter) for parameter in self.params]
         self._bound: list[_Bound] = []
+        self._trained: list[Parameter] = []
         self._blocks: list[tuple[Array, Array, tuple[Array, ...]]] = []
         self._bind()
 
@@ -124,13 +125,12 @@ class Optimizer(ABC):
         lr = self.lr
         if not self._is_bound():
             self._bind()
-        trained = [parameter for parameter, _, trainable in self._bound if trainable]
-        for parameter in trained:
+        for parameter in self._trained:
             _ = parameter.grad  # zeros the memory of a gradient that no backward has written
         self.steps += 1
         for p, g, state in self._blocks:
             self.update(p, g, state, lr, self.steps)
-        for parameter in trained:
+        for parameter in self._trained:
             parameter.zero_grad()
 
     def state_dict(self) -> dict[str, Array]:
@@ -180,10 +180,10 @@ class Optimizer(ABC):
         return [np.zeros_like(parameter.value) for _ in self.state_names]
 
     def _is_bound(self) -> bool:
-        return bool(self._bound) and all(
-            parameter.value is value and parameter.trainable is trainable
-            for parameter, value, trainable in self._bound
-        )
+        for parameter, value, trainable in self._bound:
+            if parameter.value is not value or parameter.trainable is not trainable:
+                return False
+        return bool(self._bound)
 
     def _bind(self) -> None:
         """Lay out the flat vectors, and cut what is to be trained into blocks.
@@ -196,6 +196,7 @@ class Optimizer(ABC):
         for run in _runs(self.params):
             self._add_blocks(run)
         self._bound = [_Bound(p, p.value, p.trainable) for p in self.params]
+        self._trained = [p for p in self.params if p.trainable]
 
     def _add_blocks(self, run: list[int]) -> None:
         """Give a run of neighbours, by their places in `params`, its state and its blocks."""
@@ -217,7 +218,7 @@ class Optimizer(ABC):
             self._blocks.append((values[flat], grads[flat], block_states))
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_bound": [], "_blocks": []}
+        return vars(self) | {"_bound": [], "_trained": [], "_blocks": []}
 
     def __repr__(self) -> str:
         size = sum(parameter.size for parameter in self.params)

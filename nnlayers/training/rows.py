@@ -100,12 +100,21 @@ class Rows:
         """Return where in X the rows of a batch are."""
         return batch if self.index is None else self.index[batch]
 
-    def weights(self, places: Indices | slice) -> Array | None:
-        """Return the weights at these places of X, if rows have any."""
-        return None if self.weight is None else self.weight[places]
+    def inputs(self, places: Indices | slice) -> Array:
+        """Return the inputs at these places of X."""
+        return _taken(self.X, places)
+
+    def targets(self, places: Indices | slice) -> tuple[Array, Array | None]:
+        """Return the targets at these places of X, and their weights if rows have any."""
+        return self.y[places], None if self.weight is None else self.weight[places]
 
     def __len__(self) -> int:
         return len(self.X) if self.index is None else len(self.index)
+
+
+def _taken(array: Array, places: Indices | slice) -> Array:
+    # `take` needs 6 µs for 200 random rows of 50 float32, and indexing 16.
+    return array[places] if isinstance(places, slice) else array.take(places, axis=0)
 
 
 def _numbers(name: str, values: npt.ArrayLike, dtype: np.dtype[Any] | None) -> Array:

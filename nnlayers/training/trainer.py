@@ -179,6 +179,8 @@ class Trainer:
             for callback in callbacks:
                 callback.on_fit_start(self)
             for _ in range(epochs):
+                for layer in layers:  # a callback may have switched them
+                    layer.training = True
                 row = self._train_epoch(rows, batch_size, rng if shuffle else None)
                 if held_out is not None:
                     measured = self._measure(held_out)
@@ -267,13 +269,12 @@ class Trainer:
         self, data: Rows, batch_size: int, rng: np.random.Generator | None
     ) -> dict[str, float]:
         """Go once through the rows; return the loss and the metrics of the steps."""
-        self.model.train()
         values, counts, outputs, targets = [], [], [], []
         for batch in batches(len(data), batch_size, rng):
             rows = data.places(batch)
-            y, weight = data.y[rows], data.weights(rows)
+            x, (y, weight) = data.inputs(rows), data.targets(rows)
             try:
-                value, output = self._step(data.X[rows], y, weight, rows)
+                value, output = self._step(x, y, weight, rows)
             except ValueError:
                 self._measure(data.whole())  # says the same of rows of y, not of the batch
                 raise
@@ -284,7 +285,7 @@ class Trainer:
                 targets.append(y)
         # A gradient of a finite loss may overflow: the next step's loss shows it, but for the last.
         if not all(np.isfinite(parameter.value).all() for parameter in self.optimizer.params):
-            fault = loss_fault(self.model, data.X[rows], output, rows)
+            fault = loss_fault(self.model, x, output, rows)
             raise self._diverged(fault, self.optimizer.steps)
         measured = {"loss": self._joined_loss(np.array(values), np.array(counts))}
         if self.metrics:
@@ -292,6 +293,7 @@ class Trainer:
             measured |= measure(self.metrics, np.concatenate(targets), decided)
         return measured
 
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def _step(
         self,
         x: npt.ArrayLike,
@@ -300,16 +302,15 @@ class Trainer:
         rows: npt.NDArray[np.intp] | slice | None = None,
     ) -> tuple[float, Array]:
         """Do one step; return the loss and the output. `rows` says where the batch is from."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            output = self.model.forward(x)
-            value = self.loss.forward(output, y, sample_weight)
-            if not math.isfinite(value):
-                fault = loss_fault(self.model, x, output, rows)
-                raise self._diverged(fault, self.optimizer.steps + 1)
-            self.model.backward_parameters(self.loss.backward())
-            if self.clip_norm is not None:
-                self._clip(self.clip_norm)
-            self.optimizer.step()
+        output = self.model.forward(x)
+        value = self.loss.forward(output, y, sample_weight)
+        if not math.isfinite(value):
+            fault = loss_fault(self.model, x, output, rows)
+            raise self._diverged(fault, self.optimizer.steps + 1)
+        self.model.backward_parameters(self.loss.backward())
+        if self.clip_norm is not None:
+            self._clip(self.clip_norm)
+        self.optimizer.step()
         return value, output
 
     def _joined_loss(self, values: Array, counts: Array) -> float:
@@ -341,10 +342,9 @@ class Trainer:
         """Return the loss and the metrics of rows; what the loss keeps for backward stays."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             places = map(data.places, batches(len(data), CHUNK))
-            output = np.concatenate([self.model.predict(data.X[chunk]) for chunk in places])
-            rows = data.places(slice(None))
-            y = data.y[rows]
-            value = copy.copy(self.loss).forward(output, y, data.weights(rows))
+            output = np.concatenate([self.model.predict(data.inputs(chunk)) for chunk in places])
+            y, weight = data.targets(data.places(slice(None)))
+            value = copy.copy(self.loss).forward(output, y, weight)
         return {"loss": value} | measure(self.metrics, y, self.loss.decide(output))
 
     def _parts(

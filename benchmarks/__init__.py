@@ -1,0 +1,1 @@
+"""nnlayers beside its peers: ``python -m benchmarks step|fit|predict|import|accuracy``."""

@@ -1,0 +1,93 @@
+"""The libraries in a race, one a file, each written as its own documentation advises for speed.
+
+A function of a :class:`Task` makes the network and returns ``run(n)``, which does at least n pieces
+of work (steps, fits, predictions), waits for their end, and returns how many it did.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+# Small, so that the network still learns at the last step: gradients that underflow cost time.
+LEARNING_RATE = 1e-5
+WEIGHT_DECAY = 1e-2
+# Different ones, in turn: what a whole epoch in one call goes through.
+BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """The work, the same for all: a network, its data, and the threads to use."""
+
+    sizes: tuple[int, ...]
+    rows: int
+    activation: str = "relu"
+    optimizer: str = "adam"
+    threads: int = 1
+    epochs: int = 1
+    batch_size: int = 32
+    data: str = "random"
+
+    def batches(self):
+        """Return the batches of the race, float32 inputs and integer classes."""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(BATCHES, self.rows, self.sizes[0])).astype(np.float32)
+        y = rng.integers(self.sizes[-1], size=(BATCHES, self.rows))
+        return x, y
+
+    def rows_and_classes(self):
+        """Return all rows of a fit."""
+        if self.data == "digits":
+            from sklearn.datasets import load_digits
+
+            x, y = load_digits(return_X_y=True)
+            return (x / 16).astype(np.float32), y
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(self.rows, self.sizes[0])).astype(np.float32)
+        return x, (x @ rng.normal(size=(self.sizes[0], self.sizes[-1]))).argmax(axis=1)
+
+    def weights(self):
+        """Return a W and a b for each layer."""
+        rng = np.random.default_rng(1)
+        return [
+            (
+                (rng.normal(size=(fan_in, fan_out)) * (2 / fan_in) ** 0.5).astype(np.float32),
+                np.zeros(fan_out, np.float32),
+            )
+            for fan_in, fan_out in pairwise(self.sizes)
+        ]
+
+
+class UnsupportedError(Exception):
+    """What a library does not have."""
+
+
+def chosen(task, what, choices):
+    """Return the library's own name, or object, for the task's activation or optimizer."""
+    name = getattr(task, what)
+    if name not in choices:
+        raise UnsupportedError(f"has no {name}")
+    return choices[name]
+
+
+def in_turn(step, batches):
+    """Return ``run(n)`` for a function that does one step on one batch."""
+
+    def run(n):
+        for i in range(n):
+            step(*batches[i % BATCHES])
+        return n
+
+    return run
+
+
+def repeated(work):
+    """Return ``run(n)`` for a function that does one piece of work."""
+
+    def run(n):
+        for _ in range(n):
+            work()
+        return n
+
+    return run

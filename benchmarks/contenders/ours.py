@@ -1,0 +1,82 @@
+"""nnlayers, as its README says."""
+
+import numpy as np
+
+import nnlayers as nn
+from benchmarks.contenders import (
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    UnsupportedError,
+    chosen,
+    in_turn,
+    repeated,
+)
+
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "gelu": "GELU",
+    "softplus": "Softplus",
+}
+
+
+def model_of(task):
+    name = chosen(task, "activation", ACTIVATIONS)
+    if not hasattr(nn, name):
+        raise UnsupportedError(f"has no {name}")
+    return nn.mlp(task.sizes, activation=getattr(nn, name), rng=0)
+
+
+def parts(task):
+    model = model_of(task)
+    optimizers = {
+        "sgd": lambda params: nn.optim.SGD(params, LEARNING_RATE),
+        "adam": lambda params: nn.optim.Adam(params, LEARNING_RATE),
+        "adamw": lambda params: nn.optim.AdamW(params, LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+    }
+    optimizer = chosen(task, "optimizer", optimizers)(model.parameters())
+    return model, nn.SoftmaxCrossEntropy(), optimizer
+
+
+def trainer_step(task):
+    return in_turn(nn.Trainer(*parts(task)).step, list(zip(*task.batches(), strict=True)))
+
+
+def loop_step(task):
+    model, loss, optimizer = parts(task)
+
+    def step(x, y):
+        loss.forward(model.forward(x), y)
+        model.backward(loss.backward(), input_grad=False)
+        optimizer.step()
+
+    return in_turn(step, list(zip(*task.batches(), strict=True)))
+
+
+def fit(task):
+    x, y = task.rows_and_classes()
+    trainer = nn.Trainer(*parts(task))
+    arguments = {"epochs": task.epochs, "batch_size": task.batch_size, "rng": 0}
+    return repeated(lambda: trainer.fit(x, y, **arguments))
+
+
+def bare_steps(task):
+    """The steps of :func:`fit` on batches that are cut already."""
+    x, y = task.rows_and_classes()
+    trainer = nn.Trainer(*parts(task))
+    order = np.random.default_rng(0).permutation(len(x))
+    places = np.split(order, range(task.batch_size, len(x), task.batch_size))
+    batches = [(x[place], y[place]) for place in places]
+
+    def steps():
+        for _ in range(task.epochs):
+            for batch in batches:
+                trainer.step(*batch)
+
+    return repeated(steps)
+
+
+def predict(task):
+    model, x = model_of(task), task.batches()[0][0]
+    return repeated(lambda: model.predict(x))

@@ -1,0 +1,41 @@
+"""A picture of races: each contender's time as a multiple of nnlayers'."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+from matplotlib import pyplot
+
+MARKERS = "osDv^<>pX*h"
+
+
+def draw(races, contenders, path):
+    """Write the picture of races, given as (label, threads, results), a panel a thread count."""
+    others = [contender for contender in contenders if contender != "nnlayers"]
+    counts = sorted({threads for _, threads, _ in races})
+    panels_of = [
+        [(label, results) for label, threads, results in races if threads == count]
+        for count in counts
+    ]
+    size = (3 + 5 * len(counts), 1.6 + 0.4 * max(map(len, panels_of)))
+    figure, axes = pyplot.subplots(1, len(counts), figsize=size, sharex=True, squeeze=False)
+    for panel, count, shown in zip(axes[0], counts, panels_of, strict=True):
+        for contender, marker in zip(others, MARKERS, strict=False):
+            points = [
+                (1 / result.ratio, place)
+                for place, (_, results) in enumerate(shown)
+                for result in results
+                if result.contender == contender
+            ]
+            if points:
+                panel.scatter(*zip(*points, strict=True), marker=marker, s=28, label=contender)
+        panel.set_yticks(range(len(shown)), [label for label, _ in shown])
+        panel.invert_yaxis()
+        panel.set_xscale("log")
+        panel.axvline(1, color="grey", linewidth=0.8)
+        panel.grid(axis="x", which="both", alpha=0.3)
+        panel.set_title(f"{count} thread{'s' if count > 1 else ''}")
+        panel.set_xlabel("time as a multiple of nnlayers'")
+    axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)

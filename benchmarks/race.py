@@ -1,0 +1,126 @@
+"""A race: each contender in a fresh process, their runs in turn, and the medians."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from time import sleep
+
+# Such variables choose kernels or threads for a library: none of them, but for those set here.
+PREFIXES = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "XLA_", "JAX_", "NPY_", "TORCH")
+# Idle threads of OpenBLAS spin for 26 ms: they must not be the load of who comes next.
+PAUSE = 0.03
+
+
+@dataclass(frozen=True)
+class Result:
+    """Seconds of each round for one contender, and those of nnlayers in the same rounds."""
+
+    contender: str
+    seconds: list[float]
+    ours: list[float]
+
+    @property
+    def median(self):
+        """The median round."""
+        return median(self.seconds)
+
+    @property
+    def ratio(self):
+        """What nnlayers takes of the time that this contender takes; the median over rounds."""
+        return median(ours / theirs for ours, theirs in zip(self.ours, self.seconds, strict=True))
+
+
+class Process:
+    """A contender's process."""
+
+    def __init__(self, place, threads):
+        self.place = place
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", place, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(threads),
+            cwd=Path(__file__).parents[1],
+        )
+
+    def ask(self, **request):
+        """Return the answer to a request."""
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of {self.place} ended when asked for {request}")
+        return json.loads(line)
+
+    def close(self):
+        """End the process."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+def is_pinned(name):
+    """Return whether a variable of the environment chooses kernels or threads for a library."""
+    return name.startswith(PREFIXES)
+
+
+def environment(threads):
+    """Return the environment without such variables, and with the number of threads."""
+    kept = {name: value for name, value in os.environ.items() if not is_pinned(name)}
+    return kept | {
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}",
+    }
+
+
+class Starters:
+    """The processes of all contenders for one number of threads; for a ``with`` statement."""
+
+    def __init__(self, contenders, threads):
+        self.contenders, self.threads = contenders, threads
+        self._left_out = set()
+
+    def __enter__(self):
+        self._stack = ExitStack()
+        self._processes = {}
+        for name, place in self.contenders.items():
+            self._processes[name] = process = Process(place, self.threads)
+            self._stack.callback(process.close)
+        return self
+
+    def __exit__(self, *exception):
+        self._stack.close()
+
+    def race(self, task, *, rounds, seconds):
+        """Return the results of all that can do the task; each run takes about `seconds`."""
+        ready = {}
+        for name, process in self._processes.items():
+            problem = process.ask(task=asdict(task))
+            if problem is None:
+                ready[name] = process
+            elif (name, problem) not in self._left_out:
+                self._left_out.add((name, problem))
+                print(f"{name} is left out: {problem}", file=sys.stderr)
+        work = dict.fromkeys(ready, 1)
+        for _ in range(2):  # the second time with the caches full
+            for name, process in ready.items():
+                work[name] = max(1, round(seconds / process.ask(run=work[name])))
+        measured = {name: [] for name in ready}
+        for _ in range(rounds):
+            for name, process in ready.items():
+                measured[name].append(process.ask(run=work[name]))
+                if self.threads > 1:
+                    sleep(PAUSE)
+        ours = measured["nnlayers"]
+        return [Result(name, times, ours) for name, times in measured.items()]

@@ -1,0 +1,71 @@
+"""What a benchmark leaves: a table on the screen and in the documentation, and a CSV file."""
+
+import csv
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+FOLDER = PAGE.with_suffix("")
+LIBRARIES = ("numpy", "scipy", "torch", "jax", "optax", "scikit-learn", "keras", "thinc")
+
+
+class Report:
+    """A table that is printed row by row.
+
+    Parameters
+    ----------
+    name : str
+        Of the benchmark, and so of its files.
+    header : sequence of str
+        Of the table's columns.
+    folder : Path
+        Where the files go. In that of the documentation, the table also takes the place of the one
+        between ``<!-- name -->`` and ``<!-- end -->`` on its page.
+    """
+
+    def __init__(self, name, header, folder):
+        self.name, self.folder = name, folder
+        self._lines = []
+        self._print(f"`python -m benchmarks {' '.join(sys.argv[1:])}`: {machine()}.\n")
+        self.add(header)
+        self._print("| --- " * len(header) + "|")
+
+    def add(self, cells):
+        """Print a row of the table."""
+        self._print(f"| {' | '.join(map(str, cells))} |")
+
+    def save(self, rows):
+        """Write the rows as a CSV file, and the table into the documentation."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{self.name}.csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        if self.folder == FOLDER:
+            start, end = f"<!-- {self.name} -->", "<!-- end -->"
+            table = "\n".join([start, *self._lines, end])
+            page = re.sub(f"{start}.*?{end}", lambda _: table, PAGE.read_text(), flags=re.DOTALL)
+            PAGE.write_text(page)
+
+    def _print(self, line):
+        self._lines.append(line)
+        print(line, flush=True)
+
+
+def machine():
+    """Return words that say what the numbers were measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    processor = f"{len(names)} cores of {names[0]}" if names else platform.processor()
+    return f"{processor}, Python {platform.python_version()}, {', '.join(versions())}"
+
+
+def versions():
+    """Yield the names and versions of the libraries that are installed."""
+    for name in LIBRARIES:
+        try:
+            yield f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            yield f"no {name}"

@@ -1,0 +1,52 @@
+"""Races one after another, for each number of threads, and their report."""
+
+from dataclasses import replace
+
+from benchmarks.picture import draw
+from benchmarks.race import Starters
+from benchmarks.report import Report
+
+COLUMNS = ("race", "threads", "contender", "microseconds", "nnlayers' share")
+
+
+def run_races(name, contenders, tasks, options):
+    """Race the tasks, given by label, as the command line's options say."""
+    contenders = {
+        contender: place
+        for contender, place in contenders.items()
+        if options.only is None or contender in (*options.only, "nnlayers")
+    }
+    report = Report(name, [name, "threads", *contenders], options.output)
+    rounds, seconds = (7, 0.01) if options.quick else (11, 0.02)
+    races = []
+    for threads in options.threads:
+        with Starters(contenders, threads) as starters:
+            for label, task in tasks.items():
+                task = replace(task, threads=threads)
+                results = starters.race(task, rounds=rounds, seconds=seconds)
+                report.add([label, threads, *cells(results, contenders)])
+                races.append((label, threads, results))
+    report.save([COLUMNS, *rows(races)])
+    draw(races, contenders, options.output / f"{name}.png")
+
+
+def cells(results, contenders):
+    """Return for each contender its microseconds and, in brackets, nnlayers' share of them."""
+    shown = {
+        result.contender: f"{shortened(result.median * 1e6)} ({result.ratio:.2f})"
+        for result in results
+    }
+    return [shown.get(contender, "") for contender in contenders]
+
+
+def rows(races):
+    """Yield the rows of the CSV file."""
+    for label, threads, results in races:
+        for result in results:
+            microseconds, ratio = f"{result.median * 1e6:.2f}", f"{result.ratio:.3f}"
+            yield label, threads, result.contender, microseconds, ratio
+
+
+def shortened(number):
+    """Return three significant digits."""
+    return f"{float(f'{number:.3g}'):,g}" if number >= 1 else f"{number:.2f}"

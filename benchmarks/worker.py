@@ -1,0 +1,52 @@
+"""One contender in a process of its own: it answers the race over a pipe.
+
+A line of JSON in, a line of JSON out: ``{"task": ...}`` makes it ready and is answered with what is
+missing, or null; ``{"run": n}`` is answered with the seconds of one of n pieces of work.
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+from time import perf_counter
+
+from benchmarks.contenders import Task
+
+
+def prepared(place, task):
+    """Return ``run`` and null, or None and why the contender cannot take part."""
+    module, _, function = place.partition(":")
+    try:
+        make = getattr(import_module(f"benchmarks.contenders.{module}"), function)
+        run = make(Task(**task | {"sizes": tuple(task["sizes"])}))
+        run(1)
+    except Exception as error:  # whatever it is, the others race on
+        return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return run, None
+
+
+def timed(run, n):
+    """Return the seconds of one piece of work, after a run that fills the caches again."""
+    run(n // 8)
+    start = perf_counter()
+    done = run(n)
+    return (perf_counter() - start) / done
+
+
+def main():
+    place, cores = sys.argv[1], int(sys.argv[2])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    run = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "task" in request:
+            run, answer = prepared(place, request["task"])
+        else:
+            answer = timed(run, request["run"])
+        print(json.dumps(answer), file=answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What training holds in memory: the batch, and neither all rows nor anything of past steps."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is read from /proc"
+)
+
+MEGABYTE = 2**20
+
+# The sixth number of statm is the pages of data and stack, which RLIMIT_DATA is about.
+FIT_FROM_A_FILE = """
+import resource, sys
+import numpy as np
+import nnlayers as nn
+
+path, rows, allowed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+X = np.memmap(path, np.float32, mode="r", shape=(rows, 256))
+y = np.arange(rows) % 2
+model = nn.mlp([256, 4, 2], rng=0)
+optimizer = nn.optim.Adam(model.parameters())
+trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
+trainer.step(X[:512], y[:512])  # what is set up once is there
+
+with open("/proc/self/statm") as statm:
+    limit = int(statm.read().split()[5]) * resource.getpagesize() + allowed
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(X.size, np.float32)
+except MemoryError:
+    history = trainer.fit(X, y, epochs=1, batch_size=512, validation=0.2, rng=0)
+    print(history["val_loss"][-1])
+"""
+
+MANY_STEPS = """
+import resource
+import numpy as np
+import nnlayers as nn
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(8, 4)).astype(np.float32), rng.integers(2, size=8)
+model = nn.mlp([4, 4, 2], rng=rng)
+optimizer = nn.optim.Adam(model.parameters())
+trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer)
+for _ in range(500):
+    trainer.step(x, y)
+before = resident()
+for _ in range(10_000):
+    trainer.step(x, y)
+print(resident() - before)
+"""
+
+
+def printed_by(code, *arguments):
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return float(result.stdout)
+
+
+def test_training_from_a_memmap_larger_than_the_memory_allowed(tmp_path):
+    rows, path = 64 * 1024, tmp_path / "X.dat"
+    np.memmap(path, np.float32, mode="w+", shape=(rows, 256)).flush()  # zeros, as a sparse file
+    assert path.stat().st_size == 64 * MEGABYTE
+    # Zeros tell nothing of the classes, of which there are as many of one as of the other.
+    loss = printed_by(FIT_FROM_A_FILE, path, rows, 24 * MEGABYTE)
+    assert loss == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_ten_thousand_steps_leave_resident_memory_as_it_was():
+    assert abs(printed_by(MANY_STEPS)) < MEGABYTE

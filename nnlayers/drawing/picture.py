@@ -80,11 +80,11 @@ class _Picture:
         self.below, self.totals = self._gradients()
         lengths = {w: max(len(text), len(self.below.get(w, ""))) for w, text in self.above.items()}
         labels = {wire: _SMALL_LETTER * length for wire, length in lengths.items()}
-        rooms = self.widths | {
+        self.rooms = self.widths | {
             self.places[node]: max(self.widths[self.places[node]], _SMALL_LETTER * len(total))
             for node, (_, total) in self.totals.items()
         }
-        self.layout = lay_out(self.parents, rooms, labels)
+        self.layout = lay_out(self.parents, self.rooms, labels)
         self.wires = {wire: self._trimmed(wire) for wire in self.above}
         parts = {part for points in self.wires.values() for part in pairwise(points)}
         self.leaving = Counter(start for start, _ in parts)
@@ -108,11 +108,11 @@ class _Picture:
         return below, totals
 
     def _trimmed(self, wire: tuple[int, int]) -> list[Point]:
-        """Return the points of a wire from box to box instead of centre to centre."""
+        """Return the points of a wire from node to node instead of centre to centre."""
         *points, (x, y) = self.layout.wire(*wire, _MOST_POINTS)
         if points[0] == self.layout.nodes[wire[0]]:
-            points[0] = points[0][0] + self.widths[wire[0]] / 2, points[0][1]
-        return [*points, (x - self.widths[wire[1]] / 2, y)]
+            points[0] = points[0][0] + self.rooms[wire[0]] / 2, points[0][1]
+        return [*points, (x - self.rooms[wire[1]] / 2, y)]
 
     def svg(self) -> str:
         """Return the element: wires, nodes, and over them the numbers on the wires."""
@@ -123,32 +123,41 @@ class _Picture:
                 f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
                 f' aria-label="The {len(self.nodes)} nodes that lead to {outputs}">',
                 _ARROW,
-                *[self._trunk(trunk) for trunk in self.layout.trunks.values()],
-                *[self._wire(wire) for wire in self.above],
+                *[self._trunk(place) for place in self.places.values()],
+                f"<g>{''.join([self._wire(wire) for wire in self.above])}</g>",
                 *[self._node(node, place) for node, place in self.places.items()],
                 *[self._numbers(wire) for wire in self.above],
                 "</svg>",
             ]
         )
 
-    def _trunk(self, points: Sequence[Point]) -> str:
+    def _trunk(self, place: int) -> str:
         """Return what the drawn ends of long wires leave out."""
-        return f'<path class="trunk" d="{_curve(points)}"/>' if len(points) >= _MOST_POINTS else ""
+        trunk = self.layout.trunks[place]
+        if len(trunk) + 2 <= _MOST_POINTS:
+            return ""
+        x, y = self.layout.nodes[place]
+        path = _curve([(x + self.rooms[place] / 2, y), *trunk], x + self.widths[place] / 2)
+        return f'<path class="trunk" d="{path}"/>'
 
     def _wire(self, wire: tuple[int, int]) -> str:
-        end = wire[1]
+        start, end = wire
         steps = [self.schedule.start] if end in self.ends else self.schedule.of(self.nodes[end])
         if wire not in self.below:  # nothing comes back
             steps = steps[:1]
-        *between, (x0, y0), (x1, y1) = self.wires[wire]
+        points = self.wires[wire]
+        x, (x0, y0), (x1, y1) = self.layout.nodes[start][0], *points[-2:]
         bend, level = self._level(wire)
-        path = _curve([*between, (x0, y0)])
+        # Level over the sums below the nodes at both ends, and over its own numbers.
+        first = x + self.widths[start] / 2 if len(points) < _MOST_POINTS else points[0][0]
+        path = _curve(points[:-1], first)
         if level == y0:
             path += f"H{bend:.1f}" + _turn(bend, y0, x1, y1)
         elif level == y1:
-            path += _turn(x0, y0, bend, y1) + f"H{x1:.1f}"
+            path += _turn(x0, y0, bend, y1)
         else:
             path += _turn(x0, y0, x1, y1)
+        path += f"H{x1 + (self.rooms[end] - self.widths[end]) / 2:.1f}"
         return f'<path class="wire" data-steps="{_joined(steps)}" d="{path}"/>'
 
     def _level(self, wire: tuple[int, int]) -> tuple[float, float]:
@@ -209,9 +218,9 @@ def _joined(steps: Iterable[int]) -> str:
     return " ".join(map(str, steps))
 
 
-def _curve(points: Sequence[Point]) -> str:
-    """Return a path that is level at each of its points."""
-    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+def _curve(points: Sequence[Point], start: float) -> str:
+    """Return a path from `start`, as high as the first point, that is level at each point."""
+    path = f"M{start:.1f} {points[0][1]:.1f}H{points[0][0]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(points):
         path += _turn(x0, y0, x1, y1)
     return path

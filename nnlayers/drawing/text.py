@@ -87,7 +87,9 @@ def _way(visit: Visit, sent: Sent) -> list[str]:
     numbers = ""
     if sent.derivative is not None:
         local = partial(label(visit.node), label(sent.parent)).text
-        lines.append(f"local derivative {local} = {sent.derivative.text} = {sent.factor}")
+        formula = sent.derivative.text
+        factor = f" = {sent.factor}" if sent.factor != formula.replace("−", "-") else ""
+        lines.append(f"local derivative {local} = {formula}{factor}")
         numbers = f"{visit.grad} × {sent.factor} = "
     summed = ", summed over the axes in which it was broadcast" if sent.is_summed else ""
     lines.append(f"sent {sent.formula.text} = {numbers}{sent.value}{summed}")

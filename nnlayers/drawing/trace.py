@@ -194,7 +194,7 @@ class _Tracer:
     def _sent(self, node: Node, i: int, described: Description, factor: Any) -> Sent:
         parent, gradient = node.parents[i], self.contributions[node][i]
         sources, before = self.sources[parent], self.totals.get(parent)
-        earlier = " and ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
+        earlier = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
         sources.append(label(node))
         self.totals[parent] = gradient if before is None else before + gradient
         self.awaited[parent] -= 1

@@ -1,0 +1,390 @@
+"""What the classifier and the regressor share."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from nnlayers.estimators.networks import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    SparseInput,
+    Views,
+    affine_layers,
+    build,
+)
+from nnlayers.estimators.solvers import (
+    Data,
+    Run,
+    is_finite,
+    minimize_by_batches,
+    minimize_by_lbfgs,
+)
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.numerics import Array
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # scikit-learn 1.5 has it as a method
+
+    def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
+        """Return the arrays, checked."""
+        return estimator._validate_data(*arrays, **options)
+
+
+__all__ = ["BaseMLP", "keep_arguments"]
+
+
+class BaseMLP(BaseEstimator, ABC):
+    """A network, and how it is trained, with scikit-learn's interface.
+
+    What a subclass adds is how labels or values become targets of the loss, and the network's
+    outputs become labels or values again.
+    """
+
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: Any
+    alpha: float
+    batch_size: Any
+    learning_rate: Any
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    loss: str | Loss
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    dropout: Any
+    normalization: Any
+    network: Layer | None
+    callbacks: Any
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), Layer, callable, "array-like"],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"}), callable],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), Layer, callable, "array-like", None],
+        "network": [Layer, None],
+        "callbacks": ["array-like", None],
+    }
+
+    @abstractmethod
+    def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
+        """Learn from labels or values what the outputs are: `n_outputs_` and `_loss`.
+
+        `width` is the number of outputs of a user's network, if there is one.
+        """
+
+    @abstractmethod
+    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
+        """Return labels or values as the loss takes them."""
+
+    @abstractmethod
+    def _score(self, output: Array, y: Array, weight: Array | None) -> float:
+        """Return how good the network's output is; NaN where it is not finite."""
+
+    @abstractmethod
+    def _width(self) -> int:
+        """Return how many outputs the network is to have."""
+
+    @abstractmethod
+    def _out_activation(self) -> str:
+        """Return the name of the function that makes probabilities or values of the outputs."""
+
+    def _check_held_out(self, y: Array) -> None:
+        """Raise ``ValueError`` for labels of `validation_data` that cannot be learnt."""
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each affine layer; what is assigned goes into the network."""
+        return Views([layer.W.value for layer in affine_layers(self.network_)])
+
+    @coefs_.setter
+    def coefs_(self, new: Iterable[Any]) -> None:
+        self.coefs_[:] = new
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each affine layer; what is assigned goes into the network."""
+        layers = affine_layers(self.network_)
+        return Views([layer.b.value for layer in layers if layer.b is not None])
+
+    @intercepts_.setter
+    def intercepts_(self, new: Iterable[Any]) -> None:
+        self.intercepts_[:] = new
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Train on X and y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+            Inputs. float32 is trained in float32, but for ``solver="lbfgs"``; anything else in
+            float64.
+        y : array-like, shape (n_samples,) or (n_samples, n_outputs)
+            Labels or values.
+        sample_weight : array-like of numbers of at least 0, shape (n_samples,), optional
+            How much each row counts: a row of weight 2 as two rows, one of weight 0 as none.
+        validation_data : (X, y), optional
+            Rows that are scored after each epoch, into ``validation_scores_``. With
+            `early_stopping` they take the place of a share of X.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range or does not fit the others, or training diverged.
+        """
+        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool
+    ) -> Self:
+        self._check_combination(validation_data, incremental)
+        first = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        X, y = self._validated(X, y, reset=first)
+        self._prepare(y, self._network_width(X), incremental)
+        weight = self._row_weights(sample_weight, X, y, incremental)
+        self._random_state = check_random_state(self.random_state)
+        if first:
+            self._initialize(X)
+        data = self._data(X, y, weight)
+        with np.errstate(all="ignore"):
+            if self.solver == "lbfgs":
+                minimize_by_lbfgs(self, self._loss, data)
+            else:
+                train, held_out = self._parts(data, validation_data)
+                self._start_records(first, scored=held_out is not None)
+                run = getattr(self, "_run", None)
+                if not incremental or run is None or run.model is not self.network_:
+                    self._run = run = Run(self, self._loss)
+                self.history_ = run.history
+                minimize_by_batches(self, run, train, held_out, incremental)
+        if not is_finite(self.network_):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _check_combination(self, validation_data: Any, incremental: bool) -> None:
+        """Raise ``ValueError`` for arguments that do not go together."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.solver == "lbfgs":
+            for name, value in {
+                "validation_data": validation_data,
+                "callbacks": self.callbacks,
+            }.items():
+                if value is not None:
+                    raise ValueError(f"{name} needs a stochastic solver, got solver='lbfgs'")
+        if validation_data is not None and not (
+            isinstance(validation_data, tuple | list) and len(validation_data) == 2
+        ):
+            raise ValueError(f"validation_data must be a pair (X, y), got {validation_data!r}")
+
+    def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
+        """Return inputs as floats, rows of a sparse matrix as such, and labels or values."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            **options,
+        )
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _row_weights(self, sample_weight: Any, X: Any, y: Array, incremental: bool) -> Array | None:
+        """Return what each row counts, or None where all count alike."""
+        if sample_weight is None:
+            return None
+        weight: Array = _check_sample_weight(sample_weight, X)
+        if (weight < 0).any():
+            raise ValueError("Negative values in data passed to `sample_weight`.")
+        return weight
+
+    def _data(self, X: Any, y: Array, weight: Array | None) -> Data:
+        """Return the rows that weigh anything, in the network's dtype."""
+        dtype = self.network_.parameters()[0].dtype
+        data = Data(X.astype(dtype, copy=False), y, self._targets(y, dtype), weight)
+        if weight is None or weight.all():
+            return data
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return data.take(np.flatnonzero(weight))
+
+    def _initialize(self, X: Any) -> None:
+        """Make the network, and forget what an earlier one has learnt."""
+        dtype = np.dtype(np.float64) if self.solver == "lbfgs" else X.dtype
+        if self.network is None:
+            sizes = [X.shape[1], *self._hidden_sizes(), self._width()]
+            self.network_: Layer = build(
+                sizes,
+                self.activation,
+                self.normalization,
+                self.dropout,
+                self._random_state,
+                dtype,
+            )
+        else:
+            if self._network_width(X) != self._width():
+                raise ValueError(
+                    f"network must give {self._width()} outputs a row for this loss and y, "
+                    f"got {self._network_width(X)}"
+                )
+            self.network_ = copy.deepcopy(self.network).astype(dtype)
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(affine_layers(self.network_)) + 1
+        self.out_activation_ = self._out_activation()
+
+    def _network_width(self, X: Any) -> int | None:
+        """Return how many outputs a row the user's network gives, if there is one."""
+        if self.network is None:
+            return None
+        row = X[:1] if isinstance(X, np.ndarray) else X[:1].toarray()
+        shape: tuple[int, ...] = np.shape(self.network.predict(row))
+        if len(shape) != 2:
+            raise ValueError(f"network must give a row of outputs for a row, got shape {shape}")
+        return shape[1]
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if np.any(np.array(sizes) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return sizes
+
+    def _start_records(self, first: bool, scored: bool) -> None:
+        """Prepare what is kept of each epoch; a warm start goes on with what there is."""
+        if first or not hasattr(self, "loss_curve_"):
+            self.loss_curve_: list[float] = []
+            self.best_loss_: float | None = None
+            self.validation_scores_: list[float] | None = None
+            self.best_validation_score_: float | None = None
+            self._no_improvement_count = 0
+        if self.early_stopping:
+            self.best_loss_ = None
+        elif self.best_loss_ is None:
+            self.best_loss_ = np.inf
+        if scored and self.validation_scores_ is None:
+            self.validation_scores_ = []
+            self.best_validation_score_ = -np.inf
+        if self.early_stopping and (first or not hasattr(self, "_best_state")):
+            self._best_state = self.network_.state_dict()
+
+    def _parts(self, data: Data, validation_data: Any) -> tuple[Data, Data | None]:
+        """Return the rows to train on, and those to score after each epoch if there are any."""
+        if validation_data is not None:
+            X, y = validation_data
+            X, y = self._validated(X, y, reset=False)
+            self._check_held_out(y)
+            return data, self._data(X, y, None)
+        if not self.early_stopping:
+            return data, None
+        # As scikit-learn does: several columns of targets are not stratified.
+        stratify = data.target if is_classifier(self) and self.n_outputs_ == 1 else None
+        train, held_out = train_test_split(
+            np.arange(len(data)),
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=stratify,
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        return data.take(train), data.take(held_out)
+
+    def _checked_output(self, X: Any) -> Array:
+        """Return the network's output for a user's rows."""
+        check_is_fitted(self, "network_")
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        return self._output(X)
+
+    def _output(self, X: Any) -> Array:
+        X = X.astype(self.network_.parameters()[0].dtype, copy=False)
+        network = self.network_ if isinstance(X, np.ndarray) else SparseInput(self.network_)
+        output: Array = network.predict(X)
+        return output
+
+    def _is_stochastic(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def keep_arguments(arguments: dict[str, Any]) -> None:
+    """Set an estimator's attributes to the arguments of its constructor, its ``locals()``."""
+    estimator = arguments.pop("self")
+    vars(estimator).update(arguments)

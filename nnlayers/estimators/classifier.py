@@ -1,0 +1,338 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
+
+from nnlayers.estimators.base import BaseMLP, keep_arguments
+from nnlayers.estimators.objectives import CLASSIFICATION, classification
+from nnlayers.layers import Sigmoid, Softmax
+from nnlayers.losses import Loss, SoftmaxCrossEntropy
+from nnlayers.numerics import Array
+
+__all__ = ["MLPClassifier"]
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    r"""Multi-layer perceptron for classes, with scikit-learn's interface.
+
+    .. math::
+
+        \min_{W, b} \; \frac{\sum_i w_i\, \ell(f(x_i), y_i)}{\sum_i w_i}
+        + \frac{\alpha}{2 \sum_i w_i} \lVert W \rVert^2
+
+    The parameters up to `max_fun` are those of scikit-learn's class of this name, with the same
+    defaults and meaning; with one `random_state` both draw the same weights, orders and splits.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Numbers of features of the hidden layers.
+    activation : str, Layer, callable, or a list of them
+        What follows each hidden layer, or a list with one for each: a name (``"relu"``, ``"tanh"``,
+        ``"logistic"``, ``"identity"``, ``"softplus"``, ...), a layer, which is copied, or a
+        function that makes one, such as its class.
+    solver : {"adam", "sgd", "lbfgs"} or callable
+        How the weights move: ``solver(params, lr)`` returns an
+        :class:`~nnlayers.optim.Optimizer`, as the classes of :mod:`nnlayers.optim` do.
+    alpha : float
+        :math:`\alpha`, at least 0, which penalises the matrices W, and no biases.
+    batch_size : int or "auto"
+        Rows a step; ``"auto"`` is 200, or all where there are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"} or callable
+        ``"invscaling"`` divides by :math:`t^{power\_t}`, t being the rows seen; ``"adaptive"``
+        divides by 5 where an epoch counter would stop the fit. ``"adam"`` looks at neither. A
+        schedule ``schedule(step) -> lr`` is for all solvers but ``"lbfgs"``.
+    learning_rate_init : float
+        The first learning rate.
+    power_t : float
+        The exponent of ``"invscaling"``.
+    max_iter : int
+        The most epochs, or iterations of ``"lbfgs"``.
+    shuffle : bool
+        Whether each epoch goes through the rows in a random order.
+    random_state : int, RandomState or None
+        Where all draws come from.
+    tol : float
+        By how much loss or score must get better for an epoch to count as better.
+    verbose : bool
+        Whether to print the loss of each epoch.
+    warm_start : bool
+        Whether `fit` goes on from the weights that there are.
+    momentum, nesterovs_momentum : float, bool
+        Of ``"sgd"``.
+    early_stopping : bool
+        Whether the score of rows held out ends the fit, and picks the epoch whose weights are kept.
+    validation_fraction : float
+        The share of rows held out.
+    beta_1, beta_2, epsilon : float
+        Of ``"adam"``.
+    n_iter_no_change : int
+        After how many epochs that are no better the fit ends.
+    max_fun : int
+        The most evaluations of the loss by ``"lbfgs"``.
+    loss : {"log_loss", "hinge"} or Loss
+        What is made small. Class ids, zeros and ones, or the latter as numbers are its targets, see
+        :attr:`nnlayers.Loss.targets`.
+    class_weight : dict, list of dict, "balanced" or None
+        How much the rows of each class count, times their `sample_weight`; ``"balanced"`` gives all
+        classes the same weight in all. Several columns of labels take a list.
+    dropout : float or list of float
+        The rate after each hidden layer.
+    normalization : {"batch", "layer", "rms"}, callable, a list of them, or None
+        What stands between a hidden layer's matrix and its activation; a function is called with
+        the number of features.
+    network : Layer or None
+        A network to be used in place of all that describes one. It is copied, weights included,
+        and gives the loss its scores.
+    callbacks : list of Callback or None
+        Shown each epoch, see :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`; copied.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The labels.
+    network_ : Layer
+        What was trained.
+    coefs_, intercepts_ : list of ndarray
+        Matrices and biases of its affine layers, the network's own memory.
+    loss_, best_loss_, loss_curve_ : float, float, list of float
+        The last, the smallest and all epochs' losses.
+    validation_scores_, best_validation_score_ : list of float, float
+        The same of the rows held out; None without.
+    history_ : History
+        What callbacks are shown: ``loss``, and ``val_score`` of rows held out, with callbacks their
+        ``val_loss`` too. Not with ``"lbfgs"``.
+    n_iter_, t_ : int
+        Epochs of the last fit, rows seen by all.
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
+        As in scikit-learn.
+
+    References
+    ----------
+    F. Pedregosa et al., "Scikit-learn: machine learning in Python", JMLR 12, 2011.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> X, y = make_moons(200, noise=0.1, random_state=0)
+    >>> model = MLPClassifier((20,), solver="lbfgs", class_weight="balanced", random_state=0)
+    >>> model.fit(X, y).score(X, y)
+    1.0
+    >>> model.predict([[0.0, 1.0]])
+    array([0])
+    """
+
+    class_weight: Any
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(CLASSIFICATION)), Loss],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: str | Loss = "log_loss",
+        class_weight: Any = None,
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        network: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        keep_arguments(locals())
+
+    @available_if(lambda self: self._is_stochastic())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Go once through some rows, on from the weights that there are.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for :meth:`fit`.
+        classes : array-like, optional
+            All labels that there will be; needed at the first call.
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, for one call does not "
+                "show how often each class occurs. Give weights as a dict."
+            )
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def predict(self, X: Any) -> Any:
+        """Return the class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._decide(self._checked_output(X))
+
+    @available_if(lambda self: self._gives_probabilities())
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, a column for each of ``classes_``."""
+        scores = self._checked_output(X)
+        if self.out_activation_ == "softmax":
+            return Softmax().predict(scores)
+        p = Sigmoid().predict(scores)
+        if p.shape[1] == 1:
+            return np.hstack([1 - p, p])
+        # One classifier for each class: what they say is to add up to 1.
+        one_each = self._label_binarizer.y_type_ == "multiclass"
+        return p / p.sum(axis=1, keepdims=True) if one_each else p
+
+    @available_if(lambda self: self._gives_probabilities())
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(y)
+        kind = self._label_binarizer.y_type_
+        self.n_outputs_ = 1 if kind == "binary" else len(self.classes_)
+        self._loss = classification(
+            self.loss,
+            multiclass=kind == "multiclass" or (kind == "binary" and width == 2),
+            line_search=self.solver == "lbfgs",
+        )
+        if kind.startswith("multilabel") and self._loss.targets == "classes":
+            raise ValueError(f"loss {self.loss!r} takes one class a row, and y has several labels")
+
+    def _check_classes(self, y: Array) -> None:
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _check_held_out(self, y: Array) -> None:
+        unknown = np.setdiff1d(unique_labels(y), self.classes_)
+        if len(unknown):
+            raise ValueError(f"validation_data has classes that y does not have: {unknown}")
+
+    def _row_weights(self, sample_weight: Any, X: Any, y: Array, incremental: bool) -> Array | None:
+        weight = super()._row_weights(sample_weight, X, y, incremental)
+        if self.class_weight is None:
+            return weight
+        if self.class_weight == "balanced":
+            by_class = _balanced(y, weight)
+        else:
+            by_class = compute_sample_weight(self.class_weight, y)
+        return by_class if weight is None else weight * by_class
+
+    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
+        if self._loss.targets == "classes":
+            return np.searchsorted(self.classes_, y)
+        target = self._label_binarizer.transform(y)
+        return np.asarray(getattr(target, "toarray", lambda: target)(), dtype)
+
+    def _width(self) -> int:
+        return len(self.classes_) if self._loss.targets == "classes" else self.n_outputs_
+
+    def _out_activation(self) -> str:
+        if isinstance(self._loss, SoftmaxCrossEntropy):
+            return "softmax"
+        return "logistic" if self._loss.targets == "binary" else "identity"
+
+    def _gives_probabilities(self) -> bool:
+        activation = getattr(self, "out_activation_", None)
+        if activation == "identity":
+            raise AttributeError(f"loss {self.loss!r} gives scores that are no probabilities")
+        return True
+
+    def _decide(self, output: Array) -> Any:
+        if self._loss.targets == "classes":
+            return self.classes_[output.argmax(axis=1)]
+        if self._loss.targets == "binary":
+            output = Sigmoid().predict(output)
+        else:
+            output = self._loss.decide(output)
+        return self._label_binarizer.inverse_transform(output, threshold=0.5)
+
+    def _score(self, output: Array, y: Array, weight: Array | None) -> float:
+        if not np.isfinite(output).all():
+            return np.nan
+        return float(accuracy_score(y, self._decide(output), sample_weight=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5
+        return {"multilabel": True}
+
+
+def _balanced(y: Array, weight: Array | None) -> Array:
+    """Return weights with which the classes of each column weigh the same, given the rows'."""
+    factors = np.ones(len(y))
+    for column in y.reshape(len(y), -1).T:
+        ids = np.unique(column, return_inverse=True)[1]
+        counts = np.bincount(ids, weights=weight)
+        present = counts > 0
+        share = counts.sum() / (present.sum() * np.where(present, counts, 1))
+        factors *= share[ids]
+    return factors

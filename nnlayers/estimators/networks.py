@@ -1,0 +1,262 @@
+"""The network of an estimator: how it is built, fed and laid out."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nnlayers.initializers import Uniform
+from nnlayers.layer import Layer, Parameter
+from nnlayers.layers import (
+    Affine,
+    BatchNorm,
+    Dropout,
+    LayerNorm,
+    RMSNorm,
+    Sequential,
+    Sigmoid,
+    activations,
+    rectifiers,
+)
+from nnlayers.numerics import Array, ones
+from nnlayers.validation import check_number, unknown_name
+
+__all__ = [
+    "ACTIVATIONS",
+    "NORMALIZATIONS",
+    "SparseInput",
+    "Views",
+    "affine_layers",
+    "build",
+    "penalize",
+    "trained",
+]
+
+LayerChoice: TypeAlias = str | Layer | Callable[..., Layer]
+
+# leaky_relu, hard_tanh, relu: the classes' names in small letters.
+ACTIVATIONS: dict[str, Callable[[], Layer]] = {
+    re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower(): getattr(module, name)
+    for module in (activations, rectifiers)
+    for name in module.__all__
+} | {"logistic": Sigmoid}
+
+NORMALIZATIONS: dict[str, Callable[[int], Layer]] = {
+    "batch": BatchNorm,
+    "layer": LayerNorm,
+    "rms": RMSNorm,
+}
+
+
+def build(
+    sizes: Sequence[int],
+    activation: LayerChoice | Sequence[LayerChoice],
+    normalization: LayerChoice | Sequence[LayerChoice | None] | None,
+    dropout: float | Sequence[float],
+    random_state: np.random.RandomState,
+    dtype: np.dtype[Any],
+) -> Sequential:
+    """Return affine layers, each but the last with normalization, activation and dropout.
+
+    Weights and biases are drawn in scikit-learn's order from its bounds, so that one `random_state`
+    gives its network: Glorot's uniform distribution, narrower around the logistic function.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of features from the input to the output.
+    activation, normalization, dropout
+        One for all hidden layers, or a list with one for each.
+    random_state : numpy.random.RandomState
+        Where the draws come from.
+    dtype : {float32, float64}
+        Of the parameters.
+
+    Examples
+    --------
+    >>> build([4, 3, 1], "tanh", None, 0.2, np.random.RandomState(0), np.dtype("float64"))
+    Sequential(
+      0: Affine(4, 3, weight_init=Uniform(low=-0.9258200997725514, high=0.9258200997725514),
+        bias_init=Uniform(low=-0.9258200997725514, high=0.9258200997725514))
+      1: Tanh()
+      2: Dropout(rate=0.2)
+      3: Affine(3, 1, weight_init=Uniform(low=-1.224744871391589, high=1.224744871391589),
+        bias_init=Uniform(low=-1.224744871391589, high=1.224744871391589))
+    )
+    """
+    hidden = sizes[1:-1]
+    functions = [
+        _made("activation", choice, ACTIVATIONS)
+        for choice in _per_layer("activation", activation, len(hidden))
+    ]
+    norms = [
+        None if choice is None else _made("normalization", choice, NORMALIZATIONS, features)
+        for choice, features in zip(
+            _per_layer("normalization", normalization, len(hidden)), hidden, strict=True
+        )
+    ]
+    rates = [
+        check_number("dropout", rate, minimum=0, below=1)
+        for rate in _per_layer("dropout", dropout, len(hidden))
+    ]
+    affine = _drawn_layers(sizes, functions, random_state)
+    layers: list[Layer] = []
+    for weights, norm, function, rate in zip(affine[:-1], norms, functions, rates, strict=True):
+        layers += [layer for layer in (weights, norm, function) if layer is not None]
+        if rate:
+            layers.append(Dropout(rate, rng=random_state.randint(2**31)))
+    return Sequential(*layers, affine[-1]).astype(dtype)
+
+
+def affine_layers(network: Layer) -> list[Affine]:
+    """Return the layers with weights and biases, in the order of the forward pass."""
+    return [layer for layer in network.layers_by_name().values() if isinstance(layer, Affine)]
+
+
+def trained(network: Layer) -> list[Parameter]:
+    """Return the parameters that are not frozen, those that `alpha` penalises first.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    parameters = [parameter for parameter in network.parameters() if parameter.trainable]
+    if not parameters:
+        raise ValueError("network must have a parameter to train, got none")
+    return sorted(parameters, key=lambda parameter: parameter.value.ndim < 2)
+
+
+def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
+    r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return that.
+
+    It is over the parameters of two or more axes: matrices, but no biases, and no scales of a
+    normalization.
+
+    Examples
+    --------
+    >>> W, b = Parameter([[1.0, 2.0]]), Parameter([3.0])
+    >>> penalize([W, b], alpha=0.1), W.grad, b.grad
+    (0.25, array([[0.1, 0.2]]), array([0.]))
+    """
+    squares = 0.0
+    for parameter in parameters if alpha else ():
+        W = parameter.value
+        if W.ndim >= 2:
+            parameter.grad += alpha * W
+            squares += float(np.vdot(W, W))
+    return alpha / 2 * squares
+
+
+class SparseInput:
+    """A network for sparse rows: they meet the first weights as they are, if these are affine.
+
+    Parameters
+    ----------
+    network : Layer
+        Its parameters are shared.
+    """
+
+    def __init__(self, network: Layer) -> None:
+        first = network[0] if isinstance(network, Sequential) and len(network) else None
+        self.first = first if isinstance(first, Affine) else None
+        self.rest = network[1:] if isinstance(network, Sequential) and self.first else network
+
+    def forward(self, x: Any) -> Any:
+        """Return the output, and keep what the way back needs."""
+        self.x = x
+        return self.rest.forward(self._entered(x))
+
+    def predict(self, x: Any) -> Any:
+        """Return the output, keeping nothing."""
+        return self.rest.predict(self._entered(x))
+
+    def backward_parameters(self, dout: Array) -> None:
+        """Add to the gradient of each parameter."""
+        if self.first is None:
+            self.rest.backward_parameters(dout)
+            return
+        dz = self.rest.backward(dout)
+        self.first.W.grad += self.x.T @ dz
+        if self.first.b is not None:
+            self.first.b.add_product(ones(len(dz), dz.dtype), dz)
+
+    def _entered(self, x: Any) -> Array:
+        if self.first is None:
+            dense: Array = x.toarray()
+            return dense
+        z: Array = x @ self.first.W.value
+        return z if self.first.b is None else z + self.first.b.value
+
+
+class Views(list[Array]):
+    """Arrays that are a network's own: what is assigned to an entry is copied into its array.
+
+    Examples
+    --------
+    >>> W = Parameter([[0.0, 0.0]])
+    >>> views = Views([W.value])
+    >>> views[0] = [[1.0, 2.0]]
+    >>> W.value
+    array([[1., 2.]])
+    """
+
+    def __setitem__(self, index: Any, new: Any) -> None:
+        if not isinstance(index, slice):
+            view, new = self[index], np.asarray(new)
+            if new.shape != view.shape:
+                raise ValueError(f"entry {index} must have shape {view.shape}, got {new.shape}")
+            view[...] = new
+            return
+        places, arrays = range(len(self))[index], list(new)
+        if len(arrays) != len(places):
+            raise ValueError(f"expected {len(places)} arrays, got {len(arrays)}")
+        for place, array in zip(places, arrays, strict=True):
+            self[place] = array
+
+
+def _drawn_layers(
+    sizes: Sequence[int], functions: Sequence[Layer], random_state: np.random.RandomState
+) -> list[Affine]:
+    layers = []
+    for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        function = functions[min(index, len(functions) - 1)] if functions else None
+        bound = math.sqrt((2 if isinstance(function, Sigmoid) else 6) / (fan_in + fan_out))
+        init = Uniform(-bound, bound)
+        layer = Affine(fan_in, fan_out, weight_init=init, bias_init=init, dtype=np.float64, rng=0)
+        generator: Any = random_state
+        for parameter in layer.parameters():
+            parameter.initialize(generator)
+        layers.append(layer)
+    return layers
+
+
+def _per_layer(name: str, choice: Any, layers: int) -> list[Any]:
+    """Return one choice for each hidden layer."""
+    if isinstance(choice, str | Layer) or not isinstance(choice, Iterable):
+        return [choice] * layers
+    choices = list(choice)
+    if len(choices) != layers:
+        raise ValueError(
+            f"{name} must be one for all hidden layers or a list of {layers}, got {choice!r}"
+        )
+    return choices
+
+
+def _made(name: str, choice: Any, known: dict[str, Any], *arguments: Any) -> Layer:
+    """Return a new layer of a name, of a layer to be copied or of a function that makes one."""
+    if isinstance(choice, str) and choice not in known:
+        raise ValueError(unknown_name(name, choice, known))
+    if isinstance(choice, Layer):
+        return copy.deepcopy(choice)
+    make = known[choice] if isinstance(choice, str) else choice
+    layer = make(*arguments) if callable(make) else make
+    if not isinstance(layer, Layer):
+        raise TypeError(f"{name} must be a name, a layer or a function that makes one: {choice!r}")
+    return layer

@@ -1,0 +1,175 @@
+"""What the estimators make small: losses by scikit-learn's names and in its units."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logsumexp, xlogy
+
+from nnlayers.losses import (
+    GaussianNLL,
+    Hinge,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+    SoftmaxCrossEntropy,
+)
+from nnlayers.losses.base import Elementwise
+from nnlayers.numerics import Array, as_floats
+
+__all__ = [
+    "CLASSIFICATION",
+    "REGRESSION",
+    "BoundedSigmoid",
+    "BoundedSoftmax",
+    "HalfPoissonDeviance",
+    "HalfSquaredError",
+    "classification",
+    "regression",
+]
+
+
+class BoundedSigmoid(Elementwise):
+    r"""Log-loss of zeros and ones as scikit-learn rounds it, whose probabilities are at least eps.
+
+    .. math:: \ell = -t \log p - (1 - t) \log(1 - p), \qquad \frac{d\ell}{dz} = p - t, \qquad
+        p = \sigma(z)
+
+    added over the outputs and averaged over the rows. Of a p near 1, :math:`1 - p` has few digits,
+    and the line search of L-BFGS looks at all of them. :class:`nnlayers.SigmoidCrossEntropy` is
+    the exact loss.
+
+    Examples
+    --------
+    >>> loss = BoundedSigmoid()
+    >>> round(loss.forward([[0.0], [1000.0]], [[1.0], [0.0]]), 4), loss.backward()
+    (18.3684, array([[-0.25],
+           [ 0.5 ]]))
+    """
+
+    targets = "binary"
+
+    def terms(self, z: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `slope` needs."""
+        p = expit(z)
+        eps = np.finfo(z.dtype).eps
+        bounded = np.minimum(np.maximum(p, eps), 1 - eps)  # in a third of the time of clip
+        return -z.shape[1] * np.log(np.where(t > 0, bounded, 1 - bounded)), p - t
+
+    def slope(self, difference: Array) -> Array:
+        """Return each entry's derivative."""
+        return np.asarray(difference.shape[1] * difference)
+
+
+class BoundedSoftmax(SoftmaxCrossEntropy):
+    """The library's loss of several classes, where no probability counts as less than eps.
+
+    That is what scikit-learn's line search looks at; the gradient is that without a bound.
+
+    Examples
+    --------
+    >>> round(BoundedSoftmax().forward([[0.0, 1000.0]], [0]), 4)
+    36.0437
+    """
+
+    def forward(
+        self,
+        prediction: npt.ArrayLike,
+        target: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Return the loss, and keep what :meth:`backward` needs."""
+        value = super().forward(prediction, target, sample_weight)
+        z = as_floats(prediction)
+        highest = -math.log(np.finfo(z.dtype).eps)
+        # Most rows are far from the bound, and this tells it of all at once.
+        if not z.size or z.max() - z.min() + math.log(z.shape[1]) <= highest:
+            return value
+        rows = logsumexp(z, axis=1) - z[np.arange(len(z)), np.asarray(target)]
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        return value - float(np.average(np.maximum(rows - highest, 0), weights=weight))
+
+
+class HalfSquaredError(MeanSquaredError):
+    """Half the squared difference, averaged over all entries; its gradient is added over outputs.
+
+    For several outputs that is not the gradient of this value, but scikit-learn's.
+
+    Examples
+    --------
+    >>> loss = HalfSquaredError()
+    >>> loss.forward([[3.0, 1.0]], [[1.0, 1.0]]), loss.backward()
+    (1.0, array([[2., 0.]]))
+    """
+
+    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `slope` needs."""
+        losses, difference = super().terms(p, t)
+        return losses / 2, difference
+
+    def slope(self, difference: Array) -> Array:
+        """Return each entry's derivative."""
+        return np.asarray(difference.shape[1] * difference)
+
+
+class HalfPoissonDeviance(Poisson):
+    r"""The library's loss and :math:`t \log t - t`, added over the outputs.
+
+    Examples
+    --------
+    >>> HalfPoissonDeviance().forward([[0.0]], [[1.0]])
+    0.0
+    """
+
+    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `slope` needs."""
+        losses, kept = super().terms(p, t)
+        return p.shape[1] * (losses + xlogy(t, t) - t), kept
+
+    def slope(self, kept: tuple[Array, Array]) -> Array:
+        """Return each entry's derivative."""
+        slope = super().slope(kept)
+        return np.asarray(slope.shape[1] * slope)
+
+
+CLASSIFICATION = ("hinge", "log_loss")
+
+REGRESSION: dict[str, type[Loss]] = {
+    "absolute_error": MeanAbsoluteError,
+    "gaussian_nll": GaussianNLL,
+    "huber": Huber,
+    "poisson": HalfPoissonDeviance,
+    "squared_error": HalfSquaredError,
+}
+
+
+def classification(loss: str | Loss, multiclass: bool, line_search: bool) -> Loss:
+    """Return a loss to train with, a copy of a user's.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        A name of :data:`CLASSIFICATION`, or an object.
+    multiclass : bool
+        Whether a row has one of several classes, and not zeros and ones.
+    line_search : bool
+        Whether the solver looks at the value.
+    """
+    if isinstance(loss, Loss):
+        return copy.deepcopy(loss)
+    if loss == "hinge":
+        return Hinge()
+    if not multiclass:
+        return BoundedSigmoid()
+    return BoundedSoftmax() if line_search else SoftmaxCrossEntropy()
+
+
+def regression(loss: str | Loss) -> Loss:
+    """Return a loss to train with, a copy of a user's."""
+    return copy.deepcopy(loss) if isinstance(loss, Loss) else REGRESSION[loss]()

@@ -1,0 +1,276 @@
+"""What scikit-learn's users asked for."""
+
+import copy
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.stats
+from sklearn.datasets import load_iris, make_classification, make_regression
+
+import nnlayers as nn
+from nnlayers.estimators import MLPClassifier, MLPRegressor
+from nnlayers.losses.base import Elementwise
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = make_classification(120, 5, random_state=0)
+XI, YI = load_iris(return_X_y=True)
+XR, YR = make_regression(120, 5, random_state=0)
+YR = YR / YR.std()
+QUICK = {"hidden_layer_sizes": (8, 6), "max_iter": 5, "random_state": 0}
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.network_]
+
+
+def test_layers_stand_in_the_order_of_the_literature():
+    model = MLPClassifier(
+        **QUICK, activation=["leaky_relu", nn.ELU(0.5)], normalization=["layer", None],
+        dropout=[0.0, 0.3],
+    ).fit(X, Y)  # fmt: skip
+    assert kinds(model) == [
+        "Affine",
+        "LayerNorm",
+        "LeakyReLU",
+        "Affine",
+        "ELU",
+        "Dropout",
+        "Affine",
+    ]
+    assert model.network_[4].alpha == 0.5
+
+
+@pytest.mark.parametrize("name", ["logistic", "identity", "gelu", "hard_tanh", "prelu", "selu"])
+def test_every_activation_goes_by_name(name):
+    model = MLPRegressor(**QUICK, activation=name).fit(XR, YR)
+    assert model.n_layers_ == 4
+    assert np.isfinite(model.predict(XR)).all()
+
+
+def test_an_activation_may_be_a_class_or_a_layer_which_is_copied():
+    slope = nn.PReLU()
+    model = MLPRegressor(**QUICK, activation=[slope, nn.SiLU]).fit(XR, YR)
+    assert kinds(model)[1::2] == ["PReLU", "SiLU"]
+    assert model.network_[1] is not slope
+    assert slope.parameters()[0].value == pytest.approx(0.25)
+
+
+def test_dropout_repeats_with_random_state_and_is_off_in_predict():
+    settings = QUICK | {"dropout": 0.5}
+    one, same = (MLPClassifier(**settings).fit(X, Y) for _ in range(2))
+    np.testing.assert_array_equal(one.coefs_[0], same.coefs_[0])
+    np.testing.assert_array_equal(one.predict_proba(X), one.predict_proba(X))
+    other = MLPClassifier(**(settings | {"random_state": 1})).fit(X, Y)
+    assert not np.array_equal(one.coefs_[0], other.coefs_[0])
+
+
+def test_alpha_leaves_scales_of_a_normalization_alone():
+    shared = QUICK | {"normalization": "layer", "solver": "sgd", "max_iter": 50}
+    free, held = (MLPRegressor(**shared, alpha=alpha).fit(XR, YR) for alpha in (0, 1e3))
+    assert np.abs(held.coefs_[0]).max() < np.abs(free.coefs_[0]).max() / 10
+    assert held.network_[1].parameters()[0].value == pytest.approx(1, abs=0.1)
+
+
+class Quartic(Elementwise):
+    def terms(self, p, t):
+        return (p - t) ** 4, p - t
+
+    def slope(self, difference):
+        return 4 * difference**3
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["log_loss", "hinge", nn.SoftmaxCrossEntropy(label_smoothing=0.1), nn.Hinge(0.5),
+     nn.SigmoidCrossEntropy(), nn.MeanSquaredError(), Quartic()],
+    ids=lambda loss: loss if isinstance(loss, str) else type(loss).__name__,
+)  # fmt: skip
+def test_any_loss_learns_two_and_three_classes(loss):
+    for x, y in ((X, Y), (XI, YI)):
+        model = MLPClassifier((10,), loss=loss, solver="lbfgs", max_iter=150, random_state=0).fit(
+            x, y
+        )
+        assert model.score(x, y) > 0.9
+        if model.out_activation_ == "identity":
+            assert not hasattr(model, "predict_proba")
+        else:
+            probabilities = model.predict_proba(x)
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+            np.testing.assert_array_equal(
+                model.classes_[probabilities.argmax(axis=1)], model.predict(x)
+            )
+            np.testing.assert_allclose(np.exp(model.predict_log_proba(x)), probabilities)
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
+def test_a_quantile_is_above_its_share_of_the_values(q):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (500, 1))
+    y = x[:, 0] + rng.normal(scale=0.5, size=500)
+    model = MLPRegressor(nn.Quantile(q), (5,), solver="lbfgs", alpha=0, random_state=0).fit(x, y)
+    assert np.mean(y <= model.predict(x)) == pytest.approx(q, abs=0.03)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_gaussian_loss_gives_standard_deviations(outputs):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (1000, 1))
+    noise = np.where(x > 0, 1.0, 0.1)
+    y = np.hstack([2 * x, x**2][:outputs])
+    y += noise * rng.normal(size=y.shape)
+    model = MLPRegressor("gaussian_nll", (20,), solver="lbfgs", max_iter=200, random_state=0)
+    mean, std = model.fit(x, y.squeeze()).predict(x, return_std=True)
+    assert mean.shape == std.shape == y.squeeze().shape
+    first_mean, first_std = (array.reshape(1000, -1)[:, 0] for array in (mean, std))
+    assert np.median(first_std[x[:, 0] > 0.2]) == pytest.approx(1.0, rel=0.15)
+    assert np.median(first_std[x[:, 0] < -0.2]) == pytest.approx(0.1, rel=0.15)
+    scaled = (y[:, 0] - first_mean) / first_std
+    assert scipy.stats.kstest(scaled, "norm").pvalue > 1e-3
+
+
+def test_standard_deviations_of_another_loss_are_an_error():
+    with pytest.raises(ValueError, match="return_std=True needs loss='gaussian_nll'"):
+        MLPRegressor(**QUICK).fit(XR, YR).predict(XR, return_std=True)
+
+
+def test_a_count_below_zero_is_an_error_that_names_its_row():
+    y = np.ones(120)
+    y[77] = -1
+    with pytest.raises(ValueError, match=r"got -1\.0 in row 77"):
+        MLPRegressor("poisson", **QUICK).fit(XR, y)
+
+
+def test_validation_data_are_scored_and_decide_when_to_stop():
+    train, held_out = (X[:80], Y[:80]), (X[80:], Y[80:])
+    shared = QUICK | {"max_iter": 200, "learning_rate_init": 0.02}
+    model = MLPClassifier(**shared, early_stopping=True).fit(*train, validation_data=held_out)
+    assert len(model.validation_scores_) == model.n_iter_ < 200
+    assert model.score(*held_out) == model.best_validation_score_ == max(model.validation_scores_)
+    watched = MLPClassifier(**shared).fit(*train, validation_data=held_out)
+    alone = MLPClassifier(**shared).fit(*train)
+    np.testing.assert_array_equal(watched.coefs_[0], alone.coefs_[0])
+    assert len(watched.validation_scores_) == watched.n_iter_
+    assert watched.best_loss_ == min(watched.loss_curve_)
+
+
+@pytest.mark.parametrize("bad", [X, (X,), (X, Y, Y)], ids=["array", "one", "three"])
+def test_validation_data_other_than_a_pair_are_an_error(bad):
+    with pytest.raises(ValueError, match=r"validation_data must be a pair \(X, y\)"):
+        MLPClassifier(**QUICK).fit(X, Y, validation_data=bad)
+
+
+def test_validation_data_of_other_classes_are_an_error():
+    with pytest.raises(ValueError, match=r"classes that y does not have: \[2\]"):
+        MLPClassifier(**QUICK).fit(XI[:100], YI[:100], validation_data=(XI, YI))
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_network_is_trained_as_a_copy_and_left_alone(outputs):
+    network = nn.mlp([5, 8, outputs], norm="batch", dropout=0.1, rng=0)
+    before = copy.deepcopy(network.state_dict())
+    model = MLPClassifier(network=network, max_iter=200, learning_rate_init=0.02, random_state=0)
+    assert model.fit(X, Y).score(X, Y) > 0.9
+    assert model.out_activation_ == ("logistic" if outputs == 1 else "softmax")
+    assert [c.shape for c in model.coefs_] == [(5, 8), (8, outputs)]
+    for name, array in network.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    again = MLPClassifier(**model.get_params()).partial_fit(X, Y, classes=[0, 1])
+    assert again.partial_fit(X, Y).predict_proba(X).shape == (120, 2)
+
+
+def test_a_graph_may_be_the_network():
+    x = nn.Input("x")
+    hidden = nn.Affine(5, 8, rng=0)(x)
+    graph = nn.Graph(nn.Affine(8, 1, rng=1)(nn.tanh(hidden)) + nn.Affine(5, 1, rng=2)(x))
+    model = MLPRegressor(network=graph, solver="lbfgs").fit(XR, YR)
+    assert model.score(XR, YR) > 0.99
+    assert graph["x"].grad is None
+
+
+def test_frozen_parameters_of_a_network_stay():
+    network = nn.mlp([5, 8, 1], rng=0)
+    network[0].W.trainable = False
+    for solver in ("adam", "lbfgs"):
+        model = MLPRegressor(network=network, solver=solver, max_iter=20).fit(XR, YR)
+        np.testing.assert_array_equal(model.coefs_[0], network[0].W.value.astype(np.float64))
+        assert not np.array_equal(model.coefs_[1], network[2].W.value)
+
+
+def test_any_optimizer_and_schedule():
+    schedule = nn.optim.schedules.CosineDecay(0.05, steps=200)
+    for solver in (nn.optim.NAdam, partial(nn.optim.RMSProp, weight_decay=1e-4), "adam", "sgd"):
+        model = MLPRegressor(
+            hidden_layer_sizes=(20,), solver=solver, learning_rate=schedule, max_iter=200,
+            n_iter_no_change=np.inf, random_state=0,
+        ).fit(XR, YR)  # fmt: skip
+        assert model.score(XR, YR) > 0.9, solver
+    with pytest.raises(TypeError, match="solver must make an Optimizer"):
+        MLPRegressor(solver=lambda params, lr: None).fit(XR, YR)
+
+
+def test_an_adaptive_learning_rate_is_for_any_optimizer():
+    model = MLPRegressor(
+        solver=nn.optim.SGD, learning_rate="adaptive", tol=1e3, n_iter_no_change=1, max_iter=100
+    )
+    model.fit(XR, YR)
+    assert 10 < model.n_iter_ < 30  # five divisions by 5 from 1e-3 to below 1e-6
+
+
+def test_callbacks_see_each_epoch_and_may_stop():
+    rows = []
+
+    def note(trainer):
+        rows.append(trainer.history.rows[-1])
+        if len(rows) == 3:
+            trainer.stop()
+
+    callbacks = [nn.callbacks.LambdaCallback(note)]
+    model = MLPClassifier(**QUICK, callbacks=callbacks).fit(X, Y, validation_data=(X, Y))
+    assert model.n_iter_ == 3
+    assert [row["loss"] for row in rows] == model.loss_curve_
+    assert [row["val_score"] for row in rows] == model.validation_scores_
+    assert rows[0]["val_loss"] > 0
+
+
+def test_an_early_stopping_callback_restores_the_best_epoch_and_is_copied():
+    callback = nn.callbacks.EarlyStopping("val_loss", patience=2)
+    model = MLPClassifier(
+        (20,), learning_rate_init=0.1, max_iter=200, callbacks=[callback], random_state=0
+    ).fit(X[:60], Y[:60], validation_data=(X[60:], Y[60:]))
+    assert callback.best_epoch == 0
+    assert 2 < model.n_iter_ < 200
+    p = model.predict_proba(X[60:])[np.arange(60), Y[60:]]
+    assert -np.log(p).mean() == pytest.approx(min(model.history_["val_loss"]))
+
+
+def test_weights_that_do_not_fit_are_an_error_by_place():
+    model = MLPRegressor(**QUICK).fit(XR, YR)
+    with pytest.raises(ValueError, match=r"entry 0 must have shape \(5, 8\), got \(8, 5\)"):
+        model.coefs_[0] = model.coefs_[0].T
+    with pytest.raises(ValueError, match="expected 3 arrays, got 1"):
+        model.coefs_ = model.coefs_[:1]
+    model.coefs_[2][...] = 0
+    model.intercepts_[2][...] = 7
+    np.testing.assert_array_equal(model.predict(XR), np.full(120, 7.0))
+
+
+def test_an_interrupted_fit_keeps_what_it_has():
+    def interrupt(trainer):
+        raise KeyboardInterrupt
+
+    callbacks = [nn.callbacks.LambdaCallback(interrupt)]
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = MLPClassifier(**QUICK, callbacks=callbacks).fit(X, Y)
+    assert model.n_iter_ == 1
+    assert model.predict(X).shape == (120,)
+
+
+def test_an_interrupted_step_leaves_nothing_to_the_next_fit():
+    model = MLPRegressor(**QUICK).partial_fit(XR, YR)
+    same = copy.deepcopy(model)
+    for parameter in model.network_.parameters():
+        parameter.grad += 1.0  # what a backward pass before the interrupt has gathered
+    model.partial_fit(XR, YR)
+    np.testing.assert_array_equal(model.coefs_[0], same.partial_fit(XR, YR).coefs_[0])

@@ -1,0 +1,130 @@
+"""What weights of rows and classes mean: how often a row is there."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
+
+import nnlayers as nn
+from nnlayers.estimators import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = make_classification(60, 6, n_informative=4, n_classes=3, random_state=0)
+XR, YR = make_regression(60, 5, n_targets=2, random_state=0)
+YR = YR / YR.std()
+XL, YL = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
+PROBLEMS = {
+    "classes": (MLPClassifier, X, Y, {}),
+    "labels": (MLPClassifier, XL, YL, {}),
+    "exact loss": (MLPClassifier, X, Y, {"loss": nn.SoftmaxCrossEntropy()}),
+    "hinge": (MLPClassifier, X, Y, {"loss": "hinge"}),
+    "outputs": (MLPRegressor, XR, YR, {}),
+    "counts": (MLPRegressor, XR, YR**2, {"loss": "poisson"}),
+    "gaussian": (MLPRegressor, XR, YR, {"loss": "gaussian_nll"}),
+}
+COUNTS = np.random.default_rng(0).integers(0, 4, 60)
+
+
+def full_batches(**settings):
+    quick = {"hidden_layer_sizes": (6,), "activation": "tanh", "max_iter": 15, "batch_size": 10**4}
+    return quick | {"alpha": 0.2, "random_state": 0, "shuffle": False} | settings
+
+
+def assert_same_network(one, other, tolerance=1e-9):
+    for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=tolerance)
+
+
+@pytest.mark.filterwarnings("ignore:Got `batch_size`")
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_row_of_weight_w_is_w_rows_for_full_batches(problem, solver):
+    kind, x, y, loss = PROBLEMS[problem]
+    settings = full_batches(solver=solver, **loss)
+    weighted = kind(**settings).fit(x, y, sample_weight=COUNTS)
+    repeated = kind(**settings).fit(np.repeat(x, COUNTS, axis=0), np.repeat(y, COUNTS, axis=0))
+    assert_same_network(weighted, repeated)
+    assert weighted.loss_ == pytest.approx(repeated.loss_)
+
+
+@pytest.mark.filterwarnings("ignore:Got `batch_size`")
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_a_class_of_weight_w_is_its_rows_w_times_for_full_batches(solver):
+    settings = full_batches(solver=solver)
+    weighted = MLPClassifier(**settings, class_weight={0: 1, 1: 3, 2: 2}).fit(X, Y)
+    times = np.array([1, 3, 2])[Y]
+    repeated = MLPClassifier(**settings).fit(np.repeat(X, times, axis=0), np.repeat(Y, times))
+    assert_same_network(weighted, repeated)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(problem, early_stopping):
+    kind, x, y, loss = PROBLEMS[problem]
+    settings = {"hidden_layer_sizes": (6,), "max_iter": 5, "batch_size": 8, "random_state": 0}
+    settings |= {"normalization": "batch", "early_stopping": early_stopping} | loss
+    kept = COUNTS > 0
+    model = kind(**settings).fit(x, y, sample_weight=kept)
+    without = kind(**settings).fit(x[kept], y[kept], sample_weight=np.ones(kept.sum()))
+    for name, array in model.network_.state_dict().items():
+        np.testing.assert_array_equal(without.network_.state_dict()[name], array)
+
+
+def test_rows_of_weight_zero_change_nothing_in_partial_fit():
+    settings = {"hidden_layer_sizes": (6,), "random_state": 0}
+    kept = COUNTS > 0
+    model, without = MLPRegressor(**settings), MLPRegressor(**settings)
+    for _ in range(3):
+        model.partial_fit(XR, YR, sample_weight=kept)
+        without.partial_fit(XR[kept], YR[kept])
+    assert_same_network(model, without)
+
+
+@pytest.mark.parametrize("weight", [np.zeros(60), 0.0])
+def test_no_weight_at_all_is_an_error(weight):
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        MLPClassifier().fit(X, Y, sample_weight=weight)
+
+
+def test_weights_that_cancel_with_those_of_the_classes_are_an_error():
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        MLPClassifier(class_weight={0: 0, 1: 1, 2: 1}).fit(X, Y, sample_weight=(Y == 0) * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [(-np.ones(60), "Negative values"), (np.ones(59), "sample_weight.shape"),
+     (np.full(60, np.nan), "NaN"), (np.ones((60, 1)), "1D array")],
+)  # fmt: skip
+def test_bad_weights_are_a_value_error(weight, message):
+    with pytest.raises(ValueError, match=message):
+        MLPRegressor().fit(XR, YR, sample_weight=weight)
+
+
+def test_balanced_classes_weigh_the_same_however_rows_are_weighted():
+    settings = full_batches(solver="lbfgs", class_weight="balanced")
+    model = MLPClassifier(**settings).fit(X, Y, sample_weight=COUNTS)
+    repeated = MLPClassifier(**settings).fit(np.repeat(X, COUNTS, axis=0), np.repeat(Y, COUNTS))
+    totals = np.bincount(Y, weights=COUNTS)
+    settings["class_weight"] = dict(enumerate(totals.sum() / (3 * totals)))
+    by_hand = MLPClassifier(**settings).fit(X, Y, sample_weight=COUNTS)
+    assert_same_network(model, repeated)
+    assert_same_network(model, by_hand)
+
+
+def test_weights_of_labels_in_columns_multiply():
+    weights = [{0: 1, 1: 2}, {0: 1, 1: 3}, {0: 1, 1: 1}]
+    settings = full_batches(solver="lbfgs")
+    model = MLPClassifier(**settings, class_weight=weights).fit(XL, YL)
+    product = np.array([1, 2])[YL[:, 0]] * np.array([1, 3])[YL[:, 1]]
+    assert_same_network(model, MLPClassifier(**settings).fit(XL, YL, sample_weight=product))
+
+
+def test_a_rare_class_is_found_more_often_with_balanced_classes():
+    x, y = make_classification(400, 5, weights=[0.95], class_sep=0.5, random_state=0)
+    settings = {"hidden_layer_sizes": (10,), "max_iter": 30, "random_state": 0}
+    recalls = [
+        np.mean(MLPClassifier(**settings, class_weight=weight).fit(x, y).predict(x[y == 1]) == 1)
+        for weight in (None, "balanced")
+    ]
+    assert recalls[1] > recalls[0] + 0.2

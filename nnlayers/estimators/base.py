@@ -22,11 +22,11 @@ from nnlayers.estimators.networks import (
     Views,
     affine_layers,
     build,
+    hidden_sizes,
 )
 from nnlayers.estimators.solvers import (
     Data,
     Run,
-    is_finite,
     minimize_by_batches,
     minimize_by_lbfgs,
 )
@@ -218,11 +218,6 @@ class BaseMLP(BaseEstimator, ABC):
                     self._run = run = Run(self, self._loss)
                 self.history_ = run.history
                 minimize_by_batches(self, run, train, held_out, incremental)
-        if not is_finite(self.network_):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
         return self
 
     def _check_combination(self, validation_data: Any, incremental: bool) -> None:
@@ -239,7 +234,9 @@ class BaseMLP(BaseEstimator, ABC):
         if validation_data is not None and not (
             isinstance(validation_data, tuple | list) and len(validation_data) == 2
         ):
-            raise ValueError(f"validation_data must be a pair (X, y), got {validation_data!r}")
+            length = f" of {len(validation_data)}" if isinstance(validation_data, tuple) else ""
+            got = f"{type(validation_data).__name__}{length}"
+            raise ValueError(f"validation_data must be a pair (X, y), got {got}")
 
     def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
         """Return inputs as floats, rows of a sparse matrix as such, and labels or values."""
@@ -266,8 +263,8 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _data(self, X: Any, y: Array, weight: Array | None) -> Data:
         """Return the rows that weigh anything, in the network's dtype."""
-        dtype = self.network_.parameters()[0].dtype
-        data = Data(X.astype(dtype, copy=False), y, self._targets(y, dtype), weight)
+        X = X.astype(self._dtype, copy=False)
+        data = Data(X, y, self._targets(y, self._dtype), weight)
         if weight is None or weight.all():
             return data
         if not weight.any():
@@ -276,9 +273,9 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _initialize(self, X: Any) -> None:
         """Make the network, and forget what an earlier one has learnt."""
-        dtype = np.dtype(np.float64) if self.solver == "lbfgs" else X.dtype
+        self._dtype = dtype = np.dtype(np.float64) if self.solver == "lbfgs" else X.dtype
         if self.network is None:
-            sizes = [X.shape[1], *self._hidden_sizes(), self._width()]
+            sizes = [X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self._width()]
             self.network_: Layer = build(
                 sizes,
                 self.activation,
@@ -309,13 +306,6 @@ class BaseMLP(BaseEstimator, ABC):
             raise ValueError(f"network must give a row of outputs for a row, got shape {shape}")
         return shape[1]
 
-    def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-        if np.any(np.array(sizes) <= 0):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return sizes
-
     def _start_records(self, first: bool, scored: bool) -> None:
         """Prepare what is kept of each epoch; a warm start goes on with what there is."""
         if first or not hasattr(self, "loss_curve_"):
@@ -337,10 +327,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _parts(self, data: Data, validation_data: Any) -> tuple[Data, Data | None]:
         """Return the rows to train on, and those to score after each epoch if there are any."""
         if validation_data is not None:
-            X, y = validation_data
-            X, y = self._validated(X, y, reset=False)
-            self._check_held_out(y)
-            return data, self._data(X, y, None)
+            return data, self._held_out(data, *validation_data)
         if not self.early_stopping:
             return data, None
         # As scikit-learn does: several columns of targets are not stratified.
@@ -358,6 +345,18 @@ class BaseMLP(BaseEstimator, ABC):
             )
         return data.take(train), data.take(held_out)
 
+    def _held_out(self, data: Data, X: Any, y: Any) -> Data:
+        """Return a user's rows for validation, checked against those to train on."""
+        X, y = self._validated(X, y, reset=False)
+        if y.shape[1:] != data.y.shape[1:]:
+            raise ValueError(
+                f"validation_data must have the columns of y, {data.y.shape[1:]}, got {y.shape[1:]}"
+            )
+        if y.shape[0] < 2:
+            raise ValueError("validation_data must have at least 2 rows, got 1")
+        self._check_held_out(y)
+        return self._data(X, y, None)
+
     def _checked_output(self, X: Any) -> Array:
         """Return the network's output for a user's rows."""
         check_is_fitted(self, "network_")
@@ -365,7 +364,7 @@ class BaseMLP(BaseEstimator, ABC):
         return self._output(X)
 
     def _output(self, X: Any) -> Array:
-        X = X.astype(self.network_.parameters()[0].dtype, copy=False)
+        X = X.astype(self._dtype, copy=False)
         network = self.network_ if isinstance(X, np.ndarray) else SparseInput(self.network_)
         output: Array = network.predict(X)
         return output

@@ -238,6 +238,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 
+    @available_if(lambda self: getattr(self, "out_activation_", None) == "identity")
+    def decision_function(self, X: Any) -> Array:
+        """Return a score for each class, or above 0 for the second of two.
+
+        Only for a loss without probabilities.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_classes), or (n_samples,) for two classes
+        """
+        scores = self._checked_output(X)
+        if self._loss.targets != "classes":
+            scores = self._loss.decide(scores) - 0.5  # targets are 0 and 1
+        if self._label_binarizer.y_type_ != "binary":
+            return scores
+        return scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0)
+
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
@@ -281,11 +303,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             by_class = _balanced(y, weight)
         else:
             by_class = compute_sample_weight(self.class_weight, y)
+        bad = by_class[~((by_class >= 0) & (by_class < np.inf))]
+        if len(bad):
+            raise ValueError(f"class_weight must be finite and at least 0, got {bad[0]}")
         return by_class if weight is None else weight * by_class
 
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
         if self._loss.targets == "classes":
             return np.searchsorted(self.classes_, y)
+        if self._label_binarizer.y_type_ == "binary":  # a millisecond faster than by transform
+            return np.searchsorted(self.classes_, y)[:, None].astype(dtype)
         target = self._label_binarizer.transform(y)
         return np.asarray(getattr(target, "toarray", lambda: target)(), dtype)
 
@@ -328,6 +355,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
 def _balanced(y: Array, weight: Array | None) -> Array:
     """Return weights with which the classes of each column weigh the same, given the rows'."""
+    y = y if isinstance(y, np.ndarray) else y.toarray()
     factors = np.ones(len(y))
     for column in y.reshape(len(y), -1).T:
         ids = np.unique(column, return_inverse=True)[1]

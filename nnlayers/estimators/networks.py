@@ -34,6 +34,7 @@ __all__ = [
     "Views",
     "affine_layers",
     "build",
+    "hidden_sizes",
     "penalize",
     "trained",
 ]
@@ -46,6 +47,9 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     for module in (activations, rectifiers)
     for name in module.__all__
 } | {"logistic": Sigmoid}
+
+# Weights that are penalised at a time: all 512 x 512 at once made a step longer by a tenth.
+BLOCK = 8192
 
 NORMALIZATIONS: dict[str, Callable[[int], Layer]] = {
     "batch": BatchNorm,
@@ -114,6 +118,25 @@ def build(
     return Sequential(*layers, affine[-1]).astype(dtype)
 
 
+def hidden_sizes(sizes: Any) -> list[int]:
+    """Return the sizes of the hidden layers as a list.
+
+    Raises
+    ------
+    ValueError
+        If one is no positive integer.
+
+    Examples
+    --------
+    >>> hidden_sizes(100), hidden_sizes((20, 10))
+    ([100], [20, 10])
+    """
+    listed = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    if not all(isinstance(size, int | np.integer) and size > 0 for size in listed):
+        raise ValueError(f"hidden_layer_sizes must be > 0 and integers, got {listed}.")
+    return listed
+
+
 def affine_layers(network: Layer) -> list[Affine]:
     """Return the layers with weights and biases, in the order of the forward pass."""
     return [layer for layer in network.layers_by_name().values() if isinstance(layer, Affine)]
@@ -147,10 +170,14 @@ def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
     """
     squares = 0.0
     for parameter in parameters if alpha else ():
-        W = parameter.value
-        if W.ndim >= 2:
-            parameter.grad += alpha * W
-            squares += float(np.vdot(W, W))
+        if parameter.value.ndim < 2:
+            continue
+        weights, gradient = parameter.value.reshape(-1), parameter.grad.reshape(-1)
+        for start in range(0, len(weights), BLOCK):
+            w = weights[start : start + BLOCK]
+            g = gradient[start : start + BLOCK]
+            g += alpha * w
+            squares += float(w.dot(w))
     return alpha / 2 * squares
 
 
@@ -256,7 +283,11 @@ def _made(name: str, choice: Any, known: dict[str, Any], *arguments: Any) -> Lay
     if isinstance(choice, Layer):
         return copy.deepcopy(choice)
     make = known[choice] if isinstance(choice, str) else choice
-    layer = make(*arguments) if callable(make) else make
+    expected = f"{name} must be a name, a layer or a function that makes one, got {choice!r}"
+    try:
+        layer = make(*arguments) if callable(make) else make
+    except TypeError as error:
+        raise TypeError(f"{expected}: {error}") from error
     if not isinstance(layer, Layer):
-        raise TypeError(f"{name} must be a name, a layer or a function that makes one: {choice!r}")
+        raise TypeError(expected)
     return layer

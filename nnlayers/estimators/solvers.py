@@ -18,18 +18,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nnlayers.data import batches
 from nnlayers.estimators.networks import SparseInput, penalize, trained
+from nnlayers.estimators.optimizers import Momentum, ScikitAdam
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.numerics import Array
-from nnlayers.optim import Adam, LearningRate, Optimizer
+from nnlayers.optim import Optimizer
 from nnlayers.training import Trainer
 
 __all__ = [
     "Data",
-    "Momentum",
     "Run",
-    "ScikitAdam",
-    "is_finite",
     "minimize_by_batches",
     "minimize_by_lbfgs",
 ]
@@ -59,74 +57,6 @@ class Data:
 
     def __len__(self) -> int:
         return len(self.target)
-
-
-class Momentum(Optimizer):
-    r"""scikit-learn's gradient descent, whose learning rate is part of the velocity.
-
-    .. math:: v \leftarrow \mu v - \eta g, \qquad p \leftarrow p + v
-
-    or with Nesterov's look ahead :math:`p \leftarrow p + \mu v - \eta g`. It differs from
-    :class:`nnlayers.optim.SGD` once the learning rate changes.
-
-    Parameters
-    ----------
-    params : iterable of Parameter
-        What to train.
-    lr : float or callable
-        The learning rate, or a schedule.
-    momentum : float
-        From 0 to 1.
-    nesterov : bool
-        Whether to look ahead.
-    """
-
-    state_names = ("v",)
-
-    def __init__(
-        self, params: Iterable[Parameter], lr: LearningRate, momentum: float, nesterov: bool
-    ) -> None:
-        self.momentum = momentum
-        self.nesterov = nesterov
-        super().__init__(params, lr)
-
-    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and velocity in place."""
-        (v,) = state
-        step = lr * g
-        v *= self.momentum
-        v -= step
-        p += self.momentum * v - step if self.nesterov else v
-
-
-class ScikitAdam(Adam):
-    r"""Adam with scikit-learn's place for epsilon: beside the root of v as it is, not corrected.
-
-    .. math:: p \leftarrow p - \eta \,
-        \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \, \frac{m}{\sqrt{v} + \epsilon}
-
-    Parameters
-    ----------
-    params, lr, betas
-        As for :class:`nnlayers.optim.Adam`.
-    epsilon : float
-        :math:`\epsilon`, above 0.
-    """
-
-    def __init__(
-        self,
-        params: Iterable[Parameter],
-        lr: LearningRate,
-        betas: tuple[float, float],
-        epsilon: float,
-    ) -> None:
-        self.epsilon = epsilon
-        super().__init__(params, lr, betas=betas, eps=epsilon)
-
-    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        self.eps = self.epsilon / math.sqrt(1 - self.betas[1] ** t)
-        super().update(p, g, state, lr, t)
 
 
 class Run(Trainer):
@@ -183,20 +113,23 @@ def gradient(
     return value + penalize(parameters, alpha / rows)
 
 
-def is_finite(network: Layer) -> bool:
-    """Return whether there is no NaN and no infinity in the parameters."""
-    return all(np.isfinite(parameter.value).all() for parameter in network.parameters())
-
-
 def minimize_by_batches(
     estimator: Any, run: Run, train: Data, held_out: Data | None, incremental: bool
 ) -> None:
-    """Train for some epochs, until loss or score no longer improve; one if `incremental`."""
+    """Train for some epochs, until loss or score no longer improve; one if `incremental`.
+
+    Raises
+    ------
+    ValueError
+        If the weights become infinite or NaN.
+    """
     order = np.arange(len(train)) if estimator.shuffle else None
     batch_size = _batch_size(estimator.batch_size, len(train))
     estimator.n_iter_ = 0
     run.stopped = False
-    run.model.train().zero_grad()  # of a step that was interrupted
+    run.model.train()
+    for parameter in run.optimizer.params:
+        parameter.zero_grad()  # of a step that was interrupted
     with ExitStack() as at_the_end:
         for callback in reversed(run.callbacks):
             at_the_end.callback(callback.on_fit_end, run)
@@ -214,10 +147,17 @@ def minimize_by_batches(
             warnings.warn("Training interrupted by user.", stacklevel=2)
     if estimator.early_stopping:
         estimator.network_.load_state_dict(estimator._best_state)
+    _check_finite(run.optimizer.params)
 
 
 def minimize_by_lbfgs(estimator: Any, loss: Loss, data: Data) -> None:
-    """Train on all rows at once; dropout is off and running statistics stay as they are."""
+    """Train on all rows at once; dropout is off and running statistics stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If the weights become infinite or NaN.
+    """
     model = estimator.network_.eval()
     network = model if isinstance(data.X, np.ndarray) else SparseInput(model)
     parameters = trained(model)
@@ -260,6 +200,19 @@ def minimize_by_lbfgs(estimator: Any, loss: Loss, data: Data) -> None:
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) "
             f"(status={result.status}): {result.message}. "
             f"A larger max_iter (now {estimator.max_iter}) or scaled data may help."
+        )
+    _check_finite(parameters)
+
+
+def _is_finite(parameters: Iterable[Parameter]) -> bool:
+    return all(np.isfinite(parameter.value).all() for parameter in parameters)
+
+
+def _check_finite(parameters: Iterable[Parameter]) -> None:
+    if not _is_finite(parameters):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            "values and need to be preprocessed."
         )
 
 
@@ -344,7 +297,7 @@ def _is_over(estimator: Any, run: Run, incremental: bool) -> bool:
         if _stops(estimator, run):
             return True
         estimator._no_improvement_count = 0
-    if incremental or not (math.isfinite(estimator.loss_) or is_finite(run.model)):
+    if incremental or not (math.isfinite(estimator.loss_) or _is_finite(run.optimizer.params)):
         return True
     if run.stopped or estimator.n_iter_ < estimator.max_iter:
         return run.stopped

@@ -146,17 +146,27 @@ def test_a_bad_parameter_is_reported_as_scikit_learn_does(estimator, name, bad):
     ("settings", "message"),
     [
         ({"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes must be > 0"),
+        ({"hidden_layer_sizes": (5, 2.5)}, r"must be > 0 and integers, got \[5, 2.5\]"),
         ({"activation": ["relu", "tanh"]}, "activation must be one for all hidden layers"),
         ({"activation": ["relo"]}, "unknown activation 'relo', did you mean 'relu'"),
         ({"dropout": [1.5]}, "dropout must be a finite number"),
         ({"solver": "lbfgs", "callbacks": []}, "callbacks needs a stochastic solver"),
         ({"network": nn.mlp([5, 3], rng=0)}, "network must give 1 outputs a row"),
+        ({"network": nn.Sum(axis=1, keepdims=True)}, "network must have a parameter to train"),
+        ({"class_weight": {0: 1, 1: -2}}, "class_weight must be finite and at least 0, got -2"),
+        ({"class_weight": {0: 1, 1: np.nan}}, "class_weight must be finite .* got nan"),
         ({"early_stopping": True, "validation_fraction": 0.001}, "should be greater or equal to"),
     ],
 )
 def test_arguments_that_do_not_fit_are_a_value_error(settings, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(**(QUICK | settings)).fit(X, Y)
+
+
+@pytest.mark.parametrize("bad", [np.tanh, lambda: 3])
+def test_an_activation_that_makes_no_layer_is_a_type_error(bad):
+    with pytest.raises(TypeError, match="activation must be a name, a layer or a function"):
+        fitted(activation=bad)
 
 
 def test_partial_fit_is_only_there_where_it_makes_sense():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from sklearn.datasets import load_iris, make_classification, make_regression
+from sklearn.model_selection import cross_val_score
 
 import nnlayers as nn
 from nnlayers.estimators import MLPClassifier, MLPRegressor
@@ -73,6 +74,10 @@ def test_alpha_leaves_scales_of_a_normalization_alone():
     assert held.network_[1].parameters()[0].value == pytest.approx(1, abs=0.1)
 
 
+def name_of(loss):
+    return loss if isinstance(loss, str) else type(loss).__name__
+
+
 class Quartic(Elementwise):
     def terms(self, p, t):
         return (p - t) ** 4, p - t
@@ -85,7 +90,7 @@ class Quartic(Elementwise):
     "loss",
     ["log_loss", "hinge", nn.SoftmaxCrossEntropy(label_smoothing=0.1), nn.Hinge(0.5),
      nn.SigmoidCrossEntropy(), nn.MeanSquaredError(), Quartic()],
-    ids=lambda loss: loss if isinstance(loss, str) else type(loss).__name__,
+    ids=name_of,
 )  # fmt: skip
 def test_any_loss_learns_two_and_three_classes(loss):
     for x, y in ((X, Y), (XI, YI)):
@@ -102,6 +107,21 @@ def test_any_loss_learns_two_and_three_classes(loss):
                 model.classes_[probabilities.argmax(axis=1)], model.predict(x)
             )
             np.testing.assert_allclose(np.exp(model.predict_log_proba(x)), probabilities)
+
+
+@pytest.mark.parametrize("loss", ["hinge", nn.MeanSquaredError(), nn.Poisson()], ids=name_of)
+def test_a_loss_without_probabilities_gives_a_decision_function(loss):
+    settings = QUICK | {"loss": loss, "max_iter": 50, "learning_rate_init": 0.02}
+    two = MLPClassifier(**settings).fit(X, Y)
+    np.testing.assert_array_equal(two.decision_function(X) > 0, two.predict(X) == 1)
+    three = MLPClassifier(**settings).fit(XI, YI)
+    np.testing.assert_array_equal(three.decision_function(XI).argmax(axis=1), three.predict(XI))
+    if loss != "hinge":
+        labels = np.column_stack([Y, 1 - Y, Y])
+        several = MLPClassifier(**settings).fit(X, labels)
+        np.testing.assert_array_equal(several.decision_function(X) > 0, several.predict(X) == 1)
+    assert cross_val_score(two, X, Y, cv=2, scoring="roc_auc").min() > 0.6
+    assert not hasattr(MLPClassifier(**QUICK).fit(X, Y), "decision_function")
 
 
 @pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
@@ -155,10 +175,24 @@ def test_validation_data_are_scored_and_decide_when_to_stop():
     assert watched.best_loss_ == min(watched.loss_curve_)
 
 
-@pytest.mark.parametrize("bad", [X, (X,), (X, Y, Y)], ids=["array", "one", "three"])
-def test_validation_data_other_than_a_pair_are_an_error(bad):
-    with pytest.raises(ValueError, match=r"validation_data must be a pair \(X, y\)"):
+@pytest.mark.parametrize(
+    ("bad", "got"), [(X, "ndarray"), ((X,), "tuple of 1"), ((X, Y, Y), "tuple of 3")]
+)
+def test_validation_data_other_than_a_pair_are_an_error(bad, got):
+    with pytest.raises(ValueError, match=rf"validation_data must be a pair \(X, y\), got {got}$"):
         MLPClassifier(**QUICK).fit(X, Y, validation_data=bad)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_validation_data_that_do_not_fit_are_an_error_before_the_first_epoch(estimator):
+    model = estimator(**QUICK)
+    with pytest.raises(ValueError, match="expecting 5 features"):
+        model.fit(X, Y, validation_data=(X[:, :2], Y))
+    with pytest.raises(ValueError, match=r"must have the columns of y, \(\), got \(2,\)"):
+        model.fit(X, Y, validation_data=(X, np.column_stack([Y, Y])))
+    with pytest.raises(ValueError, match="at least 2 rows, got 1"):  # of which there is no R2
+        model.fit(X, Y, validation_data=(X[:1], Y[:1]))
+    assert model.n_iter_ == 0
 
 
 def test_validation_data_of_other_classes_are_an_error():
@@ -187,6 +221,12 @@ def test_a_graph_may_be_the_network():
     model = MLPRegressor(network=graph, solver="lbfgs").fit(XR, YR)
     assert model.score(XR, YR) > 0.99
     assert graph["x"].grad is None
+
+
+def test_a_network_of_log_probabilities_goes_with_their_loss():
+    network = nn.Sequential(*nn.mlp([4, 8, 3], rng=0), nn.LogSoftmax())
+    settings = {"loss": nn.KLDivergence(), "learning_rate_init": 0.02, "random_state": 0}
+    assert MLPClassifier(network=network, **settings).fit(XI, YI).score(XI, YI) > 0.9
 
 
 def test_frozen_parameters_of_a_network_stay():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 
 import nnlayers as nn
@@ -110,6 +111,13 @@ def test_balanced_classes_weigh_the_same_however_rows_are_weighted():
     by_hand = MLPClassifier(**settings).fit(X, Y, sample_weight=COUNTS)
     assert_same_network(model, repeated)
     assert_same_network(model, by_hand)
+
+
+@pytest.mark.parametrize("weight", ["balanced", [{0: 1, 1: 2}, {0: 1, 1: 3}, {0: 2, 1: 1}]])
+def test_sparse_labels_are_weighted_as_dense_ones(weight):
+    settings = full_batches(solver="lbfgs", class_weight=weight)
+    sparse = MLPClassifier(**settings).fit(XL, scipy.sparse.csr_matrix(YL))
+    assert_same_network(sparse, MLPClassifier(**settings).fit(XL, YL))
 
 
 def test_weights_of_labels_in_columns_multiply():

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse
 import scipy.stats
 from sklearn.datasets import load_iris, make_classification, make_regression
 from sklearn.model_selection import cross_val_score
@@ -181,6 +182,23 @@ def test_validation_data_are_scored_and_decide_when_to_stop():
 def test_validation_data_other_than_a_pair_are_an_error(bad, got):
     with pytest.raises(ValueError, match=rf"validation_data must be a pair \(X, y\), got {got}$"):
         MLPClassifier(**QUICK).fit(X, Y, validation_data=bad)
+
+
+@pytest.mark.parametrize(
+    ("model", "y"),
+    [
+        (MLPClassifier(**QUICK), Y),
+        (MLPClassifier(**QUICK), np.column_stack([Y, 1 - Y])),
+        (MLPClassifier(**QUICK), scipy.sparse.csr_matrix(np.column_stack([Y, 1 - Y]))),
+        (MLPRegressor(**QUICK), YR),
+        (MLPRegressor(**QUICK), np.column_stack([YR, YR**2])),
+        (MLPRegressor(**QUICK), np.column_stack([YR, np.ones(120)])),
+    ],
+    ids=["classes", "labels", "sparse", "numbers", "outputs", "constant"],
+)
+def test_validation_scores_are_those_of_score(model, y):
+    model.fit(X, y, validation_data=(X, y))
+    assert model.validation_scores_[-1] == pytest.approx(model.score(X, y), rel=1e-12)
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])

@@ -17,6 +17,8 @@ COMMANDS = {
     "accuracy": "accuracy",
     "graph": "graph",
     "kernels": "kernels",
+    "estimators": "estimators",
+    "estimator-scores": "estimator_scores",
 }
 
 

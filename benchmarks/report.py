@@ -9,6 +9,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 FOLDER = PAGE.with_suffix("")
+ESTIMATORS = PAGE.with_name("estimators.md")
 LIBRARIES = ("numpy", "scipy", "torch", "jax", "optax", "scikit-learn", "keras", "thinc")
 
 
@@ -24,10 +25,12 @@ class Report:
     folder : Path
         Where the files go. In that of the documentation, the table also takes the place of the one
         between ``<!-- name -->`` and ``<!-- end -->`` on its page.
+    page : Path
+        Of the documentation.
     """
 
-    def __init__(self, name, header, folder):
-        self.name, self.folder = name, folder
+    def __init__(self, name, header, folder, page=PAGE):
+        self.name, self.folder, self.page = name, folder, page
         self._lines = []
         self._print(f"`python -m benchmarks {' '.join(sys.argv[1:])}`: {machine()}.\n")
         self.add(header)
@@ -45,8 +48,9 @@ class Report:
         if self.folder == FOLDER:
             start, end = f"<!-- {self.name} -->", "<!-- end -->"
             table = "\n".join([start, *self._lines, end])
-            page = re.sub(f"{start}.*?{end}", lambda _: table, PAGE.read_text(), flags=re.DOTALL)
-            PAGE.write_text(page)
+            text = self.page.read_text()
+            text = re.sub(f"{start}.*?{end}", lambda _: table, text, flags=re.DOTALL)
+            self.page.write_text(text)
 
     def _print(self, line):
         self._lines.append(line)

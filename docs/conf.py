@@ -1,5 +1,6 @@
 """Sphinx configuration."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -33,3 +34,12 @@ from plots import draw_activation, draw_first_of_two, draw_loss, draw_schedules
 plot_formats = ["svg"]
 plot_html_show_formats = False
 plot_html_show_source_link = False
+
+
+def setup(app):
+    """Keep the underscore of an attribute's name, which reStructuredText takes for a link."""
+
+    def keep_underscores(app, what, name, item, options, lines):
+        lines[:] = [re.sub(r"^(:(ivar|vartype) \w+)_:", r"\1\_:", line) for line in lines]
+
+    app.connect("autodoc-process-docstring", keep_underscores, priority=900)

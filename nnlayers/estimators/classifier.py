@@ -71,8 +71,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether to print the loss of each epoch.
     warm_start : bool
         Whether `fit` goes on from the weights that there are.
-    momentum, nesterovs_momentum : float, bool
-        Of ``"sgd"``.
+    momentum : float
+        Of ``"sgd"``, from 0 to 1.
+    nesterovs_momentum : bool
+        Whether ``"sgd"`` looks ahead by the momentum.
     early_stopping : bool
         Whether the score of rows held out ends the fit, and picks the epoch whose weights are kept.
     validation_fraction : float
@@ -84,8 +86,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     max_fun : int
         The most evaluations of the loss by ``"lbfgs"``.
     loss : {"log_loss", "hinge"} or Loss
-        What is made small. Class ids, zeros and ones, or the latter as numbers are its targets, see
-        :attr:`nnlayers.Loss.targets`.
+        What is made small. :attr:`nnlayers.Loss.targets` of an object says whether it is given
+        class ids, or a column of zeros and ones for each class.
     class_weight : dict, list of dict, "balanced" or None
         How much the rows of each class count, times their `sample_weight`; ``"balanced"`` gives all
         classes the same weight in all. Several columns of labels take a list.
@@ -106,19 +108,37 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         The labels.
     network_ : Layer
         What was trained.
-    coefs_, intercepts_ : list of ndarray
-        Matrices and biases of its affine layers, the network's own memory.
-    loss_, best_loss_, loss_curve_ : float, float, list of float
-        The last, the smallest and all epochs' losses.
-    validation_scores_, best_validation_score_ : list of float, float
-        The same of the rows held out; None without.
+    coefs_ : list of ndarray
+        The matrices of its affine layers, the network's own memory.
+    intercepts_ : list of ndarray
+        Their biases, likewise.
+    loss_ : float
+        The last epoch's loss.
+    loss_curve_ : list of float
+        All epochs' losses.
+    best_loss_ : float or None
+        The smallest of them; None with `early_stopping`.
+    validation_scores_ : list of float or None
+        Each epoch's score of the rows held out, if there are any.
+    best_validation_score_ : float or None
+        The largest of them.
     history_ : History
         What callbacks are shown: ``loss``, and ``val_score`` of rows held out, with callbacks their
         ``val_loss`` too. Not with ``"lbfgs"``.
-    n_iter_, t_ : int
-        Epochs of the last fit, rows seen by all.
-    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
-        As in scikit-learn.
+    n_iter_ : int
+        The epochs of the last fit.
+    t_ : int
+        The rows seen in all epochs of all fits.
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of str
+        Their names, where X has names for all.
+    n_outputs_ : int
+        1 for two classes, else the number of classes or labels.
+    n_layers_ : int
+        The number of affine layers, and 1 for the input.
+    out_activation_ : {"logistic", "softmax", "identity"}
+        What makes probabilities of the network's outputs.
 
     References
     ----------

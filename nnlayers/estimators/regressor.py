@@ -26,20 +26,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         \min_{W, b} \; \frac{\sum_i w_i\, \ell(f(x_i), y_i)}{\sum_i w_i}
         + \frac{\alpha}{2 \sum_i w_i} \lVert W \rVert^2
 
+    The other parameters and the attributes are those of :class:`MLPClassifier`, but for
+    `class_weight` and ``classes_``; scores are R². A `network` for the Gaussian loss has two
+    outputs for each column of y, see :class:`nnlayers.GaussianNLL`.
+
     Parameters
     ----------
     loss : str or Loss
         What is made small: ``"squared_error"`` (half of it), ``"poisson"`` (half the deviance, with
         the exponential function after the last layer), ``"absolute_error"``, ``"huber"``,
         ``"gaussian_nll"``, or an object such as ``nn.Quantile(0.9)``.
-    hidden_layer_sizes, ..., callbacks
-        As for :class:`MLPClassifier`, all but `class_weight`. A `network` for the Gaussian loss
-        has two outputs for each column of y, see :class:`nnlayers.GaussianNLL`.
-
-    Attributes
-    ----------
-    network_, ..., out_activation_
-        As for :class:`MLPClassifier`, all but ``classes_``; scores are R².
 
     References
     ----------

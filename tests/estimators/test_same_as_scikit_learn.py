@@ -9,6 +9,7 @@ from sklearn import neural_network
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 
+import nnlayers as nn
 from nnlayers import estimators
 
 pytest.importorskip("sklearn", minversion="1.7")  # before, there were no weights and one loss
@@ -80,6 +81,16 @@ def test_twenty_iterations_give_the_same_weights_and_records(problem, solver, se
     if name == "MLPClassifier":
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
         np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_place_of_epsilon_changes_little_where_gradients_are_large(problem):
+    name, (X, y), loss = PROBLEMS[problem]
+    settings = {"hidden_layer_sizes": (7, 5), "max_iter": 20, "random_state": 3}
+    theirs, ours = both(name, **(settings | loss | SETTINGS["alpha"]))
+    ours.set_params(solver=nn.optim.Adam)
+    for a, b in zip(theirs.fit(X, y).coefs_, ours.fit(X, y).coefs_, strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])

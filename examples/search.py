@@ -1,9 +1,12 @@
-"""Search 100 settings of a network on a local Dask cluster of two workers.
+"""Search 100 settings of a network, or as many as are asked for, on a local Dask cluster.
+
+    python examples/search.py [SETTINGS]
 
 scikit-learn's search hands its fits to joblib, and joblib to Dask: on a cluster of many machines,
-only the ``Client`` differs. Needs ``pip install "nnlayers[sklearn,dask]"``.
+only the ``Client`` differs. Needs ``pip install "nnlayers[dask]"``.
 """
 
+import sys
 import warnings
 
 import joblib
@@ -27,12 +30,12 @@ SETTINGS = {
 }
 
 
-def main():
+def main(n_iter=100):
     warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs are enough to compare
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     model = make_pipeline(StandardScaler(), MLPClassifier(max_iter=10, random_state=0))
-    search = RandomizedSearchCV(model, SETTINGS, n_iter=100, cv=2, random_state=0, refit=False)
+    search = RandomizedSearchCV(model, SETTINGS, n_iter=n_iter, cv=2, random_state=0, refit=False)
 
     with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
         with joblib.parallel_backend("dask"):
@@ -48,4 +51,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

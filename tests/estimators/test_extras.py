@@ -68,6 +68,27 @@ def test_dropout_repeats_with_random_state_and_is_off_in_predict():
     assert not np.array_equal(one.coefs_[0], other.coefs_[0])
 
 
+def test_each_dropout_draws_on_its_own_from_random_state():
+    hidden = {"hidden_layer_sizes": (20, 20), "max_iter": 1, "dropout": 0.5}
+    masks = [
+        layer.forward(np.ones((1, 20))).tolist()
+        for seed in (0, 1)
+        for layer in MLPClassifier(**hidden, random_state=seed).fit(X, Y).network_
+        if isinstance(layer, nn.Dropout)
+    ]
+    assert len(masks) == 4
+    assert all(masks[i] != masks[j] for i in range(4) for j in range(i))
+
+
+def test_lbfgs_trains_without_dropout_and_with_running_statistics_as_they_are():
+    settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "max_iter": 20, "random_state": 0}
+    without, dropped = (MLPRegressor(**settings, dropout=rate).fit(XR, YR) for rate in (0, 0.5))
+    np.testing.assert_array_equal(dropped.coefs_[0], without.coefs_[0])
+    assert all(layer.training for layer in dropped.network_)
+    model = MLPRegressor(**settings, normalization="batch").fit(XR, YR)
+    np.testing.assert_array_equal(model.network_[1].running_mean, np.zeros(8))
+
+
 def test_alpha_leaves_scales_of_a_normalization_alone():
     shared = QUICK | {"normalization": "layer", "solver": "sgd", "max_iter": 50}
     free, held = (MLPRegressor(**shared, alpha=alpha).fit(XR, YR) for alpha in (0, 1e3))

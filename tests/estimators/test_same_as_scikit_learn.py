@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import nnlayers as nn
 from nnlayers import estimators
+from nnlayers.estimators.networks import BLOCK
 
 pytest.importorskip("sklearn", minversion="1.7")  # before, there were no weights and one loss
 
@@ -83,6 +84,15 @@ def test_twenty_iterations_give_the_same_weights_and_records(problem, solver, se
         np.testing.assert_array_equal(ours.classes_, theirs.classes_)
 
 
+def test_matrices_of_several_blocks_are_penalised_alike():
+    X, y = NUMBERS
+    theirs, ours = both("MLPRegressor", hidden_layer_sizes=(150, 120), alpha=50, max_iter=3)
+    for estimator in (theirs, ours):
+        estimator.set_params(random_state=0).fit(X, y)
+    assert max(weights.size for weights in ours.coefs_) > 2 * BLOCK
+    assert_same(theirs, ours)
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_place_of_epsilon_changes_little_where_gradients_are_large(problem):
     name, (X, y), loss = PROBLEMS[problem]
@@ -101,6 +111,9 @@ def test_sample_weights_mean_the_same(problem, solver):
     settings = {"hidden_layer_sizes": (6,), "solver": solver, "max_iter": 10, "random_state": 0}
     theirs, ours = both(name, **settings, **loss, activation="tanh", alpha=0.3)
     assert_same(theirs.fit(X, y, sample_weight=weight), ours.fit(X, y, sample_weight=weight))
+    for estimator in (theirs, ours):
+        estimator.set_params(early_stopping=True).fit(X, y, sample_weight=weight)
+    assert_same(theirs, ours)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
@@ -165,6 +178,16 @@ def test_float32_comes_out_in_the_same_dtypes(problem, solver):
     assert ours.predict(probe).dtype == theirs.predict(probe).dtype
     for a, b in zip(theirs.coefs_, ours.coefs_, strict=True):
         np.testing.assert_allclose(b, a, atol=1e-5)
+
+
+@pytest.mark.parametrize("problem", ["classes", "numbers"])
+def test_lbfgs_computes_in_float64_whatever_the_dtype_of_the_inputs(problem):
+    name, (X, y), _ = PROBLEMS[problem]
+    settings = {"hidden_layer_sizes": (4,), "solver": "lbfgs", "max_iter": 20, "random_state": 0}
+    single, double = (getattr(estimators, name)(**settings) for _ in range(2))
+    single.fit(X.astype(np.float32), y)
+    double.fit(X.astype(np.float32).astype(np.float64), y)
+    np.testing.assert_array_equal(single.coefs_[0], double.coefs_[0])
 
 
 def test_verbose_prints_the_same_lines(capsys):

@@ -202,7 +202,7 @@ class BaseMLP(BaseEstimator, ABC):
         first = not hasattr(self, "network_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         self._prepare(y, self._network_width(X), incremental)
-        weight = self._row_weights(sample_weight, X, y, incremental)
+        weight = self._row_weights(sample_weight, X, y)
         self._random_state = check_random_state(self.random_state)
         if first:
             self._initialize(X)
@@ -252,7 +252,7 @@ class BaseMLP(BaseEstimator, ABC):
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def _row_weights(self, sample_weight: Any, X: Any, y: Array, incremental: bool) -> Array | None:
+    def _row_weights(self, sample_weight: Any, X: Any, y: Array) -> Array | None:
         """Return what each row counts, or None where all count alike."""
         if sample_weight is None:
             return None

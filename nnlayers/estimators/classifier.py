@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -17,6 +16,7 @@ from sklearn.utils.multiclass import (
 )
 
 from nnlayers.estimators.base import BaseMLP, keep_arguments
+from nnlayers.estimators.class_weights import weights_by_class
 from nnlayers.estimators.objectives import CLASSIFICATION, classification
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
@@ -314,17 +314,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if len(unknown):
             raise ValueError(f"validation_data has classes that y does not have: {unknown}")
 
-    def _row_weights(self, sample_weight: Any, X: Any, y: Array, incremental: bool) -> Array | None:
-        weight = super()._row_weights(sample_weight, X, y, incremental)
+    def _row_weights(self, sample_weight: Any, X: Any, y: Array) -> Array | None:
+        weight = super()._row_weights(sample_weight, X, y)
         if self.class_weight is None:
             return weight
-        if self.class_weight == "balanced":
-            by_class = _balanced(y, weight)
-        else:
-            by_class = compute_sample_weight(self.class_weight, y)
-        bad = by_class[~((by_class >= 0) & (by_class < np.inf))]
-        if len(bad):
-            raise ValueError(f"class_weight must be finite and at least 0, got {bad[0]}")
+        # Of all classes that there are: some rows for partial_fit may lack one.
+        several = self._label_binarizer.y_type_.startswith("multilabel")
+        classes = np.array([0, 1]) if several else self.classes_
+        by_class = weights_by_class(self.class_weight, classes, y, weight)
         return by_class if weight is None else weight * by_class
 
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -375,16 +372,3 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5
         return {"multilabel": True}
-
-
-def _balanced(y: Array, weight: Array | None) -> Array:
-    """Return weights with which the classes of each column weigh the same, given the rows'."""
-    y = y if isinstance(y, np.ndarray) else y.toarray()
-    factors = np.ones(len(y))
-    for column in y.reshape(len(y), -1).T:
-        ids = np.unique(column, return_inverse=True)[1]
-        counts = np.bincount(ids, weights=weight)
-        present = counts > 0
-        share = counts.sum() / (present.sum() * np.where(present, counts, 1))
-        factors *= share[ids]
-    return factors

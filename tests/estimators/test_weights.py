@@ -128,6 +128,26 @@ def test_weights_of_labels_in_columns_multiply():
     assert_same_network(model, MLPClassifier(**settings).fit(XL, YL, sample_weight=product))
 
 
+@pytest.mark.parametrize("labels", [False, True])
+def test_rows_of_partial_fit_may_lack_a_class_that_has_a_weight(labels):
+    x, y = (XL, YL) if labels else (X, Y)
+    class_weight = [{1: 2.0}] * 3 if labels else {0: 1.0, 1: 3.0}  # and 1 for what is not said
+    rows = (y[:, 0] == 0) if labels else y != 1
+    weight = 2.0 ** y.sum(axis=1) if labels else np.where(y == 1, 3.0, 1.0)
+    settings = {"hidden_layer_sizes": (6,), "random_state": 0}
+    model, same = MLPClassifier(**settings, class_weight=class_weight), MLPClassifier(**settings)
+    for some in (rows, ~rows, rows):
+        model.partial_fit(x[some], y[some], classes=[0, 1, 2])
+        same.partial_fit(x[some], y[some], sample_weight=weight[some], classes=[0, 1, 2])
+    assert_same_network(model, same)
+
+
+@pytest.mark.parametrize("weight", [{0: 1, 1: 2}, [{0: 1, 1: 2}]])
+def test_class_weights_that_are_not_one_dict_a_column_are_an_error(weight):
+    with pytest.raises(ValueError, match="class_weight must be 'balanced' or a list of 3 dicts"):
+        MLPClassifier(class_weight=weight).fit(XL, YL)
+
+
 def test_a_rare_class_is_found_more_often_with_balanced_classes():
     x, y = make_classification(400, 5, weights=[0.95], class_sep=0.5, random_state=0)
     settings = {"hidden_layer_sizes": (10,), "max_iter": 30, "random_state": 0}

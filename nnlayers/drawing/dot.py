@@ -6,7 +6,7 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from nnlayers.drawing.operations import describe
+from nnlayers.drawing.operations import symbol
 from nnlayers.drawing.structure import as_graph, is_container
 from nnlayers.drawing.values import shortened
 from nnlayers.layer import Layer, Parameter
@@ -172,7 +172,7 @@ def _label(node: Node, total: str) -> str:
     """Return what is written in a node: what it is, its name, and the sum of its gradients."""
     name = str(node.name)
     if node.layer is not None:
-        title = describe(node.layer).symbol
+        title = symbol(node.layer)
     else:
         title = shortened(node.value) if _style(node) == _CONSTANT else name
     lines = [_safe(title)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -14,7 +15,6 @@ _CHOICE, _SUM, _PRODUCT, _POWER, _WHOLE = range(5)
 
 _COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "="}
 _FUNCTIONS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "one": "1"}
-_INCOMING = ast.parse("d(loss, y)", mode="eval").body
 
 
 class Formula:
@@ -54,8 +54,7 @@ class Formula:
         return self._written(_MathML())
 
     def _written(self, notation: _Text) -> str:
-        tree = ast.parse(self.expression, mode="eval").body
-        return _Writer(notation, self.names).write(tree)[0]
+        return _Writer(notation, self.names).write(_parsed(self.expression))[0]
 
     def __repr__(self) -> str:
         return f"Formula({self.text!r})"
@@ -71,7 +70,18 @@ def simplified(expression: str, numbers: Mapping[str, float]) -> str:
     >>> simplified("exp(s * x) / s", {"s": 1.0})
     'exp(x)'
     """
-    return ast.unparse(_Simplifier(numbers).visit(ast.parse(expression, mode="eval")))
+    return _simplified(expression, tuple(numbers.items()))
+
+
+# Graphs hold a few operations many times, and parsing takes longer than all else.
+@lru_cache(maxsize=1000)
+def _simplified(expression: str, numbers: tuple[tuple[str, float], ...]) -> str:
+    return ast.unparse(_Simplifier(dict(numbers)).visit(ast.parse(expression, mode="eval")))
+
+
+@lru_cache(maxsize=1000)
+def _parsed(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
 
 
 class _Simplifier(ast.NodeTransformer):
@@ -202,7 +212,7 @@ class _Writer:
             case ast.Constant(value=int() | float() as number):
                 return self._number(f"{number:.4g}")
             case ast.Name(id="g"):
-                return self.write(_INCOMING)
+                return self.write(_parsed("d(loss, y)"))
             case ast.Name(id=letter):
                 name = self.names.get(letter, letter)
                 return self._number(name) if _is_number(name) else (notation.name(name), _WHOLE)

@@ -16,7 +16,7 @@ from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.softmax import LogSoftmax, Softmax
 from nnlayers.numerics import Array
 
-__all__ = ["Description", "describe", "local_derivatives"]
+__all__ = ["Description", "describe", "local_derivatives", "symbol"]
 
 
 class Description(NamedTuple):
@@ -169,7 +169,8 @@ def describe(
     """
     entry = _entry(layer, shapes)
     letters = {1: ["x"], 2: ["a", "b"]}.get(len(names), [f"x{i}" for i in range(len(names))])
-    known = dict(zip(letters, names, strict=True)) | {"y": output, "f": _symbol(layer)}
+    called = entry.symbol or _written(layer)
+    known = dict(zip(letters, names, strict=True)) | {"y": output, "f": called}
     settings = {name: getattr(layer, name, None) for name in _NUMBERS}
     numbers = {name: value for name, value in settings.items() if isinstance(value, float)}
     count = max(len(names), len(entry.derivatives), len(entry.sent))
@@ -181,12 +182,24 @@ def describe(
     derivatives = entry.derivatives
     sent = entry.sent or [f"g * ({derivative})" for derivative in derivatives]
     return Description(
-        entry.symbol or _symbol(layer),
+        called,
         formula(entry.value),
         tuple([formula(derivative) for derivative in derivatives]),
         tuple([formula(sent[i % len(sent)]) for i in range(count)]),
         entry.note,
     )
+
+
+def symbol(layer: Layer) -> str:
+    """Return the label of an operation alone, without its formulas.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> symbol(nn.MatMul()), symbol(nn.Affine(3, 2))
+    ('@', 'Affine(3, 2)')
+    """
+    return _entry(layer, ()).symbol or _written(layer)
 
 
 def local_derivatives(layer: Layer, inputs: Sequence[Array], y: Array) -> tuple[Array, ...]:
@@ -222,11 +235,11 @@ def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
         return _TABLE[type(layer)]
     if isinstance(layer, Elementwise) and is_pure(layer):
         return _Entry("", "f(x)", ("derivative(x)",), note="entry by entry")
-    note = f"J is the Jacobian of {_symbol(layer)}"
+    note = f"J is the Jacobian of {_written(layer)}"
     return _Entry("", "f(*inputs)", sent=("J.T @ g",), note=note)
 
 
-def _symbol(layer: Layer) -> str:
+def _written(layer: Layer) -> str:
     """Return how a layer writes itself, or its class where that is long."""
     written = " ".join(repr(layer).split()).removesuffix("()")
     return written if len(written) <= 32 else type(layer).__name__

@@ -86,7 +86,9 @@ def jacobian(
         dout[entry] = 1
         gradients = layer.backward(dout)
         if wrt in names:
-            rows[row] = gradients[names.index(wrt)] if isinstance(gradients, tuple) else gradients
+            given = gradients if isinstance(gradients, tuple) else (gradients,)
+            gradient = given[names.index(wrt)]
+            rows[row] = 0 if gradient is None else gradient
         else:
             rows[row] = parameters[wrt].grad
             layer.zero_grad()

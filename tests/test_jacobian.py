@@ -210,3 +210,19 @@ def test_what_has_no_one_output_is_refused():
         nn.jacobian(nn.Graph(outputs=[x + 1, x * 2]), 1.0)
     with pytest.raises(TypeError, match="layer must be a Layer object, got <built-in"):
         nn.jacobian(abs, 1.0)
+
+
+class Stop(nn.Layer):
+    """A layer of a user's through which no gradient goes."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, dout):
+        return None
+
+
+def test_by_an_input_that_gets_no_gradient_it_is_zero():
+    np.testing.assert_array_equal(nn.jacobian(Stop(), [1.0, 2.0]), np.zeros((2, 2)))
+    table = nn.jacobian(nn.Embedding(4, 2, rng=0), [1, 2])
+    np.testing.assert_array_equal(table, np.zeros((2, 2, 2)))

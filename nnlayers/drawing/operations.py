@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from nnlayers.drawing.formulas import Formula, simplified
 from nnlayers.layer import Layer
@@ -14,9 +12,8 @@ from nnlayers.layers.affine import Affine
 from nnlayers.layers.operation import Elementwise, is_pure
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.softmax import LogSoftmax, Softmax
-from nnlayers.numerics import Array
 
-__all__ = ["Description", "describe", "local_derivatives", "symbol"]
+__all__ = ["Description", "describe", "symbol"]
 
 
 class Description(NamedTuple):
@@ -29,8 +26,10 @@ class Description(NamedTuple):
     value : Formula
         What it makes of its inputs.
     derivatives : tuple of Formula
-        The local derivative with respect to each input, which is multiplied entry by entry; empty
-        for an operation that has none of this kind.
+        The local derivative with respect to each input.
+    product : str
+        How it is multiplied: ``×`` entry by entry; ``@`` as the other factor of a product of
+        matrices; empty where the formula of what is sent says how.
     sent : tuple of Formula
         What goes back to each input, the gradient that comes in included.
     note : str
@@ -40,6 +39,7 @@ class Description(NamedTuple):
     symbol: str
     value: Formula
     derivatives: tuple[Formula, ...]
+    product: str
     sent: tuple[Formula, ...]
     note: str
 
@@ -52,8 +52,9 @@ class _Entry(NamedTuple):
 
     symbol: str
     value: str
-    derivatives: tuple[str, ...] = ()
+    derivatives: tuple[str, ...]
     sent: tuple[str, ...] = ()
+    product: str = "×"
     note: str = ""
 
 
@@ -65,7 +66,7 @@ _TABLE: dict[type[Layer], _Entry] = {
     arithmetic.Subtract: _Entry("−", "a - b", ("1", "-1")),
     arithmetic.Multiply: _Entry("×", "a * b", ("b", "a")),
     arithmetic.Divide: _Entry("/", "a / b", ("1 / b", "-(a / b**2)")),
-    arithmetic.MatMul: _Entry("@", "a @ b", sent=("g @ b.T", "a.T @ g")),
+    arithmetic.MatMul: _Entry("@", "a @ b", ("b.T", "a.T"), ("g @ b.T", "a.T @ g"), "@"),
     arithmetic.Maximum: _Entry(
         "max",
         "max(a, b)",
@@ -117,22 +118,36 @@ _TABLE: dict[type[Layer], _Entry] = {
         ("tanh(softplus(x)) + x * sigma(x) * (1 - tanh(softplus(x))**2)",),
         note="softplus(x) = log(1 + exp(x)), σ its derivative",
     ),
-    Softmax: _Entry("", "exp(x) / sum(exp(x))", sent=("y * (g - sum(g * y))",)),
-    LogSoftmax: _Entry("", "x - log(sum(exp(x)))", sent=("g - exp(y) * sum(g)",)),
-    Sum: _Entry("", "sum(x)", sent=("g",), note="every entry that was added up gets it"),
-    Mean: _Entry(
-        "", "sum(x) / n", sent=("g / n",), note="each of the n entries averaged gets its share"
+    Softmax: _Entry(
+        "",
+        "exp(x) / sum(exp(x))",
+        ("J",),
+        ("y * (g - sum(g * y))",),
+        "",
+        "the entries of J are yᵢ (1(i = j) − yⱼ)",
     ),
-    shaping.Reshape: _Entry("", "reshape(x)", sent=("g",), note=_SAME),
-    shaping.Flatten: _Entry("", "flatten(x)", sent=("g",), note=_SAME),
+    LogSoftmax: _Entry(
+        "",
+        "x - log(sum(exp(x)))",
+        ("J",),
+        ("g - exp(y) * sum(g)",),
+        "",
+        "the entries of J are 1(i = j) − exp(yⱼ)",
+    ),
+    Sum: _Entry("", "sum(x)", ("1",), note="every entry that was added up gets it"),
+    Mean: _Entry(
+        "", "sum(x) / n", ("1 / n",), ("g / n",), note="each of the n entries averaged gets a share"
+    ),
+    shaping.Reshape: _Entry("", "reshape(x)", ("1",), ("g",), "", _SAME),
+    shaping.Flatten: _Entry("", "flatten(x)", ("1",), ("g",), "", _SAME),
     shaping.Concatenate: _Entry(
-        "", "concatenate(*inputs)", sent=("part(g)",), note="each input gets its part"
+        "", "concatenate(*inputs)", ("1",), ("part(g)",), "", "each input gets its part"
     ),
     noise.Dropout: _Entry(
-        "", "m * x", sent=("m * g",), note="m is 0 where x was dropped, else 1 / (1 − rate)"
+        "", "m * x", ("m",), ("m * g",), note="m is 0 where x was dropped, else 1 / (1 − rate)"
     ),
-    noise.GaussianNoise: _Entry("", "x + n", sent=("g",), note="n was drawn by chance"),
-    Affine: _Entry("", "x @ W + b", sent=("g @ W.T",), note="W and b are the layer's weights"),
+    noise.GaussianNoise: _Entry("", "x + n", ("1",), note="n was drawn by chance"),
+    Affine: _Entry("", "x @ W + b", ("W.T",), ("g @ W.T",), "@", "W and b are the layer's weights"),
 }
 
 
@@ -153,7 +168,7 @@ def describe(
     output : str
         That of its value.
     shapes : sequence of tuple of int, optional
-        Of its inputs: a product of two vectors has a derivative, one of matrices has not.
+        Of its inputs: of two vectors ``@`` is another product than of matrices.
 
     Examples
     --------
@@ -173,19 +188,21 @@ def describe(
     known = dict(zip(letters, names, strict=True)) | {"y": output, "f": called}
     settings = {name: getattr(layer, name, None) for name in _NUMBERS}
     numbers = {name: value for name, value in settings.items() if isinstance(value, float)}
-    count = max(len(names), len(entry.derivatives), len(entry.sent))
+    count = max(len(names), len(entry.derivatives))
 
     def formula(expression: str) -> Formula:
         expression = expression.replace("*inputs", ", ".join(letters))
         return Formula(simplified(expression, numbers), known)
 
-    derivatives = entry.derivatives
-    sent = entry.sent or [f"g * ({derivative})" for derivative in derivatives]
+    def of_each_input(expressions: Sequence[str]) -> tuple[Formula, ...]:
+        return tuple([formula(expressions[i % len(expressions)]) for i in range(count)])
+
     return Description(
         called,
         formula(entry.value),
-        tuple([formula(derivative) for derivative in derivatives]),
-        tuple([formula(sent[i % len(sent)]) for i in range(count)]),
+        of_each_input(entry.derivatives),
+        entry.product,
+        of_each_input(entry.sent or [f"g * ({by_input})" for by_input in entry.derivatives]),
         entry.note,
     )
 
@@ -202,30 +219,6 @@ def symbol(layer: Layer) -> str:
     return _entry(layer, ()).symbol or _written(layer)
 
 
-def local_derivatives(layer: Layer, inputs: Sequence[Array], y: Array) -> tuple[Array, ...]:
-    """Return the numbers of the derivatives that :func:`describe` has formulas for.
-
-    Each has the shape of `y`, or that of the other vector in a product of two vectors.
-
-    Examples
-    --------
-    >>> import nnlayers as nn
-    >>> a, b = np.array([2.0, 3.0]), np.array(4.0)
-    >>> local_derivatives(nn.Multiply(), [a, b], a * b)
-    (array([4., 4.]), array([2., 3.]))
-    """
-    entry: Any = _entry(layer, [x.shape for x in inputs])
-    operation: Any = layer
-    if not entry.derivatives:
-        return ()
-    if entry is not _DOT_PRODUCT:
-        inputs = [np.broadcast_to(x, y.shape) for x in inputs]
-    with np.errstate(all="ignore"):
-        _, kept = operation.compute(*operation.taken(tuple(inputs)))
-        gradients = operation.gradients(np.ones(y.shape, y.dtype)[()], kept)
-    return tuple([np.array(g) for g in (gradients if len(inputs) > 1 else [gradients])])
-
-
 def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
     if isinstance(layer, arithmetic.MatMul) and [len(shape) for shape in shapes] == [1, 1]:
         return _DOT_PRODUCT
@@ -236,7 +229,7 @@ def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
     if isinstance(layer, Elementwise) and is_pure(layer):
         return _Entry("", "f(x)", ("derivative(x)",), note="entry by entry")
     note = f"J is the Jacobian of {_written(layer)}"
-    return _Entry("", "f(*inputs)", sent=("J.T @ g",), note=note)
+    return _Entry("", "f(*inputs)", ("J",), ("J.T @ g",), "", note)
 
 
 def _written(layer: Layer) -> str:

@@ -105,15 +105,17 @@ def _back(visit: Visit) -> str:
 
 def _way(visit: Visit, sent: Sent) -> str:
     """Return what goes to one parent: the local derivative, the product and the sum."""
-    rows = []
-    if sent.derivative is not None:
-        local = partial(label(visit.node), label(sent.parent))
-        derivative = _equation([local, sent.derivative], sent.factor, "factor")
-        rows.append(_row("local derivative", derivative))
-    product = _equation([sent.formula], sent.value, "gradient sent")
-    if sent.is_summed:
-        product += " summed over the axes in which it was broadcast"
-    rows.append(_row("result", product))
+    local = sent.local
+    by = partial(label(visit.node), label(sent.parent))
+    if visit.description.product == "@":
+        derivative = f"<math>{by.mathml}</math>: factor "
+        derivative += _equation([sent.derivative], local.numbers, "factor")
+    else:
+        derivative = _equation([by, sent.derivative], local.numbers, "factor")
+    result = _equation([sent.formula], sent.value, "gradient sent", local.product)
+    if local.is_summed:
+        result += " summed over the axes in which it was broadcast"
+    rows = [_row("local derivative", derivative), _row("result", result)]
     if sent.earlier:
         before = f"added to {_number(sent.before, 'gradient')} from {escape(sent.earlier)}"
         rows.append(_row("sum", before))
@@ -143,10 +145,11 @@ def _value(visit: Visit) -> str:
     return _equation(sides, visit.value, "value result")
 
 
-def _equation(sides: list[Formula], number: str, role: str) -> str:
-    """Return formulas that are equal, and the number that they come to."""
+def _equation(sides: list[Formula], number: str, role: str, product: str = "") -> str:
+    """Return formulas that are equal, and the number, or first the product, that they come to."""
     content = "<mo>=</mo>".join(f"<mrow>{side.mathml}</mrow>" for side in sides)
-    return f"<math>{content}<mo>=</mo></math> {_number(number, role)}"
+    between = f"{_number(product, 'product')} = " if product else ""
+    return f"<math>{content}<mo>=</mo></math> {between}{_number(number, role)}"
 
 
 def _number(number: str, role: str) -> str:

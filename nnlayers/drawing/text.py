@@ -83,17 +83,17 @@ def _lines(visit: Visit) -> list[str]:
 
 def _way(visit: Visit, sent: Sent) -> list[str]:
     """Return what goes to one parent: the local derivative, the product and the sum."""
-    lines = []
-    numbers = ""
-    if sent.derivative is not None:
-        local = partial(label(visit.node), label(sent.parent)).text
-        formula = sent.derivative.text
-        factor = f" = {sent.factor}" if sent.factor != formula.replace("−", "-") else ""
-        lines.append(f"local derivative {local} = {formula}{factor}")
-        numbers = f"{visit.grad} × {sent.factor} = "
-    summed = ", summed over the axes in which it was broadcast" if sent.is_summed else ""
-    lines.append(f"sent {sent.formula.text} = {numbers}{sent.value}{summed}")
-    return [*lines, sent.gathered()]
+    formula, local = sent.derivative.text, sent.local
+    by = partial(label(visit.node), label(sent.parent)).text
+    relation = ": factor" if visit.description.product == "@" else " ="
+    numbers = "" if local.numbers == formula.replace("−", "-") else f" = {local.numbers}"
+    product = f"{local.product} = " if local.product else ""
+    summed = ", summed over the axes in which it was broadcast" if local.is_summed else ""
+    return [
+        f"local derivative {by}{relation} {formula}{numbers}",
+        f"sent {sent.formula.text} = {product}{sent.value}{summed}",
+        sent.gathered(),
+    ]
 
 
 def _equation(visit: Visit) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
+from nnlayers.drawing.derivatives import Local, local_derivatives
 from nnlayers.drawing.formulas import Formula
-from nnlayers.drawing.operations import Description, describe, local_derivatives
+from nnlayers.drawing.operations import Description, describe
 from nnlayers.drawing.values import shortened
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.graph import Graph
@@ -22,16 +23,14 @@ class Sent(NamedTuple):
     ----------
     parent : Node
         Which.
-    derivative : Formula or None
-        The local derivative; None where there is none that multiplies entry by entry.
-    factor : str
+    derivative : Formula
+        The local derivative.
+    local : Local
         Its numbers.
     formula : Formula
         What is sent.
     value : str
         Its numbers.
-    is_summed : bool
-        Whether it was summed over axes in which the parent was broadcast.
     earlier : str
         In words, what had sent the parent something before; "" if nothing had.
     before, total : str
@@ -41,11 +40,10 @@ class Sent(NamedTuple):
     """
 
     parent: Node
-    derivative: Formula | None
-    factor: str
+    derivative: Formula
+    local: Local
     formula: Formula
     value: str
-    is_summed: bool
     earlier: str
     before: str
     total: str
@@ -164,6 +162,7 @@ class _Tracer:
     """Goes back through a graph and adds up what comes to each node."""
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         nodes = list(enumerate(graph.nodes))
         self.values: dict[Node, Any] = {node: graph.value_at(place) for place, node in nodes}
         self.grads: dict[Node, Any] = {node: graph.grad_at(place) for place, node in nodes}
@@ -181,9 +180,9 @@ class _Tracer:
         inputs = [self.values[parent] for parent in node.parents]
         names = [label(parent) for parent in node.parents]
         described = describe(layer, names, label(node), [x.shape for x in inputs])
-        factors = local_derivatives(layer, inputs, self.values[node]) or [None] * len(inputs)
+        local = local_derivatives(self.graph, node, described, self.values, self.grads[node])
         sent = [
-            self._sent(node, i, described, factors[i])
+            self._sent(node, i, described, local[i])
             for i, parent in enumerate(node.parents)
             if kind(parent) != "constant"
         ]
@@ -191,7 +190,7 @@ class _Tracer:
         value, grad = shortened(self.values[node]), shortened(self.grads[node])
         return Visit(node, described, taken, value, grad, sent)
 
-    def _sent(self, node: Node, i: int, described: Description, factor: Any) -> Sent:
+    def _sent(self, node: Node, i: int, described: Description, local: Local) -> Sent:
         parent, gradient = node.parents[i], self.contributions[node][i]
         sources, before = self.sources[parent], self.totals.get(parent)
         earlier = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
@@ -200,11 +199,10 @@ class _Tracer:
         self.awaited[parent] -= 1
         return Sent(
             parent,
-            described.derivatives[i] if factor is not None else None,
-            "" if factor is None else shortened(factor),
+            described.derivatives[i],
+            local,
             described.sent[i],
             shortened(gradient),
-            factor is not None and gradient.shape != factor.shape,
             earlier,
             "" if before is None else shortened(before),
             shortened(self.totals[parent]),

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["shortened"]
+__all__ = ["MOST_NUMBERS", "shortened"]
 
-_MOST_NUMBERS = 6
+MOST_NUMBERS = 6
 
 
 def shortened(value: Any) -> str:
@@ -24,7 +24,7 @@ def shortened(value: Any) -> str:
     '(64, 10) float32'
     """
     array = np.asarray(value)
-    if not 0 < array.size <= _MOST_NUMBERS:
+    if not 0 < array.size <= MOST_NUMBERS:
         return f"{array.shape} {array.dtype}"
     return _written(array.tolist())
 

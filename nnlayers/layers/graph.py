@@ -223,9 +223,13 @@ class Graph(Drawable):
         ------
         RuntimeError
             If there was no backward since the last forward.
+        ValueError
+            If the node is another graph's.
         """
         run: _Run = self._cached()
-        place = self._places[node]
+        place = self._places.get(node)
+        if place is None:
+            raise ValueError(f"{node!r} is no node of {self!r}")
         if run.grads[place] is None:
             raise RuntimeError(f"{self!r} has no gradients before backward")
         if self._steps is None or place not in self._numbers:

@@ -112,9 +112,10 @@ def test_gradient_of_a_broadcast_input_is_said_to_be_summed():
 def test_products_of_matrices_are_sent_through_the_transposes():
     w, x = nn.Input("W"), nn.Input("X")
     text = run(nn.Graph((w @ x).named("C")), np.eye(2), [[1.0], [2.0]], dout=[[1.0], [10.0]])
-    assert "to W: sent ∂ℓ/∂C @ Xᵀ = [[1, 2], [10, 20]]" in text
-    assert "to X: sent Wᵀ @ ∂ℓ/∂C = [[1], [10]]" in text
-    assert "local derivative" not in text
+    assert "to W: local derivative ∂C/∂W: factor Xᵀ = [[1, 2]]\n" in text
+    assert "sent ∂ℓ/∂C @ Xᵀ = [[1], [10]] @ [[1, 2]] = [[1, 2], [10, 20]]\n" in text
+    assert "to X: local derivative ∂C/∂X: factor Wᵀ = [[1, 0], [0, 1]]\n" in text
+    assert "sent Wᵀ @ ∂ℓ/∂C = [[1, 0], [0, 1]] @ [[1], [10]] = [[1], [10]]\n" in text
 
 
 def test_large_arrays_are_told_by_their_shapes():
@@ -128,9 +129,11 @@ def test_layers_with_weights_and_containers_are_steps_too():
     model = nn.mlp([3, 4, 5, 2], rng=0)
     h = nn.Affine(2, 3, rng=0)(x).named("h")
     text = run(nn.Graph(model(h).named("y")), [[1.0, 2.0]], dout=[[1.0, 1.0]])
-    assert "to h: sent Jᵀ @ ∂ℓ/∂y" in text
+    assert "to h: local derivative ∂y/∂h = J = [[[[" in text
+    assert "sent Jᵀ @ ∂ℓ/∂y = [[" in text
     assert "J is the Jacobian of Sequential" in text
-    assert "to x: sent ∂ℓ/∂h @ Wᵀ" in text
+    assert "to x: local derivative ∂h/∂x: factor Wᵀ = [[" in text
+    assert "sent ∂ℓ/∂h @ Wᵀ = [[" in text
 
 
 def test_explaining_leaves_gradients_and_weights_as_they_are():
@@ -156,7 +159,8 @@ def test_a_layer_that_sends_no_gradient_sends_zero():
     x = nn.Input("x")
     text = run(nn.Graph((Stop()(nn.exp(x).named("e")) + x).named("y")), 0.0)
     assert steps(text)[0][0] == "y = stop + x"
-    assert "to e: sent Jᵀ @ ∂ℓ/∂stop = 0" in text
+    assert "to e: local derivative ∂stop/∂e = J = 0\n" in text
+    assert "sent Jᵀ @ ∂ℓ/∂stop = 0\n" in text
     assert "total ∂ℓ/∂x = 1" in text
 
 

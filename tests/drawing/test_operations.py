@@ -8,7 +8,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 import nnlayers as nn
-from nnlayers.drawing.operations import describe, local_derivatives
+from nnlayers.drawing.derivatives import local_derivatives
+from nnlayers.drawing.operations import describe
 from nnlayers.layers.arithmetic import Binary
 from nnlayers.layers.operation import Elementwise, Operation
 
@@ -49,6 +50,19 @@ def entrywise(formula, arrays):
     return np.vectorize(evaluate)(*arrays.values())
 
 
+def run(layer, inputs, g):
+    """Return the value of a layer as a graph's node, what it sends back, and the derivatives."""
+    names = LETTERS.get(len(inputs), [f"x{i}" for i in range(len(inputs))])
+    graph = nn.Graph(layer(*map(nn.Input, names)))
+    y = graph.forward(*inputs)
+    (node,) = graph.outputs
+    graph.backward(g)
+    described = describe(layer, names, str(node.name), [np.shape(x) for x in inputs])
+    values = {node: node.value for node in graph.nodes}
+    local = local_derivatives(graph, node, described, values, node.grad)
+    return y, graph.contributions(node), local
+
+
 def subclasses(kind):
     for child in kind.__subclasses__():
         yield child
@@ -76,15 +90,14 @@ def test_formulas_give_the_values_and_the_gradients_of_the_layer(layer):
         for letter, shape in shapes.items()
     }
     described = describe(layer, list(inputs))
-    y = layer.forward(*inputs.values())
+    g = rng.normal(size=(3, 4))
+    y, gradients, local = run(layer, list(inputs.values()), g)
     np.testing.assert_allclose(entrywise(described.value, inputs), y, rtol=1e-12)
-    g = rng.normal(size=y.shape)
-    gradients = layer.backward(g)
-    factors = local_derivatives(layer, list(inputs.values()), y)
     known = inputs | {"y": y, "g": g}
-    for i, gradient in enumerate(gradients if len(inputs) > 1 else [gradients]):
+    for i, gradient in enumerate(gradients):
         factor = np.broadcast_to(entrywise(described.derivatives[i], known), y.shape)
-        np.testing.assert_allclose(factors[i], factor, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(local[i].factor, factor, rtol=1e-9, atol=1e-12)
+        assert local[i].is_summed == (gradient.shape != y.shape)
         sent = entrywise(described.sent[i], known)
         if gradient.shape != y.shape:  # of b, which was broadcast along the rows
             sent = sent.sum(axis=0)
@@ -95,21 +108,38 @@ def test_product_of_vectors_has_the_other_vector_for_its_derivative():
     w, x = np.array([1.0, 2.0]), np.array([3.0, -1.0])
     described = describe(nn.MatMul(), ["w", "x"], "e", [(2,), (2,)])
     assert [formula.text for formula in described.derivatives] == ["x", "w"]
-    dw, dx = local_derivatives(nn.MatMul(), [w, x], np.array(1.0))
-    np.testing.assert_array_equal(dw, x)
-    np.testing.assert_array_equal(dx, w)
+    _, _, (dw, dx) = run(nn.MatMul(), [w, x], 2.0)
+    np.testing.assert_array_equal(dw.factor, x)
+    np.testing.assert_array_equal(dx.factor, w)
+    assert (dw.product, dx.product) == ("2 × [3, -1]", "2 × [1, 2]")
 
 
-def test_product_of_matrices_has_no_derivative_but_products_with_the_transposes():
+@pytest.mark.parametrize(
+    ("a", "b"), [((1, 2), (2, 3)), ((3, 2), (2,)), ((2,), (2, 3)), ((1, 2, 1), (1, 2))]
+)
+def test_product_that_is_shown_of_matrices_is_what_is_sent(a, b):
+    a, b = (np.arange(1.0, np.prod(shape) + 1).reshape(shape) for shape in (a, b))
+    y = a @ b
+    _, gradients, local = run(nn.MatMul(), [a, b], np.arange(float(y.size)).reshape(y.shape))
+    for gradient, derivative in zip(gradients, local, strict=True):
+        left, right = (np.array(eval(term)) for term in derivative.product.split(" @ "))
+        product = left @ right
+        assert derivative.is_summed == (product.ndim > gradient.ndim)
+        product = product.sum(axis=0) if derivative.is_summed else product
+        np.testing.assert_array_equal(product, gradient)
+
+
+def test_derivatives_of_products_of_matrices_are_the_transposes():
     a, b, g = (
         np.random.default_rng(i).normal(size=s) for i, s in enumerate([(3, 2), (2, 4), (3, 4)])
     )
     described = describe(nn.MatMul(), ["W", "X"], "C", [a.shape, b.shape])
     assert [formula.text for formula in described.sent] == ["∂ℓ/∂C @ Xᵀ", "Wᵀ @ ∂ℓ/∂C"]
-    assert described.derivatives == local_derivatives(nn.MatMul(), [a, b], a @ b) == ()
-    layer = nn.MatMul()
-    layer.forward(a, b)
-    for formula, gradient in zip(described.sent, layer.backward(g), strict=True):
+    assert [formula.text for formula in described.derivatives] == ["Xᵀ", "Wᵀ"]
+    _, gradients, (by_a, by_b) = run(nn.MatMul(), [a, b], g)
+    np.testing.assert_array_equal(by_a.factor, b.T)
+    np.testing.assert_array_equal(by_b.factor, a.T)
+    for formula, gradient in zip(described.sent, gradients, strict=True):
         np.testing.assert_allclose(eval(formula.expression, {"a": a, "b": b, "g": g}), gradient)
 
 
@@ -189,17 +219,54 @@ class Scaled(nn.Layer):
 def test_operation_of_a_user_has_its_derivative():
     described = describe(Cube(), ["x"])
     assert (described.value.text, described.derivatives[0].text) == ("Cube(x)", "derivative(x)")
-    (factor,) = local_derivatives(Cube(), [np.array([1.0, 2.0])], np.array([1.0, 8.0]))
-    np.testing.assert_array_equal(factor, [3.0, 12.0])
+    _, _, (local,) = run(Cube(), [np.array([1.0, 2.0])], np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(local.factor, [3.0, 12.0])
+    assert local.product == "[1, 10] × [3, 12]"
 
 
 @pytest.mark.parametrize(("layer", "count"), [(Swapped(), 1), (Scaled(), 2)])
 def test_layer_of_a_user_has_its_jacobian(layer, count):
     described = describe(layer, ["u", "v"][:count], "h")
     name = type(layer).__name__
-    assert described.derivatives == local_derivatives(layer, [np.ones(2)] * count, np.ones(2)) == ()
+    assert [formula.text for formula in described.derivatives] == ["J"] * count
     assert [formula.text for formula in described.sent] == ["Jᵀ @ ∂ℓ/∂h"] * count
     assert described.note == f"J is the Jacobian of {name}"
+
+
+def test_small_jacobians_are_shown_by_their_numbers_and_large_ones_by_their_shapes():
+    _, (sent,), (local,) = run(nn.Softmax(), [np.array([0.0, 1.0])], np.array([1.0, 3.0]))
+    y = np.exp([0.0, 1.0]) / np.exp([0.0, 1.0]).sum()
+    np.testing.assert_allclose(local.factor, np.diag(y) - np.outer(y, y), rtol=1e-12)
+    np.testing.assert_allclose(local.factor.T @ [1.0, 3.0], sent)
+    _, _, (local,) = run(nn.Softmax(), [np.zeros((2, 3))], np.ones((2, 3)))
+    assert (local.factor, local.numbers) == (None, "(2, 3, 2, 3) float64")
+    _, _, local = run(Scaled(), [np.ones(2)] * 2, np.ones(2))
+    assert [by_input.numbers for by_input in local] == ["[[1, 0], [0, 1]]", "[[0, 0], [0, 0]]"]
+
+
+def test_jacobian_that_was_drawn_by_chance_is_not_shown_as_another():
+    noisy = nn.Sequential(nn.Dropout(0.5, rng=0), nn.Tanh())
+    for _ in range(5):
+        _, (sent,), (local,) = run(noisy, [np.array([1.0, 2.0])], np.array([1.0, 1.0]))
+        if local.factor is not None:
+            np.testing.assert_allclose(local.factor.sum(axis=0), sent)
+
+
+def test_dropout_s_derivative_is_the_mask_that_was_drawn():
+    x, g = np.arange(50.0), np.ones(50)
+    y, (sent,), (local,) = run(nn.Dropout(0.5, rng=0), [x], g)
+    assert 0 < (y == 0).sum() < 50
+    np.testing.assert_array_equal(local.factor, sent)
+
+
+@pytest.mark.parametrize(
+    ("layer", "share"),
+    [(nn.Sum(), 1), (nn.Sum(0), 1), (nn.Mean(), 1 / 6), (nn.Mean(1, True), 1 / 3)],
+)
+def test_derivative_of_a_sum_is_the_share_of_each_entry(layer, share):
+    x = np.arange(6.0).reshape(2, 3)
+    _, _, (local,) = run(layer, [x], np.ones_like(layer.forward(x)))
+    np.testing.assert_array_equal(local.factor, np.full((2, 3), share))
 
 
 def test_brackets_stand_where_they_are_needed_and_nowhere_else():

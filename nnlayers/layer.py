@@ -142,9 +142,9 @@ class Layer(ABC):
 
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
         """Return ``forward`` of the inputs; of nodes of a graph, the node that stands for it."""
-        for item in inputs:
+        for item in (*inputs, *named_inputs.values()):
             if isinstance(item, Symbol):
-                return item.apply(self, inputs)
+                return item.apply(self, self._in_order(inputs, named_inputs))
         return self.forward(*inputs, **named_inputs)
 
     def parameters(self) -> list[Parameter]:
@@ -303,6 +303,13 @@ class Layer(ABC):
         if dout.shape != shape:
             raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
         return dout
+
+    def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all inputs of a call in their order, which only a graph has names for."""
+        if named_inputs:
+            names = ", ".join(map(repr, named_inputs))
+            raise TypeError(f"{self!r} takes nodes in their order, got {names} by name")
+        return inputs
 
     def _axes(self, axis: int | tuple[int, ...] | None, x: Array) -> tuple[int, ...]:
         """Return `axis` as axes of `x` counted from 0; None is all."""

@@ -86,8 +86,9 @@ class Graph(Drawable):
         self.outputs = _checked_outputs(outputs)
         self.nodes = sorted_nodes(self.outputs)
         fed = [node for node in self.nodes if isinstance(node, Input) and node.given is None]
+        if inputs is not None:
+            _check_inputs(inputs, fed)
         self.inputs = tuple(fed if inputs is None else inputs)
-        _check_inputs(self.inputs, fed)
         name_nodes(self.nodes)
         self.layers, self._order = list_order(self.nodes)
         self._steps: list[Step] | None = None
@@ -314,7 +315,7 @@ class Graph(Drawable):
             values[place] = as_array(x, name=str(self.nodes[place].name))[()]
         return values
 
-    def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> list[Any]:
+    def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
         names = [str(node.name) for node in self.inputs]
         if len(inputs) > len(names):
             raise TypeError(f"{self!r} expected {len(names)} inputs, got {len(inputs)}")
@@ -390,6 +391,8 @@ def _checked_outputs(outputs: Any) -> tuple[Node, ...]:
 
 
 def _check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
+    if not isinstance(inputs, list | tuple):
+        raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
     for node in inputs:
         if not isinstance(node, Input) or node.given is not None:
             raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")

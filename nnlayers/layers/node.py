@@ -138,6 +138,9 @@ class Node(Symbol):
             raise TypeError("the exponent must be a number, got a node; a**b is exp(b * log(a))")
         return self.apply(Power(exponent), [self])
 
+    def __rpow__(self, base: Any) -> Node:
+        raise TypeError(f"the base must be a node, got {base!r}; a**x is exp(x * log(a))")
+
     def __neg__(self) -> Node:
         return self.apply(Negative(), [self])
 
@@ -185,7 +188,7 @@ class Input(Node):
 
 def _constant(value: Any) -> Input:
     """Return the input of a number or array that stands in an expression; the graph names it."""
-    if isinstance(value, Symbol):
+    if value is None or isinstance(value, Symbol):
         raise TypeError(f"expected a node, a number or an array, got {value!r}")
     node = Input("constant", value)
     node.has_own_name = False

@@ -224,6 +224,13 @@ def test_graphs_nest_in_sequentials_and_graphs():
     check_gradients(network, rng.normal(size=(4, 3)))
 
 
+def test_a_graph_within_takes_nodes_by_name_too():
+    ratio = nn.Graph(nn.Input("a") / nn.Input("b"))
+    x, z = nn.Input("x"), nn.Input("z")
+    graph = nn.Graph(ratio(b=x, a=z), inputs=[x, z])
+    assert graph.forward(x=2.0, z=6.0) == 3.0
+
+
 def test_a_graph_of_several_outputs_is_no_node():
     x = nn.Input("x")
     graph = nn.Graph(nn.Graph(outputs=[x, x + 1])(nn.Input("z")))

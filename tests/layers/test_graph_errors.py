@@ -18,6 +18,8 @@ def test_inputs_are_all_of_them_each_once():
         nn.Graph(x + z, inputs=[x, x, z])
     with pytest.raises(TypeError, match="inputs must be Input nodes without a value, got <node"):
         nn.Graph(x + z, inputs=[x + z])
+    with pytest.raises(TypeError, match="inputs must be a list of Input nodes, got <node 'x'"):
+        nn.Graph(nn.exp(x), inputs=x)
     constant = nn.Input("c", value=1.0)
     with pytest.raises(TypeError, match="inputs must be Input nodes without a value, got <node"):
         nn.Graph(x + constant, inputs=[x, constant])
@@ -91,6 +93,11 @@ def test_a_node_of_another_graph_is_not_found():
     assert graph["growth"].layer is not None
     with pytest.raises(KeyError, match="unknown node 'growht', did you mean 'growth'"):
         graph["growht"]
+    other = nn.Graph(nn.exp(nn.Input("z")))
+    graph.forward(1.0)
+    graph.backward(1.0)
+    with pytest.raises(ValueError, match=r"<node 'exp': Exp\(\)> is no node of Graph\(x -> growth"):
+        graph.contributions(other["exp"])
 
 
 def test_a_loop_is_found():
@@ -131,6 +138,21 @@ def test_an_exponent_is_a_number():
         x**x
     with pytest.raises(TypeError, match="exponent must be"):
         x ** np.ones(2)
+    with pytest.raises(TypeError, match=r"the base must be a node, got 2; a\*\*x is exp"):
+        2**x
+
+
+def test_none_is_no_number():
+    with pytest.raises(TypeError, match="expected a node, a number or an array, got None"):
+        nn.Input("x") + None
+
+
+def test_only_a_graph_knows_its_inputs_by_name():
+    x = nn.Input("x")
+    with pytest.raises(TypeError, match=r"Exp\(\) takes nodes in their order, got 'x' by name"):
+        nn.Exp()(x=x)
+    with pytest.raises(ValueError, match=r"missing input 'b'"):
+        nn.Graph(nn.Input("a") * nn.Input("b"))(a=x)
 
 
 def test_no_node_stands_in_for_an_array():

@@ -176,7 +176,7 @@ def _label(node: Node, total: str) -> str:
     else:
         title = shortened(node.value) if _style(node) == _CONSTANT else name
     lines = [_safe(title)]
-    if name != title:
+    if name != title and (node.layer is not None or node.has_own_name):
         lines.append(f'<font point-size="10">{_safe(name)}</font>')
     if total:
         lines.append(_coloured(f"Σ {total}", _GRADIENT))

@@ -153,8 +153,7 @@ def test_inputs_weights_constants_operations_and_containers_look_different():
     graph = nn.Graph(nn.Sequential(nn.ReLU())(nn.Input("x") @ w + 1.5))
     picture = Picture(graph.to_dot())
     looks = [
-        picture.looks[picture.named(*words)]
-        for words in (["x"], ["W"], ["1.5", "constant"], ["@", "matmul"])
+        picture.looks[picture.named(*words)] for words in (["x"], ["W"], ["1.5"], ["@", "matmul"])
     ]
     looks.append(picture.looks["n5"])
     for first, second in combinations(looks, 2):
@@ -358,3 +357,10 @@ def test_drawing_is_loaded_only_when_something_is_drawn():
     script = "import sys, nnlayers; print('nnlayers.drawing' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_constant_is_its_number_and_has_a_name_only_where_it_was_given_one():
+    rate = nn.Input("rate", value=0.5)
+    picture = Picture(nn.Graph(nn.Input("x") * rate + 2).to_dot())
+    assert picture.named("0.5", "rate")
+    assert picture.named("2")

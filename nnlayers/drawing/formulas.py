@@ -168,7 +168,10 @@ class _MathML(_Text):
         return self.fraction(f"<mi>∂</mi>{over}", f"<mi>∂</mi>{under}")
 
     def brackets(self, inner: str) -> str:
-        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
+        # Browsers stretch them far beyond a tall letter.
+        stretchy = str("<mfrac>" in inner or "<mtable>" in inner).lower()
+        left, right = [f'<mo stretchy="{stretchy}">{sign}</mo>' for sign in "()"]
+        return f"<mrow>{left}{inner}{right}</mrow>"
 
     def fraction(self, over: str, under: str) -> str:
         return f"<mfrac><mrow>{over}</mrow><mrow>{under}</mrow></mfrac>"

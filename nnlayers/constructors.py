@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["call", "kept_arguments"]
@@ -21,8 +22,9 @@ def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
     >>> [(parameter.name, value) for parameter, value in kept_arguments(Dropout(0.2, rng=0))][0]
     ('rate', 0.2)
     """
+    constructor: Callable[..., Any] = type(item)
     arguments = []
-    for parameter in inspect.signature(type(item)).parameters.values():
+    for parameter in _signature(constructor).parameters.values():
         name = parameter.name
         is_method = inspect.isroutine(getattr(type(item), name, None)) and name not in vars(item)
         value = parameter.empty if is_method else getattr(item, name, parameter.empty)
@@ -43,7 +45,7 @@ def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     >>> call(lambda first, *rest: (first, rest), {"rest": [2, 3], "first": 1})
     (1, (2, 3))
     """
-    signature = inspect.signature(constructor)
+    signature = _signature(constructor)
     for name in arguments:
         if name not in signature.parameters:
             raise TypeError(f"there is no argument {name!r}")
@@ -53,3 +55,9 @@ def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         {name: arguments[name] for name in signature.parameters if name in arguments}
     )
     return constructor(*bound.args, **bound.kwargs)
+
+
+# A graph holds many layers of a few classes, and reading a signature takes 0.1 ms.
+@lru_cache(maxsize=256)
+def _signature(constructor: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(constructor)

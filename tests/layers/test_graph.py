@@ -152,11 +152,12 @@ def affine_graph(W, b):
     return nn.Graph(nn.relu(nn.Input("x") @ weights[0] + weights[1]))
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.optim.NAdam, nn.optim.RMSProp, nn.optim.Lion],
-)
-def test_spelt_out_it_trains_to_the_numbers_of_the_layers(optimizer):
+OPTIMIZERS = ["SGD", "Adam", "AdamW", "NAdam", "RMSProp", "AdaGrad", "AdaDelta", "Lion"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_spelt_out_it_trains_to_the_numbers_of_the_layers(name):
+    optimizer = getattr(nn.optim, name)
     layers = nn.Sequential(nn.Affine(4, 3, dtype="float64", rng=0), nn.ReLU())
     W, b = (nn.Parameter(p.value.copy(), name=p.name) for p in layers.parameters())
     graph = affine_graph(W, b)

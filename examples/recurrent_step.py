@@ -56,7 +56,7 @@ def main(picture=None):
     print(f"dL/dz     = {graph['z'].grad.round(4)}\n2z        = {(2 * z).round(4)}")
     print(f"dL/dr'    = {graph['r_1'].grad.round(4)}\n2 W_outᵀz = {dr.round(4)}")
     print(f"dL/dW_rec =\n{graph['W_rec'].grad.round(4)}")
-    print(f"(2 W_outᵀz ⊙ 1(W_rec r > 0)) rᵀ =\n{np.outer(dr * (W_rec @ r > 0), r).round(4)}")
+    print(f"(2 W_outᵀz ⊙ 1(W_rec r > 0)) rᵀ =\n{np.outer(dr * (W_rec @ r > 0), r).round(4) + 0.0}")
     print(graph.explain())
     if picture:
         graph.draw(picture)

@@ -24,9 +24,12 @@ def main(picture=None):
     print(f"b = exp(x) = {b.value:.6f}, a = 1 + b = {a.value:.6f}, y = log(a) = {y:.6f}")
     print(f"dy/da = {a.grad:.6f}, 1/a               = {1 / a.value:.6f}")
     print(f"dy/db = {b.grad:.6f}, dy/da             = {a.grad:.6f}")
-    print(f"dy/dx = {dx:.6f}, exp(x) dy/db      = {np.exp(x) * b.grad:.6f}")
-    print(f"{'':16}, exp(x)/(1+exp(x)) = {np.exp(x) / (1 + np.exp(x)):.6f}")
-    print(f"{'':16}, Softplus.backward = {value_and_derivative(nn.Softplus(), x)[1]:.6f}")
+    for formula, number in (
+        ("exp(x) dy/db     ", np.exp(x) * b.grad),
+        ("exp(x)/(1+exp(x))", np.exp(x) / (1 + np.exp(x))),
+        ("Softplus.backward", value_and_derivative(nn.Softplus(), x)[1]),
+    ):
+        print(f"dy/dx = {dx:.6f}, {formula} = {number:.6f}")
     print(graph.explain(), "\n")
 
     print("The graph overflows, as exp(x) is too large for a number; and where exp(x) is too")

@@ -78,7 +78,7 @@ class Case:
         if predict_between is not None:
             layer.predict(*predict_between)
         results = {"output": y}
-        for index, gradient in enumerate(input_gradients(layer, self.dout(y), len(inputs))):
+        for index, gradient in enumerate(input_gradients(layer, [self.dout(y)], len(inputs))):
             if self.inputs[index].dtype.kind == "f":  # ids have no derivative
                 results[f"gradient of input {index}"] = gradient
         for name, parameter in layer.named_parameters().items():

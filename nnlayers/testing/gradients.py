@@ -16,7 +16,7 @@ nnlayers.testing.errors.GradientError: Cube: gradient of input 0 at (1,) is ...,
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,14 +91,14 @@ def check_gradients(
     else:
         point.arguments[:1] = [np.array(x, FLOAT64) for x in point.arguments[:1]]
     trial = copy.deepcopy(point)
-    shape = trial.output().shape
-    is_loss = isinstance(layer, Loss)
-    dout = np.ones(()) if is_loss else np.asarray(np.random.default_rng(0).normal(size=shape))
-    gradients = trial.gradients(dout)
+    rng, is_loss = np.random.default_rng(0), isinstance(layer, Loss)
+    shapes = [y.shape for y in trial.outputs()]
+    douts = [np.ones(()) if is_loss else np.asarray(rng.normal(size=shape)) for shape in shapes]
+    gradients = trial.gradients(douts)
     for what, variable in point.variables().items():
         name = f"{type(layer).__name__}: gradient of {what}"
         gradient = _checked(gradients[what], variable.shape, name)
-        differing = list(_differences(point, what, gradient, dout, rtol, atol))
+        differing = list(_differences(point, what, gradient, douts, rtol, atol))
         if differing:
             index, given, quotient = max(differing, key=lambda entry: abs(entry[1] - entry[2]))
             raise GradientError(
@@ -107,18 +107,18 @@ def check_gradients(
             )
 
 
-def input_gradients(layer: Layer, dout: Array, inputs: int) -> list[Any]:
-    """Return what ``backward`` returns for each of a number of inputs.
+def input_gradients(layer: Layer, douts: Sequence[Array], inputs: int) -> list[Any]:
+    """Return what ``backward`` of d loss / d each output returns for each of a number of inputs.
 
     Examples
     --------
     >>> import nnlayers as nn
     >>> relu = nn.ReLU()
     >>> y = relu.forward([2.0])
-    >>> input_gradients(relu, np.ones(1), inputs=1)
+    >>> input_gradients(relu, [np.ones(1)], inputs=1)
     [array([1.])]
     """
-    returned = layer.backward(dout)
+    returned = layer.backward(*douts)
     if inputs == 1 and not isinstance(returned, tuple):
         returned = (returned,)
     several = isinstance(returned, tuple | list)
@@ -146,40 +146,47 @@ class _Point:
         parameters = self.subject.named_parameters()
         return inputs | {f"parameter {name!r}": p.value for name, p in parameters.items()}
 
-    def output(self) -> Array:
-        return np.asarray(self.subject.forward(*self.arguments))
+    def outputs(self) -> list[Array]:
+        y: Any = self.subject.forward(*self.arguments)
+        return [np.asarray(part) for part in (y if isinstance(y, tuple) else (y,))]
 
-    def gradients(self, dout: Array) -> dict[str, Any]:
+    def gradients(self, douts: Sequence[Array]) -> dict[str, Any]:
         """Return what ``backward`` says of the variables, by name."""
         if isinstance(self.subject, Loss):
             return {"prediction": self.subject.backward()}
-        returned = input_gradients(self.subject, dout, len(self.arguments))
+        returned = input_gradients(self.subject, douts, len(self.arguments))
         inputs = {f"input {index}": gradient for index, gradient in enumerate(returned)}
         parameters = self.subject.named_parameters()
         return inputs | {f"parameter {name!r}": p.grad for name, p in parameters.items()}
 
-    def quotient(self, what: str, index: tuple[int, ...], step: float, dout: Array) -> float:
+    def quotient(
+        self, what: str, index: tuple[int, ...], step: float, douts: Sequence[Array]
+    ) -> float:
         """Return the central difference quotient for one entry of a variable."""
         step *= max(1.0, abs(float(self.variables()[what][index])))
 
-        def output(change: float) -> Array:
+        def outputs(change: float) -> list[Array]:
             moved = copy.deepcopy(self)
             moved.variables()[what][index] += change
-            return moved.output()
+            return moved.outputs()
 
+        around = [outputs(factor * step) for factor in (1, -1, 2, -2)]
         with np.errstate(all="ignore"):  # a step may leave the domain, and gives NaN there
-            near, far = output(step) - output(-step), output(2 * step) - output(-2 * step)
-            return float(np.sum(dout * (8 * near - far))) / (12 * step)
+            changes = [
+                float(np.sum(dout * (8 * (a - b) - (c - d))))
+                for dout, a, b, c, d in zip(douts, *around, strict=True)
+            ]
+        return sum(changes) / (12 * step)
 
 
 def _differences(
-    point: _Point, what: str, gradient: Array, dout: Array, rtol: float, atol: float
+    point: _Point, what: str, gradient: Array, douts: Sequence[Array], rtol: float, atol: float
 ) -> Iterator[tuple[tuple[int, ...], float, float]]:
     """Yield index, gradient and quotient of the entries with which no step's quotient agrees."""
     for index in np.ndindex(gradient.shape):
         given, quotients = float(gradient[index]), []
         for step in STEPS:
-            quotient = point.quotient(what, index, step, dout)
+            quotient = point.quotient(what, index, step, douts)
             quotients.append(quotient)
             if abs(given - quotient) <= atol + rtol * abs(quotient):
                 break

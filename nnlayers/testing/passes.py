@@ -35,7 +35,9 @@ def nothing_given_is_written_to(case: Case) -> None:
         for call in ("forward", "predict"):
             promise = f"{call} in {mode} mode must take the example inputs"
             with case.promise(promise), _unchanged(case, call, given):
-                getattr(layer, call)(*inputs)
+                y = getattr(layer, call)(*inputs)
+            if isinstance(y, tuple):  # as a graph of several outputs
+                case.fail(f"{call} must return one array", f"a tuple of {len(y)}")
         with case.promise(f"backward in {mode} mode must take an array of the output's shape"):
             y = layer.forward(*inputs)
             dout = case.dout(y)
@@ -101,7 +103,7 @@ def backward_adds_to_gradients(case: Case) -> None:
     layer, inputs = case.make(training=False), case.arguments()
     with case.promise("backward must run twice after one forward"):
         once = case.run(layer, inputs)
-        gradients = input_gradients(layer, case.dout(once["output"]), len(inputs))
+        gradients = input_gradients(layer, [case.dout(once["output"])], len(inputs))
     again = {f"gradient of input {index}": gradient for index, gradient in enumerate(gradients)}
     dx = {name: once[name] for name in again if name in once}
     case.same(again, dx, "a second backward must return the same")
@@ -190,7 +192,7 @@ def _results(
     y = layer.forward(*inputs)
     yield result("forward", "the output of forward", y)
     taken["dout"] = dout = case.dout(y)
-    for index, gradient in enumerate(input_gradients(layer, dout, len(inputs))):
+    for index, gradient in enumerate(input_gradients(layer, [dout], len(inputs))):
         if gradient is not None:
             yield result("backward", f"the gradient of input {index}", gradient)
     yield result("predict", "the output of predict", layer.predict(*inputs))

@@ -7,7 +7,7 @@ from expressions import expressions
 from hypothesis import given, settings
 
 import nnlayers as nn
-from nnlayers.testing import check_gradients, check_layer
+from nnlayers.testing import LayerError, check_gradients, check_layer
 
 
 def sigmoid_of_a_product():
@@ -93,6 +93,9 @@ def test_several_outputs_give_a_tuple_and_take_a_gradient_each():
     assert graph.backward([1.0, 0.0], 10.0, [0.5, 0.5]).tolist() == [22.5, 40.5]
     with pytest.raises(TypeError, match="expected 3 dout, got 1"):
         graph.backward(1.0)
+    check_gradients(graph, [0.5, -1.5])
+    with pytest.raises(LayerError, match="Graph: forward must return one array: a tuple of 3"):
+        check_layer(lambda: nn.Graph(outputs=[a, nn.sum(a), x]), [[1.0], [2.0]])
 
 
 def test_the_order_of_inputs_is_that_of_first_use_or_as_told():

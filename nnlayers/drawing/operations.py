@@ -60,6 +60,7 @@ class _Entry(NamedTuple):
 
 _NUMBERS = ("alpha", "beta", "exponent", "negative_slope", "scale")
 _SAME = "the same numbers in the shape of the input"
+_OF_W = "W gets the input's transpose times the incoming gradient"
 _DOT_PRODUCT = _Entry("@", "a @ b", ("b", "a"))
 _TABLE: dict[type[Layer], _Entry] = {
     arithmetic.Add: _Entry("+", "a + b", ("1", "1")),
@@ -147,7 +148,14 @@ _TABLE: dict[type[Layer], _Entry] = {
         "", "m * x", ("m",), ("m * g",), note="m is 0 where x was dropped, else 1 / (1 − rate)"
     ),
     noise.GaussianNoise: _Entry("", "x + n", ("1",), note="n was drawn by chance"),
-    Affine: _Entry("", "x @ W + b", ("W.T",), ("g @ W.T",), "@", "W and b are the layer's weights"),
+    Affine: _Entry(
+        "",
+        "x @ W + b",
+        ("W.T",),
+        ("g @ W.T",),
+        "@",
+        f"{_OF_W}, b the sum of its rows",
+    ),
 }
 
 
@@ -224,7 +232,10 @@ def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
         return _DOT_PRODUCT
     if isinstance(layer, noise.Noise) and not layer.training:
         return _TABLE[activations.Identity]
-    if type(layer) in _TABLE:  # a subclass may compute something else
+    if isinstance(layer, Affine) and layer.b is None:
+        return _TABLE[Affine]._replace(value="x @ W", note=_OF_W)
+    approximate = isinstance(layer, rectifiers.GELU) and layer.approximate != "none"
+    if type(layer) in _TABLE and not approximate:  # a subclass may compute something else
         return _TABLE[type(layer)]
     if isinstance(layer, Elementwise) and is_pure(layer):
         return _Entry("", "f(x)", ("derivative(x)",), note="entry by entry")

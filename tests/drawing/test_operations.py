@@ -182,6 +182,18 @@ def test_numbers_of_a_layer_stand_in_its_formulas():
     assert describe(nn.Softplus(), ["x"]).value.text == "log(1 + exp(x))"
 
 
+def test_affine_without_a_bias_adds_none():
+    assert describe(nn.Affine(3, 2), ["x"]).value.text == "x @ W + b"
+    without = describe(nn.Affine(3, 2, bias=False), ["x"])
+    assert (without.value.text, without.sent[0].text) == ("x @ W", "∂ℓ/∂y @ Wᵀ")
+    assert "b" not in without.note.split()
+
+
+def test_an_approximate_gelu_does_not_claim_the_formula_of_the_exact_one():
+    assert "Φ" in describe(nn.GELU(), ["x"]).value.text
+    assert describe(nn.GELU("tanh"), ["x"]).value.text == "GELU(approximate='tanh')(x)"
+
+
 def test_dropout_is_the_identity_in_evaluation_mode():
     dropout = nn.Dropout(0.5)
     assert describe(dropout, ["x"]).sent[0].text == "m × ∂ℓ/∂y"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,8 @@ class Parameter:
     >>> W.grad
     array([[0., 0.]])
     """
+
+    relaid: ClassVar[int] = 0  # how often any parameter changed its memory or became (un)trainable
 
     __slots__ = ("_flat", "_grad", "_origin", "_trainable", "_unwritten", "_value", "name")
 
@@ -117,6 +119,7 @@ class Parameter:
         if trainable and not self._trainable:
             self.zero_grad()
         self._trainable = bool(trainable)
+        Parameter.relaid += 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -147,14 +150,21 @@ class Parameter:
         array([[ 5.],
                [15.]])
         """
+        grad = self._memory() if self._grad is None else self._grad
         if self._unwritten:
-            a.dot(b, self._memory())
+            a.dot(b, grad)
             self._unwritten = False
         else:
-            self._memory()[...] += a.dot(b)
+            grad += a.dot(b)
 
     def zero_grad(self) -> None:
         """Discard the gradient: from here on it reads zero."""
+        self._unwritten = True
+
+    def settle_grad(self) -> None:
+        """Put the gradient into its memory, where a step finds it; from here on it reads zero."""
+        if self._unwritten:
+            self._memory().fill(0)
         self._unwritten = True
 
     def initialize(self, rng: np.random.Generator) -> None:
@@ -189,6 +199,7 @@ class Parameter:
         if not self._unwritten:
             grad[...] = self._memory()
         self._value, self._grad = value, grad
+        Parameter.relaid += 1
 
     def _memory(self) -> Array:
         if self._grad is None:
@@ -222,6 +233,7 @@ class Parameter:
         self._origin = state["origin"]
         self._trainable = state["trainable"]
         self.name = state["name"]
+        Parameter.relaid += 1
 
     def __repr__(self) -> str:
         frozen = "" if self._trainable else ", trainable=False"

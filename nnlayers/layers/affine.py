@@ -94,44 +94,47 @@ class Affine(Layer):
         self.b = Parameter.drawn(draw_bias, rng, dtype, name="b") if self.bias else None
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        x = as_floats(x, self.W.value.dtype)
+        x = as_floats(x, self.W.dtype)
         y = self._output(x)
-        self._cache = x
+        self._cache = x, y.shape
         return y
 
     def predict(self, x: npt.ArrayLike) -> Array:
-        return self._output(as_floats(x, self.W.value.dtype))
+        return self._output(as_floats(x, self.W.dtype))
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        x, dy = self._add_gradients(dout)
+        dy, shape = self._add_gradients(dout)
         dx = _product(dy, self.W.value.T)
-        return dx if x.ndim == 2 else dx.reshape(x.shape)
+        return dx if len(shape) == 2 else dx.reshape(shape)
 
     def backward_parameters(self, dout: npt.ArrayLike) -> None:
         self._add_gradients(dout)
 
     def _output(self, x: Array) -> Array:
-        if x.shape[-1:] != (self.in_features,):
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(
                 f"{self!r} expected x of shape (..., {self.in_features}), got {x.shape}"
             )
-        y = _product(_rows(x), self.W.value)
+        y = _product(x if x.ndim == 2 else _rows(x), self.W.value)
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
 
-    def _add_gradients(self, dout: npt.ArrayLike) -> tuple[Array, Array]:
-        x = self._cached()
-        dout = self._incoming(dout, (*x.shape[:-1], self.out_features), x.dtype)
-        dy = _rows(dout)
-        self.W.add_product(_rows(x).T, dy)
+    def _add_gradients(self, dout: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
+        """Add to the gradients; return `dout` as rows, and the shape of x."""
+        x, y_shape = self._cached()
+        shape = x.shape
+        dy = self._incoming(dout, y_shape, x.dtype)
+        if len(shape) != 2:
+            x, dy = _rows(x), _rows(dy)
+        self.W.add_product(x.T, dy)
         if self.b is not None:
             self.b.add_product(ones(len(dy), dy.dtype), dy)
-        return x, dy
+        return dy, shape
 
 
 def _rows(x: Array) -> Array:
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    return x.reshape(-1, x.shape[-1])
 
 
 def _product(rows: Array, W: Array) -> Array:

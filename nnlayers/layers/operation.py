@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,26 +50,26 @@ class Operation(Layer):
     def gradients(self, dout: Any, kept: Any) -> Any:
         """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
 
-    def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
+    def taken(self, inputs: tuple[Any, ...]) -> Iterable[Any]:
         """Return the inputs as float arrays."""
-        return [as_floats(x) for x in inputs]
+        return map(as_floats, inputs)
 
     def forward(self, *inputs: npt.ArrayLike) -> Array:
         y, kept = self.compute(*self.taken(inputs))
-        y = _own(np.asarray(y), kept)
+        y = _own(y, kept)
         self._cache = y.shape, y.dtype, kept
         return y
 
     def predict(self, *inputs: npt.ArrayLike) -> Array:
-        return _own(np.asarray(self.compute(*self.taken(inputs))[0]))
+        return _own(self.compute(*self.taken(inputs))[0])
 
     def backward(self, dout: npt.ArrayLike) -> Any:
         shape, dtype, kept = self._cached()
         dout = self._incoming(dout, shape, dtype)
         gradients = self.gradients(dout, kept)
         if isinstance(gradients, tuple):
-            return tuple([_own(np.asarray(gradient), dout) for gradient in gradients])
-        return _own(np.asarray(gradients), dout)
+            return tuple([_own(gradient, dout) for gradient in gradients])
+        return _own(gradients, dout)
 
 
 class Elementwise(Operation):
@@ -128,6 +129,8 @@ def is_pure(layer: Layer) -> bool:
     return isinstance(layer, Operation) and all(p.__module__.startswith(own) for p in passes)
 
 
-def _own(array: Array, other: Any = None) -> Array:
-    """Return the array, or a copy where it is a view or another one too."""
-    return array if array.base is None and array is not other else array.copy()
+def _own(result: Any, other: Any = None) -> Array:
+    """Return an array, a copy where it is a scalar of NumPy's, a view or another array too."""
+    if type(result) is np.ndarray and result.base is None and result is not other:
+        return result
+    return np.array(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -69,7 +70,7 @@ class SoftmaxCrossEntropy(Loss):
     0.3466
     >>> loss.backward()
     array([[-0.25,  0.25],
-           [ 0.  ,  0.  ]])
+           [ 0.  , -0.  ]])
     """
 
     targets = "classes"
@@ -103,45 +104,33 @@ class SoftmaxCrossEntropy(Loss):
         target = _as_reals(target)
         c = self._weights_of_classes(scores)
         # In float64, as the rounding of a difference of scores cost 60 ulp in float32.
-        z = scores.astype(FLOAT64, "C", copy=False).reshape(-1, scores.shape[-1])
-        starts = _starts(*z.shape)
-        below, e, rest = _below_largest(z, starts)
+        z = scores.astype(FLOAT64, "C").reshape(-1, scores.shape[-1])
 
-        place = cq = mass = None
+        q: Array | None
+        mass = None  # what a row counts for in the mean
         if target.shape == scores.shape:
-            cq = self._smoothed(_probabilities(target, z), c)
+            q = _probabilities(target, z)
         else:
             y = _class_ids(target, scores, or_probabilities=True)
-            place = starts + y
             mass = None if c is None else c[y]
-            if self.label_smoothing:
-                cq = self._smoothed(_one_hot(place, z), c)
-        if cq is None:
-            a = mass
-            losses = np.log1p(rest) - below.ravel()[place]
-            if a is not None:
-                losses = weighted(a, losses)
+            q = _one_hot(y, z) if self.label_smoothing else None
+        if q is not None:
+            losses, slopes, total = _of_distributions(z, self._smoothed(q, c))
         else:
-            a = cq.sum(axis=1)
-            losses = a * np.log1p(rest) - weighted(cq, below).sum(axis=1)
+            losses, slopes, total = _of_classes(z, y)
+            if mass is not None:
+                losses, slopes = weighted(mass, losses), mass[:, None] * slopes
 
         if weights is not None:
             weights = np.broadcast_to(weights, (*scores.shape[:-1], 1)).ravel()
         value, scale = reduced(self.reduction, losses, weights, mass)
-        share = scale if a is None else a * scale
-        self._cache = scores, e, rest, place, cq, share, scale
+        self._cache = scores, slopes, scale / total
         return value
 
     @np.errstate(all="ignore")
     def backward(self) -> Array:
-        scores, e, rest, place, cq, a, scale = self._cached()
-        share = a / (1 + rest)
-        dz: Array = e * share[:, None]
-        if cq is None:
-            # p - 1 in the order that is right where p is so near 1 that it rounds to it
-            dz.ravel()[place] = ((e.ravel()[place] - 1) - rest) * share
-        else:
-            dz -= cq * np.reshape(scale, (-1, 1))
+        scores, slopes, share = self._cached()
+        dz: Array = slopes * share[:, None]
         return dz.reshape(scores.shape).astype(scores.dtype, copy=False)
 
     def _weights_of_classes(self, scores: Array) -> Array | None:
@@ -170,24 +159,52 @@ def _starts(rows: int, columns: int) -> Array:
     return starts
 
 
-def _below_largest(z: Array, starts: Array) -> tuple[Array, Array, Array]:
+def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return the rows' losses, and numerators and denominators of their gradients.
+
+    The loss is log(1 + rest) with the sum over the other classes, rest = sum of e^(z_k - z_y), and
+    its gradient e^(z_k - z_y) / (1 + rest), for the class itself -rest / (1 + rest): both are right
+    however certain the class is.
+    """
+    place = _starts(*z.shape) + y
+    e = np.exp(z - z.ravel()[place][:, None])
+    e_flat = e.ravel()
+    e_flat[place] = 0
+    rest = e.dot(ones(e.shape[1], e.dtype))  # a fifth of the time of `sum` for rows of 10
+    e_flat[place] = -rest
+    losses, total = np.log1p(rest), 1 + rest
+    if not math.isfinite(losses.dot(losses)):  # scores are 709 apart, infinite or NaN
+        rows = np.flatnonzero(~np.isfinite(losses))
+        below, e[rows], rest = _below_largest(z[rows])
+        losses[rows] = np.log1p(rest) - below[np.arange(len(rows)), y[rows]]
+        e[rows, y[rows]] -= 1 + rest
+        total[rows] = 1 + rest
+    return losses, e, total
+
+
+def _of_distributions(z: Array, cq: Array) -> tuple[Array, Array, Array]:
+    """Return the same for target distributions, c q."""
+    below, e, rest = _below_largest(z)
+    a = cq.sum(axis=1)
+    losses = a * np.log1p(rest) - weighted(cq, below).sum(axis=1)
+    total = 1 + rest
+    return losses, a[:, None] * e - cq * total[:, None], total
+
+
+def _below_largest(z: Array) -> tuple[Array, Array, Array]:
     """Return z less its rows' largest score, the exponentials, and their sum but the largest's.
 
-    No exponential overflows, and log(1 + rest) is right however small the rest. `argmax` and a
-    product with ones take 2 µs where `max` and `sum` take 10, for 128 by 10 scores.
+    No exponential overflows, and log(1 + rest) is right however small the rest.
     """
-    largest = starts + z.argmax(1)
-    best = z.ravel()[largest]
-    below = z - best[:, None]
+    largest = z.argmax(axis=1)[:, None]
+    best = np.take_along_axis(z, largest, axis=1)
+    below = z - best
     sign = np.sign(best)
-    below.ravel()[largest] = sign - sign  # 0, for infinity too, but NaN for NaN
+    np.put_along_axis(below, largest, sign - sign, axis=1)  # 0 for infinity too, but NaN for NaN
     e = np.exp(below)
-    e_flat = e.ravel()
-    one = e_flat[largest]
-    e_flat[largest] = 0
-    rest = e.dot(ones(e.shape[1], e.dtype))
-    e_flat[largest] = one
-    return below, e, rest
+    others = e.copy()
+    np.put_along_axis(others, largest, 0, axis=1)
+    return below, e, others.sum(axis=1)
 
 
 def _class_weights(name: str, weights: npt.ArrayLike | None) -> Array | None:
@@ -236,9 +253,9 @@ def _class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> 
     return y
 
 
-def _one_hot(place: Array, z: Array) -> Array:
+def _one_hot(y: Array, z: Array) -> Array:
     q = np.zeros_like(z)
-    q.ravel()[place] = 1
+    q[np.arange(len(y)), y] = 1
     return q
 
 

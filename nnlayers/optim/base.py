@@ -78,6 +78,7 @@ class Optimizer(ABC):
         self.lr = lr
         self._states = [self._fresh_state(parameter) for parameter in self.params]
         self._bound: list[_Bound] = []
+        self._relaid = -1
         self._trained: list[Parameter] = []
         self._blocks: list[tuple[Array, Array, tuple[Array, ...]]] = []
         self._bind()
@@ -123,15 +124,15 @@ class Optimizer(ABC):
     def step(self) -> None:
         """Move every parameter that is not frozen, and consume its gradient: it now reads zero."""
         lr = self.lr
-        if not self._is_bound():
-            self._bind()
+        if self._relaid != Parameter.relaid:
+            if not self._is_bound():
+                self._bind()
+            self._relaid = Parameter.relaid
         for parameter in self._trained:
-            _ = parameter.grad  # zeros the memory of a gradient that no backward has written
+            parameter.settle_grad()
         self.steps += 1
         for p, g, state in self._blocks:
             self.update(p, g, state, lr, self.steps)
-        for parameter in self._trained:
-            parameter.zero_grad()
 
     def state_dict(self) -> dict[str, Array]:
         """Return the number of steps, the learning rate if it is no schedule, and the state.
@@ -218,7 +219,7 @@ class Optimizer(ABC):
             self._blocks.append((values[flat], grads[flat], block_states))
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_bound": [], "_trained": [], "_blocks": []}
+        return vars(self) | {"_bound": [], "_relaid": -1, "_trained": [], "_blocks": []}
 
     def __repr__(self) -> str:
         size = sum(parameter.size for parameter in self.params)

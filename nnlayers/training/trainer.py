@@ -28,6 +28,8 @@ __all__ = ["Trainer"]
 
 # Rows that inference takes at a time: enough to be fast, few enough for the layers' outputs.
 CHUNK = 4096
+# Of what NumPy warns while a model runs, the loss tells, in words of its own.
+UNHEARD: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 class Trainer:
@@ -192,6 +194,7 @@ class Trainer:
                     break
         return self.history
 
+    @np.errstate(**UNHEARD)
     def step(
         self, x: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
@@ -270,19 +273,20 @@ class Trainer:
     ) -> dict[str, float]:
         """Go once through the rows; return the loss and the metrics of the steps."""
         values, counts, outputs, targets = [], [], [], []
-        for batch in batches(len(data), batch_size, rng):
-            rows = data.places(batch)
-            x, (y, weight) = data.inputs(rows), data.targets(rows)
-            try:
-                value, output = self._step(x, y, weight, rows)
-            except ValueError:
-                self._measure(data.whole())  # says the same of rows of y, not of the batch
-                raise
-            values.append(value)
-            counts.append(len(y) if weight is None else float(weight.sum()))
-            if self.metrics:
-                outputs.append(output)
-                targets.append(y)
+        with np.errstate(**UNHEARD):
+            for batch in batches(len(data), batch_size, rng):
+                rows = data.places(batch)
+                x, (y, weight) = data.inputs(rows), data.targets(rows)
+                try:
+                    value, output = self._step(x, y, weight, rows)
+                except ValueError:
+                    self._measure(data.whole())  # says the same of rows of y, not of the batch
+                    raise
+                values.append(value)
+                counts.append(len(y) if weight is None else float(weight.sum()))
+                if self.metrics:
+                    outputs.append(output)
+                    targets.append(y)
         # A gradient of a finite loss may overflow: the next step's loss shows it, but for the last.
         if not all(np.isfinite(parameter.value).all() for parameter in self.optimizer.params):
             fault = loss_fault(self.model, x, output, rows)
@@ -293,7 +297,6 @@ class Trainer:
             measured |= measure(self.metrics, np.concatenate(targets), decided)
         return measured
 
-    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def _step(
         self,
         x: npt.ArrayLike,
@@ -340,7 +343,7 @@ class Trainer:
 
     def _measure(self, data: Rows) -> dict[str, float]:
         """Return the loss and the metrics of rows; what the loss keeps for backward stays."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        with np.errstate(**UNHEARD):
             places = map(data.places, batches(len(data), CHUNK))
             output = np.concatenate([self.model.predict(data.inputs(chunk)) for chunk in places])
             y, weight = data.targets(data.places(slice(None)))

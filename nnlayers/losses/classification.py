@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -162,19 +161,20 @@ def _starts(rows: int, columns: int) -> Array:
 def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
     """Return the rows' losses, and numerators and denominators of their gradients.
 
-    The loss is log(1 + rest) with the sum over the other classes, rest = sum of e^(z_k - z_y), and
-    its gradient e^(z_k - z_y) / (1 + rest), for the class itself -rest / (1 + rest): both are right
-    however certain the class is.
+    With the sums over the other classes, rest = sum of e^(z_k), the loss is log(1 + rest / e^(z_y))
+    and its gradient e^(z_k) / total, for the class itself -rest / total: right however certain the
+    class is.
     """
     place = _starts(*z.shape) + y
-    e = np.exp(z - z.ravel()[place][:, None])
+    e = np.exp(z)
     e_flat = e.ravel()
+    own = e_flat[place]
     e_flat[place] = 0
     rest = e.dot(ones(e.shape[1], e.dtype))  # a fifth of the time of `sum` for rows of 10
     e_flat[place] = -rest
-    losses, total = np.log1p(rest), 1 + rest
-    if not math.isfinite(losses.dot(losses)):  # scores are 709 apart, infinite or NaN
-        rows = np.flatnonzero(~np.isfinite(losses))
+    losses, total = np.log1p(rest / own), rest + own
+    if len(z) and not (own[own.argmin()] > 1e-100 and losses[losses.argmax()] < np.inf):
+        rows = np.flatnonzero(~((own > 1e-100) & (losses < np.inf)))
         below, e[rows], rest = _below_largest(z[rows])
         losses[rows] = np.log1p(rest) - below[np.arange(len(rows)), y[rows]]
         e[rows, y[rows]] -= 1 + rest

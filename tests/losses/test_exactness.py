@@ -271,3 +271,12 @@ def test_nan_stays_nan_and_in_its_row(entry, reduction, column):
         gradient = np.isnan(loss.backward())
         assert gradient[1, column]
         assert not np.delete(gradient, 1, axis=0).any()
+
+
+@pytest.mark.parametrize("shift", [-1e5, -745.0, -720.0, -250.0, 250.0, 700.0, 720.0, 1e5])
+def test_a_number_added_to_a_rows_scores_changes_nothing(shift):
+    scores = np.array([[0.5, -1.25, 30.0], [-600.0, 0.0, 2.0], [3.0, 4.0, -200.0]])
+    y, loss, shifted = [0, 1, 2], nn.SoftmaxCrossEntropy(), nn.SoftmaxCrossEntropy()
+    moved = np.add(scores, [[shift], [0.0], [-shift]])
+    assert shifted.forward(moved, y) == pytest.approx(loss.forward(scores, y), rel=1e-15)
+    np.testing.assert_allclose(shifted.backward(), loss.backward(), rtol=1e-12)

@@ -19,6 +19,7 @@ COMMANDS = {
     "kernels": "kernels",
     "estimators": "estimators",
     "estimator-scores": "estimator_scores",
+    "parts": "parts",
 }
 
 

@@ -21,6 +21,7 @@ from nnlayers.constructors import call, kept_arguments
 from nnlayers.guards import guarded
 from nnlayers.numerics import Array, as_floats, float_dtype
 from nnlayers.parameter import Parameter
+from nnlayers.state import fitting_state
 
 __all__ = ["Layer", "Parameter", "Symbol", "twin"]
 
@@ -222,18 +223,7 @@ class Layer(ABC):
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        own = self._arrays()
-        missing, unknown = own.keys() - state.keys(), state.keys() - own.keys()
-        if missing or unknown:
-            problems = [f"missing {name!r}" for name in sorted(missing)]
-            problems += [f"unknown {name!r}" for name in sorted(unknown)]
-            raise ValueError(f"state does not fit {type(self).__name__}: {', '.join(problems)}")
-        new = {name: as_floats(state[name], own[name].dtype, name) for name in own}
-        for name, array in new.items():
-            if array.shape != own[name].shape:
-                raise ValueError(
-                    f"state entry {name!r} must have shape {own[name].shape}, got {array.shape}"
-                )
+        new = fitting_state(self, self._arrays(), state)
         for name, parameter in self.named_parameters().items():
             parameter.value = new[name]
         for prefix, layer in self.layers_by_name().items():

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers.layers.drawable import Drawable
-from nnlayers.layers.node import Input, Node, name_nodes, sorted_nodes
+from nnlayers.layers.node import (
+    Input,
+    Node,
+    check_inputs,
+    checked_outputs,
+    name_nodes,
+    sorted_nodes,
+)
 from nnlayers.layers.steps import Step, find_ids, list_given, list_order, list_steps
 from nnlayers.numerics import Array, as_floats, as_reals
 from nnlayers.validation import unknown_name
@@ -83,11 +90,11 @@ class Graph(Drawable):
         self, outputs: Node | Sequence[Node], *, inputs: Sequence[Input] | None = None
     ) -> None:
         self.single = isinstance(outputs, Node)
-        self.outputs = _checked_outputs(outputs)
+        self.outputs = checked_outputs(outputs)
         self.nodes = sorted_nodes(self.outputs)
         fed = [node for node in self.nodes if isinstance(node, Input) and node.given is None]
         if inputs is not None:
-            _check_inputs(inputs, fed)
+            check_inputs(inputs, fed)
         self.inputs = tuple(fed if inputs is None else inputs)
         name_nodes(self.nodes)
         self.layers, self._order = list_order(self.nodes)
@@ -375,30 +382,3 @@ class Graph(Drawable):
 
 def _add(grads: list[Any], place: int, gradient: Any) -> None:
     grads[place] = gradient if grads[place] is None else grads[place] + gradient
-
-
-def _checked_outputs(outputs: Any) -> tuple[Node, ...]:
-    if isinstance(outputs, Node):
-        return (outputs,)
-    if not isinstance(outputs, list | tuple):
-        raise TypeError(f"outputs must be a node or a list of nodes, got {outputs!r}")
-    if not outputs:
-        raise ValueError("outputs must hold at least one node, got none")
-    for output in outputs:
-        if not isinstance(output, Node):
-            raise TypeError(f"outputs must be nodes, got {output!r}")
-    return tuple(outputs)
-
-
-def _check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
-    if not isinstance(inputs, list | tuple):
-        raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
-    for node in inputs:
-        if not isinstance(node, Input) or node.given is not None:
-            raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
-        if node not in fed:
-            raise ValueError(f"nothing in the graph uses the input {node.name!r}")
-    for node in fed:
-        if inputs.count(node) != 1:
-            count = inputs.count(node)
-            raise ValueError(f"inputs must hold {node.name!r} once, has it {count} times")

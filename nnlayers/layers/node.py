@@ -16,7 +16,7 @@ from nnlayers.numerics import as_reals
 if TYPE_CHECKING:
     from nnlayers.layers.graph import Graph
 
-__all__ = ["Input", "Node", "name_nodes", "sorted_nodes"]
+__all__ = ["Input", "Node", "check_inputs", "checked_outputs", "name_nodes", "sorted_nodes"]
 
 
 class Node(Symbol):
@@ -193,6 +193,35 @@ def _constant(value: Any) -> Input:
     node = Input("constant", value)
     node.has_own_name = False
     return node
+
+
+def checked_outputs(outputs: Any) -> tuple[Node, ...]:
+    """Return the outputs of a graph as a tuple; raise an error for anything but nodes."""
+    if isinstance(outputs, Node):
+        return (outputs,)
+    if not isinstance(outputs, list | tuple):
+        raise TypeError(f"outputs must be a node or a list of nodes, got {outputs!r}")
+    if not outputs:
+        raise ValueError("outputs must hold at least one node, got none")
+    for output in outputs:
+        if not isinstance(output, Node):
+            raise TypeError(f"outputs must be nodes, got {output!r}")
+    return tuple(outputs)
+
+
+def check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
+    """Raise an error unless the inputs named are those that are fed, each once."""
+    if not isinstance(inputs, list | tuple):
+        raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
+    for node in inputs:
+        if not isinstance(node, Input) or node.given is not None:
+            raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
+        if node not in fed:
+            raise ValueError(f"nothing in the graph uses the input {node.name!r}")
+    for node in fed:
+        count = inputs.count(node)
+        if count != 1:
+            raise ValueError(f"inputs must hold {node.name!r} once, has it {count} times")
 
 
 def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array, as_floats
+from nnlayers.numerics import Array
+from nnlayers.state import fitting_state
 from nnlayers.validation import check_number
 
 __all__ = ["LearningRate", "Optimizer", "decayed", "unique_parameters"]
@@ -153,17 +154,7 @@ class Optimizer(ABC):
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        expected = {name: array.shape for name, array in self.state_dict().items()}
-        problems = [f"missing {name!r}" for name in expected if name not in state]
-        problems += [f"unknown {name!r}" for name in state if name not in expected]
-        if problems:
-            raise ValueError(f"state does not fit {type(self).__name__}: {', '.join(problems)}")
-        arrays = {name: as_floats(state[name], name=name) for name in expected}
-        for name, shape in expected.items():
-            if arrays[name].shape != shape:
-                raise ValueError(
-                    f"state entry {name!r} must have shape {shape}, got {arrays[name].shape}"
-                )
+        arrays = fitting_state(self, self.state_dict(), state)
         if "lr" in arrays:
             self.lr = float(arrays["lr"])
         self.steps = int(arrays["steps"])

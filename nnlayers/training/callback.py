@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from nnlayers.numerics import Array
+from nnlayers.state import check_names
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
@@ -50,10 +51,4 @@ class Callback:
         ValueError
             If an entry is missing or unknown.
         """
-        self._check_names(state)
-
-    def _check_names(self, state: Mapping[str, npt.ArrayLike], *expected: str) -> None:
-        problems = [f"missing {name!r}" for name in expected if name not in state]
-        problems += [f"unknown {name!r}" for name in state if name not in expected]
-        if problems:
-            raise ValueError(f"state does not fit {type(self).__name__}: {', '.join(problems)}")
+        check_names(self, (), state)

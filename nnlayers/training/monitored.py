@@ -14,6 +14,7 @@ from nnlayers.layer import Parameter
 from nnlayers.numerics import Array
 from nnlayers.optim import SGD, Optimizer, schedules
 from nnlayers.saving import save
+from nnlayers.state import check_names
 from nnlayers.training.callback import Callback
 from nnlayers.training.monitor import Mode, Monitor
 from nnlayers.validation import check_integer
@@ -131,7 +132,7 @@ class EarlyStopping(Callback):
         for name, array in state.items():
             is_weight = name.startswith("weights.")
             (weights if is_weight else own)[name.removeprefix("weights.")] = np.array(array)
-        self._check_names(own, "best", "best_epoch", "wait")
+        check_names(self, ("best", "best_epoch", "wait"), own)
         self._monitor.load_state_dict(own)
         self.wait = int(own["wait"])
         self._weights = weights
@@ -223,7 +224,7 @@ class Checkpoint(Callback):
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Go on from what :meth:`state_dict` gave."""
-        self._check_names(state, *self.state_dict())
+        check_names(self, self.state_dict(), state)
         if self._monitor is not None:
             self._monitor.load_state_dict(state)
 
@@ -346,7 +347,7 @@ class ReduceOnPlateau(Callback):
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Go on from what :meth:`state_dict` gave."""
-        self._check_names(state, *self._plateau.state_dict())
+        check_names(self, self._plateau.state_dict(), state)
         self._plateau.load_state_dict(state)
 
     def _plateau_of(self, optimizer: Optimizer) -> schedules.ReduceOnPlateau:

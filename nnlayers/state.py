@@ -21,7 +21,7 @@ def check_names(owner: object, own: Collection[str], given: Collection[str]) -> 
     ValueError: state does not fit object: missing 'b', unknown 'c'
     """
     problems = [f"missing {name!r}" for name in own if name not in given]
-    problems += [f"unknown {name!r}" for name in given if name not in own]
+    problems += [f"unknown {name!r}" for name in sorted(given) if name not in own]
     if problems:
         raise ValueError(f"state does not fit {type(owner).__name__}: {', '.join(problems)}")
 

@@ -12,8 +12,8 @@ from time import sleep
 
 # Such variables choose kernels or threads for a library: none of them, but for those set here.
 PREFIXES = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "XLA_", "JAX_", "NPY_", "TORCH")
-# Idle threads of OpenBLAS spin for 26 ms: they must not be the load of who comes next.
-PAUSE = 0.03
+# Idle threads of OpenBLAS spin for 26 ms, and others longer: they must not be the next one's load.
+PAUSE = 0.1
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layers.operation import Arithmetic
+from nnlayers.layers.operation import Arithmetic, SeveralInputs
 from nnlayers.numerics import Array, as_floats
 
 __all__ = ["Add", "Binary", "Divide", "MatMul", "Maximum", "Multiply", "Subtract"]
 
 
-class Binary(Arithmetic):
+class Binary(Arithmetic, SeveralInputs):
     """Base of the operations on two inputs.
 
     A Python number takes the dtype of the other input, as in NumPy.

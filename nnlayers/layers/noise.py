@@ -20,8 +20,7 @@ class Noise(Operation):
     def __init__(self, rng: int | np.random.Generator | None) -> None:
         self.rng = np.random.default_rng(rng)
 
-    def predict(self, *inputs: npt.ArrayLike) -> Array:
-        (x,) = inputs
+    def predict(self, x: npt.ArrayLike, /) -> Array:
         return as_floats(x).copy()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from nnlayers.layer import Layer
 from nnlayers.numerics import Array, as_floats
 
-__all__ = ["Arithmetic", "Elementwise", "Operation", "is_pure"]
+__all__ = ["Arithmetic", "Elementwise", "Operation", "SeveralInputs", "is_pure"]
 
 
 class Operation(Layer):
@@ -50,18 +49,11 @@ class Operation(Layer):
     def gradients(self, dout: Any, kept: Any) -> Any:
         """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
 
-    def taken(self, inputs: tuple[Any, ...]) -> Iterable[Any]:
-        """Return the inputs as float arrays."""
-        return map(as_floats, inputs)
+    def forward(self, x: npt.ArrayLike, /) -> Array:
+        return self._kept(*self.compute(as_floats(x)))
 
-    def forward(self, *inputs: npt.ArrayLike) -> Array:
-        y, kept = self.compute(*self.taken(inputs))
-        y = _own(y, kept)
-        self._cache = y.shape, y.dtype, kept
-        return y
-
-    def predict(self, *inputs: npt.ArrayLike) -> Array:
-        return _own(self.compute(*self.taken(inputs))[0])
+    def predict(self, x: npt.ArrayLike, /) -> Array:
+        return _own(self.compute(as_floats(x))[0])
 
     def backward(self, dout: npt.ArrayLike) -> Any:
         shape, dtype, kept = self._cached()
@@ -70,6 +62,26 @@ class Operation(Layer):
         if isinstance(gradients, tuple):
             return tuple([_own(gradient, dout) for gradient in gradients])
         return _own(gradients, dout)
+
+    def _kept(self, result: Any, kept: Any) -> Array:
+        """Keep what the way back needs; return the result."""
+        y = _own(result, kept)
+        self._cache = y.shape, y.dtype, kept
+        return y
+
+
+class SeveralInputs(Operation):
+    """Base of the operations on more than one input, which a subclass checks in :meth:`taken`."""
+
+    @abstractmethod
+    def taken(self, inputs: tuple[npt.ArrayLike, ...]) -> list[Any]:
+        """Return the inputs as float arrays, or numbers."""
+
+    def forward(self, *inputs: npt.ArrayLike) -> Array:
+        return self._kept(*self.compute(*self.taken(inputs)))
+
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        return _own(self.compute(*self.taken(inputs))[0])
 
 
 class Elementwise(Operation):

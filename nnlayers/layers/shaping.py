@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers.layers.operation import Operation
+from nnlayers.layers.operation import Operation, SeveralInputs
 from nnlayers.numerics import as_floats
 from nnlayers.validation import check_integer
 
@@ -88,7 +88,7 @@ class Flatten(Operation):
         return dout.reshape(shape)
 
 
-class Concatenate(Operation):
+class Concatenate(SeveralInputs):
     r"""Join inputs along one axis; the gradient is cut where they were joined.
 
     .. math::

@@ -134,7 +134,7 @@ def test_a_state_that_does_not_fit_is_refused(state):
     with pytest.raises(ValueError, match="state does not fit EarlyStopping"):
         EarlyStopping().load_state_dict(state)
     if state:
-        with pytest.raises(ValueError, match="state does not fit LambdaCallback: .*unknown 'best'"):
+        with pytest.raises(ValueError, match=r"LambdaCallback: .*unknown 'best'"):
             LambdaCallback().load_state_dict(state)
 
 

@@ -294,6 +294,13 @@ class Layer(ABC):
             raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
         return dout
 
+    def _received(self, dout: npt.ArrayLike) -> tuple[Array, Any]:
+        """Return `dout`, checked, and what `forward` kept behind its output's shape and dtype."""
+        shape, dtype, kept = self._cache or self._cached()
+        if type(dout) is not np.ndarray or dout.dtype is not dtype or dout.shape != shape:
+            dout = self._incoming(dout, shape, dtype)
+        return dout, kept
+
     def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
         """Return all inputs of a call in their order, which only a graph has names for."""
         if named_inputs:

@@ -96,7 +96,7 @@ class Affine(Layer):
     def forward(self, x: npt.ArrayLike) -> Array:
         x = as_floats(x, self.W.dtype)
         y = self._output(x)
-        self._cache = x, y.shape
+        self._cache = y.shape, y.dtype, x
         return y
 
     def predict(self, x: npt.ArrayLike) -> Array:
@@ -122,9 +122,8 @@ class Affine(Layer):
 
     def _add_gradients(self, dout: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
         """Add to the gradients; return `dout` as rows, and the shape of x."""
-        x, y_shape = self._cached()
+        dy, x = self._received(dout)
         shape = x.shape
-        dy = self._incoming(dout, y_shape, x.dtype)
         if len(shape) != 2:
             x, dy = _rows(x), _rows(dy)
         self.W.add_product(x.T, dy)

@@ -85,15 +85,16 @@ class Embedding(Layer):
         self.W = Parameter.drawn(draw, np.random.default_rng(rng), dtype, name="W")
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        self._cache = ids = self._ids(x)
-        return np.asarray(self.W.value[ids])
+        ids = self._ids(x)
+        y = np.asarray(self.W.value[ids])
+        self._cache = y.shape, y.dtype, ids
+        return y
 
     def predict(self, x: npt.ArrayLike) -> Array:
         return np.asarray(self.W.value[self._ids(x)])
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        ids = self._cached()
-        dout = self._incoming(dout, (*ids.shape, self.dim), self.W.dtype)
+        dout, ids = self._received(dout)
         np.add.at(self.W.grad, ids, dout)
         return np.zeros(ids.shape, self.W.dtype)
 

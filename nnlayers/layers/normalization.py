@@ -105,7 +105,7 @@ class BatchNorm(Layer):
             centered, var = x - self.running_mean, self.running_var
         inverse_std = 1 / np.sqrt(var + self.eps)
         normalized = centered * inverse_std
-        self._cache = normalized, inverse_std, batch
+        self._cache = x.shape, x.dtype, (normalized, inverse_std, batch)
         return np.asarray(normalized * self.gamma.value + self.beta.value)
 
     def predict(self, x: npt.ArrayLike) -> Array:
@@ -114,8 +114,7 @@ class BatchNorm(Layer):
         return np.asarray(normalized * self.gamma.value + self.beta.value)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        normalized, inverse_std, batch = self._cached()
-        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        dout, (normalized, inverse_std, batch) = self._received(dout)
         dgamma, dbeta = _column_sums(dout * normalized), _column_sums(dout)
         self.gamma.grad += dgamma
         self.beta.grad += dbeta
@@ -187,12 +186,11 @@ class LayerNorm(Layer):
         centered = x - _row_means(x)
         inverse_std = 1 / np.sqrt(_row_means(np.square(centered)) + self.eps)
         normalized = centered * inverse_std
-        self._cache = normalized, inverse_std
+        self._cache = x.shape, x.dtype, (normalized, inverse_std)
         return np.asarray(normalized * self.gamma.value + self.beta.value)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        normalized, inverse_std = self._cached()
-        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        dout, (normalized, inverse_std) = self._received(dout)
         self.gamma.grad += _column_sums(dout * normalized)
         self.beta.grad += _column_sums(dout)
         d = dout * self.gamma.value
@@ -256,12 +254,11 @@ class RMSNorm(Layer):
         eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
         inverse_rms = 1 / np.sqrt(_row_means(np.square(x)) + eps)
         normalized = x * inverse_rms
-        self._cache = normalized, inverse_rms
+        self._cache = x.shape, x.dtype, (normalized, inverse_rms)
         return np.asarray(normalized * self.gamma.value)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        normalized, inverse_rms = self._cached()
-        dout = self._incoming(dout, normalized.shape, normalized.dtype)
+        dout, (normalized, inverse_rms) = self._received(dout)
         self.gamma.grad += _column_sums(dout * normalized)
         d = dout * self.gamma.value
         return np.asarray((d - normalized * _row_means(d * normalized)) * inverse_rms)

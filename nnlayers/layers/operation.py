@@ -56,8 +56,7 @@ class Operation(Layer):
         return _own(self.compute(as_floats(x))[0])
 
     def backward(self, dout: npt.ArrayLike) -> Any:
-        shape, dtype, kept = self._cached()
-        dout = self._incoming(dout, shape, dtype)
+        dout, kept = self._received(dout)
         gradients = self.gradients(dout, kept)
         if isinstance(gradients, tuple):
             return tuple([_own(gradient, dout) for gradient in gradients])

@@ -146,12 +146,11 @@ class PReLU(Layer):
         zeros = _zeros(x)
         with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is NaN
             y = np.maximum(x, zeros) + self.a.value * np.minimum(x, zeros)
-        self._cache = x
+        self._cache = x.shape, x.dtype, x
         return np.asarray(y).reshape(x.shape)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        x = self._cached()
-        dout = self._incoming(dout, x.shape, x.dtype)
+        dout, x = self._received(dout)
         with np.errstate(over="ignore", invalid="ignore"):
             products = (dout * np.minimum(x, _zeros(x))).reshape(-1, self.features)
         self.a.add_product(ones(len(products), x.dtype), products)

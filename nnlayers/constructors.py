@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["call", "kept_arguments"]
+__all__ = ["call", "kept_arguments", "written"]
 
 
 def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
@@ -30,6 +30,26 @@ def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
         value = parameter.empty if is_method else getattr(item, name, parameter.empty)
         arguments.append((parameter, value))
     return arguments
+
+
+def written(item: object) -> str:
+    """Return an object as the call that makes it, without arguments that have their defaults.
+
+    Examples
+    --------
+    >>> from nnlayers import Huber
+    >>> written(Huber(delta=2.0)), written(Huber())
+    ('Huber(delta=2.0)', 'Huber()')
+    """
+    arguments = []
+    for parameter, value in kept_arguments(item):
+        if value is parameter.empty:
+            continue
+        if parameter.default is parameter.empty:
+            arguments.append(repr(value))
+        elif parameter.name not in ("dtype", "rng") and repr(value) != repr(parameter.default):
+            arguments.append(f"{parameter.name}={value!r}")
+    return f"{type(item).__name__}({', '.join(arguments)})"
 
 
 def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

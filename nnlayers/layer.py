@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from nnlayers.constructors import call, kept_arguments
+from nnlayers.constructors import call, kept_arguments, written
 from nnlayers.guards import guarded
 from nnlayers.numerics import Array, as_floats, float_dtype
 from nnlayers.parameter import Parameter
@@ -321,15 +321,7 @@ class Layer(ABC):
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        arguments = []
-        for parameter, value in kept_arguments(self):
-            if value is parameter.empty:
-                continue
-            if parameter.default is parameter.empty:
-                arguments.append(repr(value))
-            elif parameter.name not in ("dtype", "rng") and repr(value) != repr(parameter.default):
-                arguments.append(f"{parameter.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(arguments)})"
+        return written(self)
 
 
 def _guard(cls: type[Layer], name: str) -> None:

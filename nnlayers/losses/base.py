@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers.constructors import written
 from nnlayers.numerics import FLOAT64, Array, as_floats
 from nnlayers.validation import check_choice
 
@@ -130,6 +131,9 @@ class Loss(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: item for name, item in vars(self).items() if name != "_cache"}
+
+    def __repr__(self) -> str:
+        return written(self)
 
 
 class Elementwise(Loss):

@@ -176,3 +176,9 @@ def test_a_nan_target_is_refused(entry):
 def test_a_gaussian_needs_a_batch():
     with pytest.raises(ValueError, match=r"got \(4,\) for \(2,\)"):
         nn.GaussianNLL().forward(np.zeros(4), np.zeros(2))
+
+
+def test_repr_is_the_call_that_makes_the_loss():
+    assert repr(nn.Quantile(0.9, reduction="sum")) == "Quantile(0.9, reduction='sum')"
+    weighted = nn.SoftmaxCrossEntropy(class_weight=[1.0, 2.0])
+    assert repr(weighted) == "SoftmaxCrossEntropy(class_weight=array([1., 2.]))"

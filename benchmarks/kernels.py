@@ -4,7 +4,7 @@ import timeit
 
 import numpy as np
 
-from benchmarks.report import Report
+from benchmarks.report import PERFORMANCE, Report
 
 RNG = np.random.default_rng(0)
 NAMES = {
@@ -35,7 +35,7 @@ def microseconds(code, repeats):
 
 def run(options):
     """Time each call of each pair."""
-    report, rows = Report("kernels", HEADER, options.output), [HEADER]
+    report, rows = Report("kernels", HEADER, options.output, page=PERFORMANCE), [HEADER]
     for pair in PAIRS:
         row = []
         for code in pair:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 from benchmarks.contenders import BATCHES, Task, products
 from benchmarks.contenders.ours import parts
-from benchmarks.report import Report
+from benchmarks.report import PERFORMANCE, Report
 from benchmarks.step import SIZES
 
 HEADER = ("step", "forward", "loss", "its way back", "backward", "Adam", "all", "products")
@@ -45,7 +45,7 @@ def products_alone(task, steps):
 
 def run(options):
     """Time each network on this process's own threads."""
-    report, rows = Report("parts", HEADER, options.output), [HEADER]
+    report, rows = Report("parts", HEADER, options.output, page=PERFORMANCE), [HEADER]
     for size in options.size or SIZES:
         task = Task(tuple(map(int, size.split("-"))), rows=SIZES[size])
         steps = 3000 if max(task.sizes) < 256 else 100

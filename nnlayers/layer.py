@@ -336,9 +336,12 @@ def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
+_SEARCHED = (Layer, Parameter, list, tuple, dict)  # making it anew would take most of a search
+
+
 def _found(item: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Layer | Parameter]]:
     """Yield `item` if it is a layer or parameter, and all within it, each once, by dotted name."""
-    if not isinstance(item, Layer | Parameter | list | tuple | dict) or id(item) in seen:
+    if not isinstance(item, _SEARCHED) or id(item) in seen:
         return
     seen.add(id(item))
     if isinstance(item, Layer | Parameter):

@@ -3,6 +3,8 @@
 from statistics import median
 from time import perf_counter
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks.contenders import BATCHES, Task, products
 from benchmarks.contenders.ours import parts
 from benchmarks.report import PERFORMANCE, Report
@@ -44,12 +46,13 @@ def products_alone(task, steps):
 
 
 def run(options):
-    """Time each network on this process's own threads."""
+    """Time each network on one thread."""
     report, rows = Report("parts", HEADER, options.output, page=PERFORMANCE), [HEADER]
     for size in options.size or SIZES:
         task = Task(tuple(map(int, size.split("-"))), rows=SIZES[size])
         steps = 3000 if max(task.sizes) < 256 else 100
-        times = [*laps(task, steps), products_alone(task, steps)]
+        with threadpool_limits(1):
+            times = [*laps(task, steps), products_alone(task, steps)]
         row = [f"{size}, {task.rows}", *(f"{time:,.1f}" for time in times)]
         report.add(row)
         rows.append(row)

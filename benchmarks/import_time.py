@@ -10,6 +10,7 @@ from time import perf_counter
 
 from packaging.requirements import Requirement
 
+from benchmarks.picture import draw_bars
 from benchmarks.race import environment
 from benchmarks.report import Report
 
@@ -96,3 +97,8 @@ def run(options):
     for row in rows:
         report.add(row)
     report.save([header, *rows])
+    shown = {
+        "seconds of an import": [float(row[2]) for row in rows],
+        "MB with dependencies": [float(row[4]) for row in rows],
+    }
+    draw_bars(list(installed), shown, options.output / "import.png")

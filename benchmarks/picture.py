@@ -39,3 +39,16 @@ def draw(races, contenders, path):
     axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
+
+
+def draw_bars(names, columns, path):
+    """Write a picture of bars, a panel for each column of numbers, given by title."""
+    size = (3 + 4 * len(columns), 1.2 + 0.35 * len(names))
+    figure, panels = pyplot.subplots(1, len(columns), figsize=size, sharey=True)
+    for panel, (title, numbers) in zip(panels, columns.items(), strict=True):
+        panel.bar_label(panel.barh(names, numbers), fmt="{:,.3g}", padding=3)
+        panel.margins(x=0.15)
+        panel.set_title(title)
+    panels[0].invert_yaxis()
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)

@@ -2,18 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from time import sleep
 
 # Such variables choose kernels or threads for a library: none of them, but for those set here.
 PREFIXES = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "XLA_", "JAX_", "NPY_", "TORCH")
-# Idle threads of OpenBLAS spin for 26 ms, and others longer: they must not be the next one's load.
-PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,16 @@ class Process:
         )
 
     def ask(self, **request):
-        """Return the answer to a request."""
+        """Return the answer to a request.
+
+        Between requests the process stands still, for threads that wait for work by spinning must
+        not be the load of who comes next.
+        """
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
+        self._process.send_signal(signal.SIGSTOP)
         if not line:
             raise RuntimeError(f"the process of {self.place} ended when asked for {request}")
         return json.loads(line)
@@ -64,6 +68,7 @@ class Process:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)
         self._process.wait()
 
 
@@ -120,7 +125,5 @@ class Starters:
         for _ in range(rounds):
             for name, process in ready.items():
                 measured[name].append(process.ask(run=work[name]))
-                if self.threads > 1:
-                    sleep(PAUSE)
         ours = measured["nnlayers"]
         return [Result(name, times, ours) for name, times in measured.items()]

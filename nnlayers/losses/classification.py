@@ -18,7 +18,7 @@ from nnlayers.losses.base import (
     rows_where,
     weighted,
 )
-from nnlayers.numerics import FLOAT64, Array, as_floats, ones
+from nnlayers.numerics import FLOAT64, Array, as_floats, as_reals, ones
 from nnlayers.validation import check_number
 
 __all__ = ["Hinge", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
@@ -100,7 +100,7 @@ class SoftmaxCrossEntropy(Loss):
     ) -> float:
         scores = _as_scores(prediction)
         weights = row_weights(sample_weight, scores)
-        target = _as_reals(target)
+        target = as_reals(target, "target")
         c = self._weights_of_classes(scores)
         # In float64, as the rounding of a difference of scores cost 60 ulp in float32.
         z = scores.astype(FLOAT64, "C").reshape(-1, scores.shape[-1])
@@ -123,14 +123,14 @@ class SoftmaxCrossEntropy(Loss):
         if weights is not None:
             weights = np.broadcast_to(weights, (*scores.shape[:-1], 1)).ravel()
         value, scale = reduced(self.reduction, losses, weights, mass)
-        self._cache = scores, slopes, scale / total
+        self._cache = scores.shape, scores.dtype, slopes, scale / total
         return value
 
     @np.errstate(all="ignore")
     def backward(self) -> Array:
-        scores, slopes, share = self._cached()
+        shape, dtype, slopes, share = self._cached()
         dz: Array = slopes * share[:, None]
-        return dz.reshape(scores.shape).astype(scores.dtype, copy=False)
+        return dz.reshape(shape).astype(dtype, copy=False)
 
     def _weights_of_classes(self, scores: Array) -> Array | None:
         if self.class_weight is None:
@@ -173,6 +173,7 @@ def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
     rest = e.dot(ones(e.shape[1], e.dtype))  # a fifth of the time of `sum` for rows of 10
     e_flat[place] = -rest
     losses, total = np.log1p(rest / own), rest + own
+    # Where e^(z_y) is smaller than this, the other exponentials may have lost digits.
     if len(z) and not (own[own.argmin()] > 1e-100 and losses[losses.argmax()] < np.inf):
         rows = np.flatnonzero(~((own > 1e-100) & (losses < np.inf)))
         below, e[rows], rest = _below_largest(z[rows])
@@ -223,13 +224,6 @@ def _as_scores(prediction: npt.ArrayLike) -> Array:
     if scores.ndim < 2 or scores.shape[-1] == 0:
         raise ValueError(f"prediction must have shape (batch, ..., classes), got {scores.shape}")
     return scores
-
-
-def _as_reals(target: npt.ArrayLike) -> Array:
-    """Return `target` as an array of real numbers, with integers as they are."""
-    if not (isinstance(target, np.ndarray) and target.dtype.kind in "fiub"):
-        as_floats(target, name="target")  # which raises the error if there is one
-    return np.asarray(target)
 
 
 def _class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> Array:
@@ -385,7 +379,7 @@ class Hinge(Elementwise):
         self.margin = check_number("margin", margin, minimum=0)
 
     def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
-        return _class_ids(_as_reals(target), _as_scores(p)).reshape(*p.shape[:-1], 1)
+        return _class_ids(as_reals(target, "target"), _as_scores(p)).reshape(*p.shape[:-1], 1)
 
     def terms(self, z: Array, y: Array) -> tuple[Array, Any]:
         class_score = np.take_along_axis(z, y, axis=-1)

@@ -388,8 +388,9 @@ _CUBIC = 0.044715
 
 
 def _zeros(x: Any) -> Any:
-    # The larger of two arrays takes half the time of that of an array and a number.
-    return np.zeros(x.shape, x.dtype)
+    # The larger of two arrays takes half the time of that of an array and a number. But so many
+    # zeros are fresh memory: without them `predict` of 10,000 rows takes a fifth less.
+    return np.zeros(x.shape, x.dtype) if x.size < 100_000 else x.dtype.type(0)
 
 
 def _slopes(x: Any, a: Any) -> Any:

@@ -133,3 +133,17 @@ def test_prelu_names_the_shape_that_it_needs(shape):
         ValueError, match=r"PReLU\(features=2\) expected x of shape \(\.\.\., 2\), got"
     ):
         nn.PReLU(2).forward(np.ones(shape))
+
+
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_array_gives_what_its_rows_give_alone(kind, dtype):
+    x = np.random.default_rng(0).normal(size=(1000, 128)).astype(dtype)
+    x[:2, 0] = np.nan, -0.0
+    large, small = kind().astype(dtype), kind().astype(dtype)
+    y, dx, p = large.forward(x), large.backward(x), large.predict(x)
+    assert (y.dtype, dx.dtype, p.dtype) == (x.dtype,) * 3
+    for rows in (slice(0, 10), slice(990, 1000)):
+        np.testing.assert_array_equal(y[rows], small.forward(x[rows]))
+        np.testing.assert_array_equal(dx[rows], small.backward(x[rows]))
+        np.testing.assert_array_equal(p[rows], small.predict(x[rows]))

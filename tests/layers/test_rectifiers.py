@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnlayers as nn
-from nnlayers.testing import check_gradients
+from nnlayers.testing import check_gradients, check_layer
 
 SLOPES = [-0.5, 0.0, 0.01, 1.0, 2.5]
 
@@ -147,3 +147,13 @@ def test_a_large_array_gives_what_its_rows_give_alone(kind, dtype):
         np.testing.assert_array_equal(y[rows], small.forward(x[rows]))
         np.testing.assert_array_equal(dx[rows], small.backward(x[rows]))
         np.testing.assert_array_equal(p[rows], small.predict(x[rows]))
+
+
+class ReLU6(nn.ReLU):
+    def compute(self, x):
+        y = np.clip(x, 0, 6)
+        return y, ((y > 0) & (y < 6)).astype(x.dtype)
+
+
+def test_a_subclass_of_relu_predicts_what_it_computes():
+    check_layer(ReLU6, np.array([[7.5, -1.5, 2.5]]))

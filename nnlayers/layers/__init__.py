@@ -12,13 +12,14 @@ from nnlayers.layers.affine import Affine
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Maximum, Multiply, Subtract
 from nnlayers.layers.elementary import Exp, Log, Negative, Power, Reciprocal, Sqrt, Square
 from nnlayers.layers.embedding import Embedding
+from nnlayers.layers.mlp import mlp
 from nnlayers.layers.noise import Dropout, GaussianNoise
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.operation import Elementwise, Operation
 from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.residual import Residual
-from nnlayers.layers.sequential import Sequential, mlp
+from nnlayers.layers.sequential import Sequential
 from nnlayers.layers.shaping import Concatenate, Flatten, Reshape
 from nnlayers.layers.softmax import LogSoftmax, Softmax
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.numerics import Array, as_floats, float_dtype
+from nnlayers.numerics import Array, as_floats, float_dtype, product
 
 __all__ = ["Parameter"]
 
@@ -152,10 +152,13 @@ class Parameter:
         """
         grad = self._memory() if self._grad is None else self._grad
         if self._unwritten:
-            a.dot(b, grad)
+            if len(b) > 1:
+                a.dot(b, grad)
+            else:
+                product(a, b, grad)
             self._unwritten = False
         else:
-            grad += a.dot(b)
+            grad += product(a, b)
 
     def zero_grad(self) -> None:
         """Discard the gradient: from here on it reads zero."""

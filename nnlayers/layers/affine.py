@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnlayers import initializers
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array, as_floats, ones
+from nnlayers.numerics import Array, as_floats, ones, product
 from nnlayers.validation import check_integer
 
 __all__ = ["Affine"]
@@ -104,7 +104,7 @@ class Affine(Layer):
 
     def backward(self, dout: npt.ArrayLike) -> Array:
         dy, shape = self._add_gradients(dout)
-        dx = _product(dy, self.W.value.T)
+        dx = product(dy, self.W.value.T)
         return dx if len(shape) == 2 else dx.reshape(shape)
 
     def backward_parameters(self, dout: npt.ArrayLike) -> None:
@@ -115,7 +115,7 @@ class Affine(Layer):
             raise ValueError(
                 f"{self!r} expected x of shape (..., {self.in_features}), got {x.shape}"
             )
-        y = _product(x if x.ndim == 2 else _rows(x), self.W.value)
+        y = product(x if x.ndim == 2 else _rows(x), self.W.value)
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
@@ -134,9 +134,3 @@ class Affine(Layer):
 
 def _rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1])
-
-
-def _product(rows: Array, W: Array) -> Array:
-    # `dot` with a single zero gives 0 also for NaN. Elsewhere it costs half of what `@` does.
-    product: Array = rows.dot(W) if W.size > 1 else rows * W
-    return product

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -38,6 +38,28 @@ def test_values_and_gradients_are_those_of_pytorch(dtype, rtol, leading):
     np.testing.assert_allclose(layer.backward(dout), tensor.grad.numpy(), rtol=rtol, atol=rtol)
     np.testing.assert_allclose(layer.W.grad.T, twin.weight.grad.numpy(), rtol=rtol, atol=rtol)
     np.testing.assert_allclose(layer.b.grad, twin.bias.grad.numpy(), rtol=rtol, atol=rtol)
+
+
+numbers = st.sampled_from([0.0, 1.0, -2.0, np.nan, np.inf])
+
+
+@given(st.data(), sizes, sizes, sizes, st.sampled_from([np.float32, np.float64]), st.integers(1, 2))
+@settings(max_examples=500)
+def test_nan_and_infinity_go_where_the_sums_take_them(data, rows, width, out, dtype, backwards):
+    shapes = {"x": (rows, width), "W": (width, out), "dy": (rows, out)}
+    x, W, dy = (data.draw(hnp.arrays(dtype, shape, elements=numbers)) for shape in shapes.values())
+    layer = nn.Affine(width, out, dtype=dtype)
+    layer.W.value = W
+    with np.errstate(invalid="ignore"):
+        y = layer.forward(x)
+        np.testing.assert_array_equal(y, (x[:, :, None] * W).sum(axis=1))
+        np.testing.assert_array_equal(layer.predict(x), y)
+        for _ in range(backwards):
+            dx = layer.backward(dy)
+        np.testing.assert_array_equal(dx, (dy[:, None, :] * W).sum(axis=2))
+        dW = (x[:, :, None] * dy[:, None, :]).sum(axis=0)
+        np.testing.assert_array_equal(layer.W.grad, backwards * dW)
+        np.testing.assert_array_equal(layer.b.grad, backwards * dy.sum(axis=0))
 
 
 def test_columns_and_rows_are_as_the_formula_has_them():

@@ -155,3 +155,38 @@ def test_a_number_of_inputs_that_is_not_two_is_said():
         nn.Add().forward(np.ones(2))
     with pytest.raises(TypeError, match=r"MatMul\(\) expected 2 inputs, got 3"):
         nn.MatMul().predict(1, 2, 3)
+
+
+SHAPES = [((m, k), (k, n)) for m in (1, 2) for k in (1, 2, 3) for n in (1, 2)]
+SHAPES += [((k,), (k, n)) for k in (1, 2) for n in (1, 2)]
+SHAPES += [((m, k), (k,)) for m in (1, 2) for k in (1, 2)]
+SHAPES += [((1,), (1,)), ((3,), (3,)), ((2, 1, 1), (1, 1, 2)), ((1, 2, 1), (3, 1, 1))]
+
+
+@pytest.mark.parametrize(("a_shape", "b_shape"), SHAPES)
+def test_a_matrix_product_takes_nan_and_infinity_where_the_sums_do(a_shape, b_shape):
+    rng, matmul = np.random.default_rng(0), nn.MatMul()
+    for _ in range(30):
+        a, b = (rng.choice([0.0, 1.0, -2.0, np.nan, np.inf], shape) for shape in (a_shape, b_shape))
+        rows = a[np.newaxis, :] if a.ndim == 1 else a
+        columns = b[:, np.newaxis] if b.ndim == 1 else b
+        with np.errstate(invalid="ignore"):
+            products = rows[..., :, :, np.newaxis] * columns[..., np.newaxis, :, :]
+            y = matmul.forward(a, b)
+            np.testing.assert_array_equal(y, products.sum(axis=-2).reshape(y.shape))
+            dout = rng.choice([0.0, 1.0, -2.0, np.nan, np.inf], y.shape)
+            dy = dout.reshape(*products.shape[:-2], products.shape[-1])[..., :, np.newaxis, :]
+            da = summed((dy * columns[..., np.newaxis, :, :]).sum(axis=-1), rows.shape)
+            db = summed((rows[..., :, :, np.newaxis] * dy).sum(axis=-3), columns.shape)
+        found_a, found_b = matmul.backward(dout)
+        np.testing.assert_array_equal(found_a, da.reshape(a_shape))
+        np.testing.assert_array_equal(found_b, db.reshape(b_shape))
+
+
+def summed(gradient, shape):
+    """Return a gradient summed over the batch axes in which an input was broadcast."""
+    with np.errstate(invalid="ignore"):
+        for axis, length in enumerate(shape):
+            if length == 1:
+                gradient = gradient.sum(axis=axis, keepdims=True)
+    return gradient

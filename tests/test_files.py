@@ -1,3 +1,6 @@
+import os
+import secrets
+import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,3 +43,82 @@ def test_an_error_of_the_writer_s_own_stays_as_it_is(tmp_path):
     with pytest.raises(OSError, match=r"^out of paper$"):
         write_file(tmp_path / "a", write)
     assert not list(tmp_path.iterdir())
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o640, 0o644, 0o666, 0o444, 0o755])
+def test_a_file_keeps_the_permissions_of_the_one_that_it_replaces(bits, tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(bits)
+    seen = []
+
+    def write(file):
+        seen.extend(mode(entry) for entry in tmp_path.iterdir())
+        file.write(b"new")
+
+    write_file(path, write)
+    assert seen == [bits, bits]
+    assert (mode(path), path.read_text()) == (bits, "new")
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000])
+def test_a_new_file_has_the_permissions_that_the_umask_gives(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        write_file(tmp_path / "a", lambda file: file.write(b""))
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "a") == 0o666 & ~mask
+
+
+def test_a_file_keeps_its_owner_and_group(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    # Only root may give files away, others to a group of their own.
+    owner = (1234, 2345) if os.getuid() == 0 else (os.getuid(), os.getgroups()[-1])
+    os.chown(path, *owner)
+    write_file(path, lambda file: file.write(b"new"))
+    assert (path.stat().st_uid, path.stat().st_gid) == owner
+
+
+def test_a_temporary_file_is_new_and_its_name_cannot_be_foreseen(tmp_path, monkeypatch):
+    names = set()
+
+    def write(file):
+        names.update(entry.name for entry in tmp_path.iterdir())
+
+    for _ in range(3):
+        write_file(tmp_path / "a", write)
+    assert len(names - {"a"}) == 3
+    # Should someone foresee it nevertheless, the link is not followed.
+    (tmp_path / "victim").write_text("old")
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "guessed")
+    (tmp_path / ".nnlayers-guessed.tmp").symlink_to("victim")
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "a", lambda file: file.write(b"new"))
+    assert (tmp_path / "victim").read_text() == "old"
+
+
+def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
+    path = tmp_path / ("a" * 255)
+    write_file(path, lambda file: file.write(b"whole"))
+    assert path.read_bytes() == b"whole"
+
+
+def test_links_stay_links_also_where_there_is_no_file_yet(tmp_path):
+    (tmp_path / "link").symlink_to("target")
+    write_file(tmp_path / "link", lambda file: file.write(b"whole"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"whole"
+
+
+def test_a_pipe_that_has_no_path_can_be_written(tmp_path):
+    read_end, write_end = os.pipe()
+    write_file(f"/dev/fd/{write_end}", lambda file: file.write(b"whole"))
+    os.close(write_end)
+    with open(read_end, "rb") as file:
+        assert file.read() == b"whole"

@@ -18,6 +18,8 @@ __all__ = [
     "float_dtype",
     "ones",
     "product",
+    "refuse_masked",
+    "unmasked",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -88,13 +90,14 @@ def as_reals(x: npt.ArrayLike, name: str = "x") -> Array:
     TypeError
         If `x` holds anything but real numbers.
     ValueError
-        If nested lists have different lengths.
+        If nested lists have different lengths, or an entry is masked.
 
     Examples
     --------
     >>> as_reals([1, 2])
     array([1, 2])
     """
+    refuse_masked(x, name)
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -102,6 +105,41 @@ def as_reals(x: npt.ArrayLike, name: str = "x") -> Array:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return array
+
+
+def unmasked(x: npt.ArrayLike, name: str = "x") -> Array:
+    """Return ``np.asarray(x)``, which forgets a mask, unless the mask hides an entry.
+
+    Raises
+    ------
+    ValueError
+        If an entry is masked.
+
+    Examples
+    --------
+    >>> unmasked(np.ma.masked_greater([1.0, 1e6], 10.0), "y")
+    Traceback (most recent call last):
+    ValueError: y must have no masked entries, got 1: drop or fill them
+    """
+    refuse_masked(x, name)
+    return np.asarray(x)
+
+
+def refuse_masked(x: Any, name: str) -> None:
+    """Raise ``ValueError`` if an entry of `x`, of whatever kind, is masked."""
+    masked = _masked_entries(x)
+    if masked:
+        raise ValueError(f"{name} must have no masked entries, got {masked}: drop or fill them")
+
+
+def _masked_entries(x: Any) -> int:
+    if isinstance(x, np.ma.MaskedArray):
+        return int(np.count_nonzero(x.mask))
+    # Of a list of numbers the types alone are looked at, which takes less than its conversion.
+    holders = (np.ma.MaskedArray, list, tuple)
+    if isinstance(x, list | tuple) and any(issubclass(kind, holders) for kind in set(map(type, x))):
+        return sum(map(_masked_entries, x))
+    return 0
 
 
 def _converted(x: npt.ArrayLike, dtype: np.dtype[Any] | None, name: str) -> Array:

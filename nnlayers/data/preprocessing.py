@@ -20,7 +20,7 @@ from nnlayers.data.table import (
     check_rows,
     shown,
 )
-from nnlayers.numerics import float_dtype
+from nnlayers.numerics import float_dtype, unmasked
 from nnlayers.validation import check_choice
 
 __all__ = ["Preprocessing", "TargetKind"]
@@ -194,7 +194,7 @@ class Preprocessing:
             If the shape does not fit, or a number is not a class's code.
         """
         learnt = self._learnt
-        array = np.asarray(encoded)
+        array = unmasked(encoded, "encoded targets")
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim != 1:

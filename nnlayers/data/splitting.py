@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.data.table import Array, DataError
+from nnlayers.data.table import DataError
+from nnlayers.numerics import unmasked
 from nnlayers.validation import check_integer, check_number
 
 __all__ = ["Split", "split"]
@@ -78,7 +79,7 @@ def split(
         raise ValueError(f"validation and test must sum to less than 1, got {validation} + {test}")
     fractions = np.array([1 - (validation + test), validation, test])
     rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    groups = {"": np.arange(rows)} if stratify is None else _classes(rows, np.asarray(stratify))
+    groups = {"": np.arange(rows)} if stratify is None else _classes(rows, stratify)
     parts: tuple[list[Indices], ...] = ([], [], [])
     carry = np.zeros(3)
     for name, group in groups.items():
@@ -92,8 +93,9 @@ def split(
     return Split(*(np.sort(np.concatenate(part)) for part in parts))
 
 
-def _classes(rows: int, labels: Array) -> dict[str, Indices]:
+def _classes(rows: int, stratify: npt.ArrayLike) -> dict[str, Indices]:
     """Return each class's rows."""
+    labels = unmasked(stratify, "stratify")
     if labels.shape != (rows,):
         raise ValueError(f"stratify must have shape ({rows},), got {labels.shape}")
     names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers.numerics import unmasked
 from nnlayers.validation import unknown_name
 
 __all__ = ["Array", "ColumnKind", "DataError", "Table", "check_finite", "check_rows", "shown"]
@@ -128,7 +129,7 @@ def shown(values: Sequence[object] | Array) -> str:
 
 
 def _row_indices(indices: npt.ArrayLike) -> Array:
-    chosen = np.asarray(indices)
+    chosen = unmasked(indices, "indices")
     return chosen if chosen.size else chosen.astype(np.intp)  # an empty list is float64 to NumPy
 
 
@@ -148,7 +149,10 @@ def _target(values: npt.ArrayLike, place: str) -> Array:
 
 def _one_dimensional(values: npt.ArrayLike, place: str) -> Array:
     """Return real numbers as they are and strings as objects; anything else is an error."""
-    array = np.asarray(values)
+    try:
+        array = unmasked(values, place)
+    except ValueError as error:
+        raise DataError(str(error)) from None
     if array.ndim != 1:
         raise DataError(f"{place} must be one-dimensional, got shape {array.shape}")
     if array.dtype.kind in "biuf":

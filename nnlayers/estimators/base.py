@@ -32,7 +32,7 @@ from nnlayers.estimators.solvers import (
 )
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array
+from nnlayers.numerics import Array, refuse_masked
 
 try:
     from sklearn.utils.validation import validate_data
@@ -240,6 +240,8 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
         """Return inputs as floats, rows of a sparse matrix as such, and labels or values."""
+        refuse_masked(X, "X")
+        refuse_masked(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -256,6 +258,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Return what each row counts, or None where all count alike."""
         if sample_weight is None:
             return None
+        refuse_masked(sample_weight, "sample_weight")
         weight: Array = _check_sample_weight(sample_weight, X)
         if (weight < 0).any():
             raise ValueError("Negative values in data passed to `sample_weight`.")
@@ -360,6 +363,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _checked_output(self, X: Any) -> Array:
         """Return the network's output for a user's rows."""
         check_is_fitted(self, "network_")
+        refuse_masked(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return self._output(X)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnlayers import initializers
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array
+from nnlayers.numerics import Array, unmasked
 from nnlayers.validation import check_integer
 
 __all__ = ["Embedding"]
@@ -99,7 +99,7 @@ class Embedding(Layer):
         return np.zeros(ids.shape, self.W.dtype)
 
     def _ids(self, x: npt.ArrayLike) -> npt.NDArray[np.intp]:
-        given = np.asarray(x)
+        given = unmasked(x)
         if given.size == 0:
             return np.zeros(given.shape, np.intp)  # an empty list is float64 to NumPy
         if given.dtype.kind not in "iu":

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.numerics import FLOAT64, Array, as_floats
+from nnlayers.numerics import FLOAT64, Array, as_floats, refuse_masked
 from nnlayers.testing.errors import GradientError
 from nnlayers.validation import check_number
 
@@ -210,4 +210,5 @@ def _is_float(x: Any) -> bool:
 
 def _as_float64(x: npt.ArrayLike) -> Any:
     """Return floating-point numbers as a float64 array of their own, anything else as it is."""
+    refuse_masked(x, "an input")
     return np.array(x, FLOAT64) if _is_float(x) else x

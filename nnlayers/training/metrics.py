@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array
+from nnlayers.numerics import Array, unmasked
 from nnlayers.validation import unknown_name
 
 __all__ = ["Metric", "accuracy", "measure", "resolve"]
@@ -40,7 +40,7 @@ def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     >>> accuracy([[0.9, 0.1], [0.4, 0.6]], [0, 0])
     0.5
     """
-    true, decided = np.asarray(y_true), np.asarray(y_pred)
+    true, decided = unmasked(y_true, "y_true"), unmasked(y_pred, "y_pred")
     if true.ndim == decided.ndim + 1 and true.size:
         true = true.argmax(axis=-1)
     if true.shape != decided.shape or true.size == 0:

@@ -12,7 +12,7 @@ from nnlayers.data import split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.losses.base import row_weights
-from nnlayers.numerics import Array, as_floats
+from nnlayers.numerics import Array, as_floats, unmasked
 from nnlayers.validation import check_number
 
 __all__ = ["Rows"]
@@ -119,7 +119,7 @@ def _taken(array: Array, places: Indices | slice) -> Array:
 
 def _numbers(name: str, values: npt.ArrayLike, dtype: np.dtype[Any] | None) -> Array:
     """Return an array with rows: integers as they are, which may be ids, floats of `dtype`."""
-    array = np.asarray(values)
+    array = unmasked(values, name)
     if array.ndim == 0:
         raise ValueError(f"{name} must have rows, got the single value {values!r}")
     return array if array.dtype.kind in "iub" else as_floats(array, dtype, name)

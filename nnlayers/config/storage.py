@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from nnlayers import files
+from nnlayers.archives import Archive, write_archive
 from nnlayers.config.document import ConfigError
 from nnlayers.numerics import Array
 
 __all__ = ["read_arrays", "read_json", "write_arrays", "write_file", "write_text"]
-
-# What NumPy raises for a file that is cut off, damaged, or none of its own.
-_DAMAGED = (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -42,15 +36,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays by name, as an .npz archive; none may hold objects."""
-
-    def write(file: BinaryIO) -> None:
-        # np.savez does not close its archive when Ctrl-C comes, which is heard of later.
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
-
-    write_file(path, write)
+    write_file(path, lambda file: write_archive(file, arrays))
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -59,15 +45,16 @@ def read_arrays(path: Path) -> dict[str, Array]:
     Raises
     ------
     ConfigError
-        If it cannot be read.
+        If it cannot be read, is damaged or compressed, or holds anything but plain arrays.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return dict(archive)
+        with path.open("rb") as file:
+            archive = Archive(file)
+            return {name: archive.array(name) for name in archive.names}
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
-    except _DAMAGED as error:
-        raise ConfigError(f"{path}: damaged, or no .npz archive: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def read_json(path: Path) -> Any:

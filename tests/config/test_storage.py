@@ -46,7 +46,7 @@ def test_a_damaged_archive_is_an_error_that_names_it(tmp_path, size):
 
 def test_pickled_objects_are_not_read(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.array([{}], dtype=object))
-    with pytest.raises(ConfigError, match=r"a\.npz: damaged"):
+    with pytest.raises(ConfigError, match=r"a\.npz: array 'a' .* Python objects"):
         read_arrays(tmp_path / "a.npz")
 
 

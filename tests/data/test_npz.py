@@ -97,7 +97,9 @@ def test_a_nan_in_the_target_is_an_error_where_it_is_used(save):
 
 def test_nothing_is_unpickled(save):
     path = save(X=np.ones((1, 1)), y=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataError, match=r"rows\.npz: array 'y' cannot be read: Object arrays"):
+    with pytest.raises(
+        DataError, match=r"rows\.npz: array 'y' cannot be read: it holds Python objects"
+    ):
         npz(path)
 
 
@@ -128,7 +130,9 @@ def test_a_damaged_archive_is_reported(save, tmp_path):
     middle = bytearray(content)
     middle[1000] ^= 0xFF
     (tmp_path / path).write_bytes(bytes(middle))
-    with pytest.raises(DataError, match=r"^rows.npz: array 'X' cannot be read: Bad CRC-32"):
+    with pytest.raises(
+        DataError, match=r"^rows.npz: array 'X' cannot be read: BadZipFile: Bad CRC-32"
+    ):
         npz(path)
 
 

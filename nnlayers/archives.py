@@ -1,0 +1,189 @@
+"""Arrays in .npz archives, read so that a stranger's file costs no more than it holds."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nnlayers.numerics import Array
+
+__all__ = ["Archive", "add_array", "one_line", "write_archive"]
+
+_KINDS = "?biufcmMSU"  # of dtypes whose entries are plain bytes
+_LARGEST_CHARACTER = 0x10FFFF
+_CHUNK = 1 << 20
+_LONGEST_HEADER = 2000  # NumPy's own take 128 bytes, and 64 axes of 20 digits 1,400
+_LONGEST = 200
+
+
+class Archive:
+    """The entries of an .npz archive; sizes are checked before anything is allocated.
+
+    Nothing is unpickled. Whatever is wrong with a file, from a damaged byte to a header that
+    promises more than there is, is a ``ValueError`` of one line.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading, and at its start; it must stay open.
+    expansion : int
+        How many times the file's own size all entries together may have. At 1 none may be
+        compressed.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The arrays, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If it is not a zip archive, or holds two entries of one name, compressed or encrypted ones,
+        or more than it may.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> write_archive(file, {"W": np.ones(2)})
+    >>> archive = Archive(file)
+    >>> archive.names, archive.array("W")
+    (('W',), array([1., 1.]))
+    """
+
+    def __init__(self, file: BinaryIO, *, expansion: int = 1) -> None:
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            self._archive = zipfile.ZipFile(file)
+        except OSError:
+            raise
+        except Exception as error:  # whatever zipfile meets in a damaged file
+            raise ValueError("this is not an .npz archive, or it is damaged") from error
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[: 1 if expansion == 1 else 2]
+        left = expansion * self._size
+        for entry in self._archive.infolist():
+            name = one_line(repr(entry.filename))
+            if entry.filename in self._entries:
+                raise ValueError(f"damaged: entry {name} occurs twice")
+            if entry.compress_type not in methods:
+                raise ValueError(f"entry {name} is compressed, which is not read here")
+            left -= entry.file_size
+            if left < 0:
+                raise ValueError(
+                    f"its arrays are more than {expansion} times as large as the file, which is "
+                    "not read: write it without compression"
+                )
+            self._entries[entry.filename] = entry
+        self.names = tuple(
+            name.removesuffix(".npy") for name in self._entries if name.endswith(".npy")
+        )
+
+    def content(self, name: str) -> bytes:
+        """Return an entry's bytes.
+
+        Raises
+        ------
+        ValueError
+            If there is no such entry, or it is damaged.
+        """
+        try:
+            return self._archive.read(self._entries[name])
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(f"entry {name!r} cannot be read: {one_line(error)}") from error
+
+    def array(self, name: str) -> Array:
+        """Return an array.
+
+        Raises
+        ------
+        ValueError
+            If there is no such entry, or it is damaged, or holds anything but numbers, dates or
+            text.
+        """
+        try:
+            with self._archive.open(self._entries[f"{name}.npy"]) as entry:
+                return self._read(entry)
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"array {one_line(repr(name))} cannot be read: {one_line(error)}"
+            ) from error
+
+    def _read(self, entry: Any) -> Array:
+        version = np.lib.format.read_magic(entry)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read_header is None:
+            raise ValueError(f"its format version {version} is not known")
+        shape, is_fortran, dtype = read_header(entry, max_header_size=_LONGEST_HEADER)
+        if dtype.kind not in _KINDS:
+            kind = "Python objects" if dtype.hasobject else f"dtype {dtype}"
+            raise ValueError(f"it holds {kind}, not numbers, dates or text")
+        count = math.prod(shape)
+        size = count * dtype.itemsize
+        there = self._entries[entry.name].file_size - entry.tell()
+        # An entry of an array may have no bytes, such as those of dtype S0.
+        if size != there or not 0 <= count <= max(there, self._size) or min(shape, default=0) < 0:
+            raise ValueError(f"shape {shape} of {dtype} is not that of {there} bytes")
+        buffer = np.empty(size, np.uint8)
+        _fill(buffer.data, entry)
+        entry.read(1)  # which compares the checksum
+        if size == 0:
+            return np.zeros(shape, dtype)
+        if dtype.kind == "U":
+            characters = buffer.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+            if characters.max() > _LARGEST_CHARACTER:
+                raise ValueError("it holds characters beyond those of Unicode")
+        return buffer.view(dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+def write_archive(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name; none may hold objects."""
+    # np.savez does not close its archive when Ctrl-C comes, which is heard of later.
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            add_array(archive, name, array)
+
+
+def add_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    """Add an array to an archive that is open for writing."""
+    # A ZipInfo of a name alone has no time, so that equal arrays give equal files.
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+
+def one_line(message: object) -> str:
+    r"""Return a message, or an error's type and message, as one line of bounded length.
+
+    Examples
+    --------
+    >>> one_line(KeyError("a")), one_line(RecursionError()), one_line("two\nlines")
+    ("KeyError: 'a'", 'RecursionError', 'two lines')
+    """
+    text = str(message)[: 2 * _LONGEST]
+    if isinstance(message, Exception) and type(message) is not ValueError:
+        text = f"{type(message).__name__}: {text}" if text else type(message).__name__
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _fill(buffer: memoryview, entry: Any) -> None:
+    start = 0
+    while start < len(buffer):
+        count = entry.readinto(buffer[start : start + _CHUNK])
+        if not count:
+            raise ValueError(f"it ends {len(buffer) - start} bytes early")
+        start += count

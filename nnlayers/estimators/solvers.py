@@ -22,7 +22,7 @@ from nnlayers.estimators.optimizers import Momentum, ScikitAdam
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.numerics import Array
-from nnlayers.optim import Optimizer
+from nnlayers.optim import NonfiniteGradientError, Optimizer
 from nnlayers.training import Trainer
 
 __all__ = [
@@ -31,6 +31,11 @@ __all__ = [
     "minimize_by_batches",
     "minimize_by_lbfgs",
 ]
+
+NONFINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values "
+    "and need to be preprocessed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ class Run(Trainer):
             assert isinstance(batch, slice)
             rows = batch if order is None else order[batch]
             value = gradient(network, self.loss, self.optimizer.params, data.batch(rows), alpha)
-            self.optimizer.step()
+            try:
+                self.optimizer.step()
+            except NonfiniteGradientError as error:
+                raise ValueError(NONFINITE) from error
             total += value * (batch.stop - batch.start)
         return total / len(data)
 
@@ -210,10 +218,7 @@ def _is_finite(parameters: Iterable[Parameter]) -> bool:
 
 def _check_finite(parameters: Iterable[Parameter]) -> None:
     if not _is_finite(parameters):
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large "
-            "values and need to be preprocessed."
-        )
+        raise ValueError(NONFINITE)
 
 
 def _warn_of_convergence(message: str) -> None:

@@ -3,7 +3,7 @@
 from nnlayers.optim import schedules
 from nnlayers.optim.adam import Adam, AdamW, NAdam
 from nnlayers.optim.adaptive import AdaDelta, AdaGrad, RMSProp
-from nnlayers.optim.base import LearningRate, Optimizer
+from nnlayers.optim.base import LearningRate, NonfiniteGradientError, Optimizer
 from nnlayers.optim.clipping import clip_grad_norm, clip_grad_value
 from nnlayers.optim.lbfgs import minimize_lbfgs
 from nnlayers.optim.lion import Lion
@@ -18,6 +18,7 @@ __all__ = [
     "LearningRate",
     "Lion",
     "NAdam",
+    "NonfiniteGradientError",
     "Optimizer",
     "RMSProp",
     "clip_grad_norm",

@@ -15,12 +15,33 @@ from nnlayers.numerics import Array
 from nnlayers.state import fitting_state
 from nnlayers.validation import check_number
 
-__all__ = ["LearningRate", "Optimizer", "decayed", "unique_parameters"]
+__all__ = ["LearningRate", "NonfiniteGradientError", "Optimizer", "decayed", "unique_parameters"]
 
 LearningRate: TypeAlias = float | Callable[[int], float]
 
 # Entries that are updated at a time, so that the arrays involved stay in the second-level cache.
 BLOCK = 32_768
+
+
+class NonfiniteGradientError(FloatingPointError):
+    """A gradient holds NaN or infinity; the step was not taken, and the gradients are still there.
+
+    Attributes
+    ----------
+    parameter : Parameter
+        The first parameter whose gradient is not finite.
+    """
+
+    def __init__(self, parameter: Parameter, index: int) -> None:
+        super().__init__(
+            f"the gradient of params[{index}], {parameter!r}, holds NaN or infinity: "
+            "no parameter was moved"
+        )
+        self.parameter = parameter
+        self.index = index
+
+    def __reduce__(self) -> tuple[type, tuple[Parameter, int]]:
+        return type(self), (self.parameter, self.index)
 
 
 class _Bound(NamedTuple):
@@ -82,6 +103,7 @@ class Optimizer(ABC):
         self._relaid = -1
         self._trained: list[Parameter] = []
         self._blocks: list[tuple[Array, Array, tuple[Array, ...]]] = []
+        self._grads: list[Array] = []
         self._bind()
 
     @abstractmethod
@@ -123,17 +145,34 @@ class Optimizer(ABC):
         return callable(self._lr)
 
     def step(self) -> None:
-        """Move every parameter that is not frozen, and consume its gradient: it now reads zero."""
+        """Move every parameter that is not frozen, and consume its gradient: it now reads zero.
+
+        Raises
+        ------
+        NonfiniteGradientError
+            If a gradient holds NaN or infinity; then no parameter, gradient or state has changed.
+        """
         lr = self.lr
         if self._relaid != Parameter.relaid:
             if not self._is_bound():
                 self._bind()
             self._relaid = Parameter.relaid
+        for grads in self._grads:
+            # A product with itself is the cheapest way to read every entry, and `vdot` the one that
+            # does not warn when it overflows. That happens for finite entries too, and memory that
+            # no backward pass has written may hold anything: hence the second look.
+            if not math.isfinite(np.vdot(grads, grads)):
+                self._check_gradients()
         for parameter in self._trained:
             parameter.settle_grad()
         self.steps += 1
         for p, g, state in self._blocks:
             self.update(p, g, state, lr, self.steps)
+
+    def _check_gradients(self) -> None:
+        for index, parameter in enumerate(self.params):
+            if parameter.trainable and not np.isfinite(parameter.grad).all():
+                raise NonfiniteGradientError(parameter, index)
 
     def state_dict(self) -> dict[str, Array]:
         """Return the number of steps, the learning rate if it is no schedule, and the state.
@@ -184,7 +223,7 @@ class Optimizer(ABC):
         neighbours that are trained becomes one run of blocks.
         """
         _pack([parameter for parameter in self.params if parameter.flat is None])
-        self._blocks = []
+        self._blocks, self._grads = [], []
         for run in _runs(self.params):
             self._add_blocks(run)
         self._bound = [_Bound(p, p.value, p.trainable) for p in self.params]
@@ -203,6 +242,7 @@ class Optimizer(ABC):
                 view[...] = carried_over
             self._states[index] = views
             offset = span.stop
+        self._grads.append(grads[start : start + length])
         for first in range(0, length, BLOCK):
             last = min(first + BLOCK, length)
             flat = slice(start + first, start + last)
@@ -210,7 +250,13 @@ class Optimizer(ABC):
             self._blocks.append((values[flat], grads[flat], block_states))
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_bound": [], "_relaid": -1, "_trained": [], "_blocks": []}
+        return vars(self) | {
+            "_bound": [],
+            "_relaid": -1,
+            "_trained": [],
+            "_blocks": [],
+            "_grads": [],
+        }
 
     def __repr__(self) -> str:
         size = sum(parameter.size for parameter in self.params)

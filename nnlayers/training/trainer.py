@@ -15,7 +15,7 @@ from nnlayers.data import batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.numerics import Array
-from nnlayers.optim import Optimizer, clip_grad_norm
+from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.divergence import DivergenceError, gradient_fault, loss_fault
 from nnlayers.training.history import History
@@ -163,8 +163,7 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If the loss, a weight at the end of an epoch, or with `clip_norm` the gradient becomes
-            NaN or infinite.
+            If the loss, the gradient, or a weight at the end of an epoch becomes NaN or infinite.
         TypeError, ValueError
             If an argument is out of range or lengths differ.
         """
@@ -210,7 +209,7 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If the loss is NaN or infinite, or with `clip_norm` the gradient is.
+            If the loss or the gradient is NaN or infinite.
         """
         return self._step(x, y, sample_weight)[0]
 
@@ -313,7 +312,10 @@ class Trainer:
         self.model.backward_parameters(self.loss.backward())
         if self.clip_norm is not None:
             self._clip(self.clip_norm)
-        self.optimizer.step()
+        try:
+            self.optimizer.step()
+        except NonfiniteGradientError as error:
+            raise self._gradient_diverged() from error
         return value, output
 
     def _joined_loss(self, values: Array, counts: Array) -> float:
@@ -325,10 +327,15 @@ class Trainer:
     def _clip(self, max_norm: float) -> None:
         trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
         if trained and not math.isfinite(clip_grad_norm(trained, max_norm)):
-            fault = gradient_fault(self.model)
-            for parameter in trained:
+            raise self._gradient_diverged()
+
+    def _gradient_diverged(self) -> DivergenceError:
+        """Return the error for a gradient that is not finite, and discard the gradients."""
+        fault = gradient_fault(self.model)
+        for parameter in self.optimizer.params:
+            if parameter.trainable:
                 parameter.zero_grad()
-            raise self._diverged(fault, self.optimizer.steps + 1)
+        return self._diverged(fault, self.optimizer.steps + 1)
 
     def _diverged(self, fault: str, step: int) -> DivergenceError:
         remedies = [f"a lower learning rate (now {self.optimizer.lr:g})", "standardised inputs"]

@@ -369,3 +369,40 @@ def test_a_parameter_given_twice_moves_once():
 
 def test_repr_tells_how_much_is_trained():
     assert repr(nn.optim.Adam(quadratic())) == "Adam(8 weights in 2 parameters)"
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_gradient_that_is_not_finite_changes_nothing_and_is_named(make, dtype, bad):
+    parameters = quadratic(dtype, sizes=((3, 2), (BLOCK,), (2,)))
+    optimizer = make(parameters)
+    descend(parameters, optimizer, 2)
+    before = pickle.dumps((parameters, optimizer.state_dict()))
+    for parameter in parameters:
+        parameter.grad += 1
+    parameters[1].grad[-1] = bad
+    with pytest.raises(nn.optim.NonfiniteGradientError, match=r"params\[1\], Parameter\('p1'") as e:
+        optimizer.step()
+    assert e.value.parameter is parameters[1]
+    assert (parameters[0].grad == 1).all()
+    np.testing.assert_equal(parameters[1].grad[-1], bad)
+    for parameter in parameters:
+        parameter.zero_grad()
+    assert pickle.dumps((parameters, optimizer.state_dict())) == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_finite_gradients_whose_squares_overflow_are_taken(dtype):
+    parameter = nn.Parameter(np.zeros(3, dtype))
+    optimizer = nn.optim.SGD([parameter], lr=1.0)
+    parameter.grad += np.finfo(dtype).max / 2
+    optimizer.step()
+    np.testing.assert_array_equal(parameter.value, -np.finfo(dtype).max / 2)
+
+
+def test_gradients_of_frozen_parameters_may_be_anything():
+    parameters = quadratic()
+    parameters[1].trainable = False
+    parameters[1].grad += math.nan
+    descend(parameters[:1], nn.optim.Adam(parameters))

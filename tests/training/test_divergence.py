@@ -83,8 +83,16 @@ def test_weights_that_are_not_finite_are_named():
 
 
 def test_weights_that_the_last_step_made_infinite_are_an_error_of_that_step():
-    trainer = trainer_of(affine(), Faulty(gradient=np.inf))
+    trainer = trainer_of(affine(), Faulty(gradient=1e300), lr=1e60)
     message = r"epoch 1, step 1: the weights of layer 1, Faulty\(.*\), are not finite"
+    with pytest.raises(DivergenceError, match=message):
+        trainer.fit(X, Y, epochs=1)
+    assert len(trainer.history) == 0
+
+
+def test_a_gradient_that_is_not_finite_is_an_error_of_that_step():
+    trainer = trainer_of(affine(), Faulty(gradient=np.inf))
+    message = r"epoch 1, step 1: the gradient of layer 1, Faulty\(.*\), is not finite"
     with pytest.raises(DivergenceError, match=message):
         trainer.fit(X, Y, epochs=1)
     assert len(trainer.history) == 0

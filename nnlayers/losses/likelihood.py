@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from nnlayers.losses.base import Elementwise, check_range, weighted
+from nnlayers.losses.base import Elementwise, check_range, column_hint, weighted
 from nnlayers.numerics import FLOAT64, Array, as_floats
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
@@ -112,10 +112,11 @@ class GaussianNLL(Elementwise):
 
     def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
         t = as_floats(target, FLOAT64, "target")
-        if t.ndim < 2 or p.shape != (*t.shape[:-1], 2 * t.shape[-1]):
+        if min(t.ndim, p.ndim) < 2 or p.shape != (*t.shape[:-1], 2 * t.shape[-1]):
             raise ValueError(
                 "prediction must have a mean and a log variance for each target, shape "
                 f"(batch, ..., 2 d) for targets (batch, ..., d), got {p.shape} for {t.shape}"
+                + column_hint(t, (*p.shape[:-1], p.shape[-1] // 2))
             )
         return t
 

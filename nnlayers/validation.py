@@ -6,16 +6,20 @@ import difflib
 import importlib
 import math
 import operator
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 __all__ = [
     "check_axis",
+    "check_boolean",
     "check_choice",
     "check_integer",
     "check_number",
+    "check_path",
     "optional_library",
     "unknown_name",
 ]
@@ -47,6 +51,20 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     if not (isinstance(value, str) and value in choices):
         expected = " or ".join(map(repr, choices))
         raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_boolean(name: str, value: object) -> bool:
+    """Return `value` as a ``bool``, or raise ``TypeError`` where it is no True or False.
+
+    Examples
+    --------
+    >>> check_boolean("shuffle", "no")
+    Traceback (most recent call last):
+    TypeError: shuffle must be True or False, got 'no'
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def check_axis(axis: Any) -> int | tuple[int, ...] | None:
@@ -129,7 +147,7 @@ def check_number(
     words = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)
     message = f"{name} must be a finite number{' ' + words if words else ''}, got {value!r}"
     try:
-        if isinstance(value, str | bytes | bool):
+        if isinstance(value, str | bytes | bool | np.bool_):
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
@@ -145,6 +163,20 @@ def check_number(
     ):
         raise ValueError(message)
     return number
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return `value` as a path, or raise ``TypeError`` where it is no string or path.
+
+    Examples
+    --------
+    >>> check_path("path", 3)
+    Traceback (most recent call last):
+    TypeError: path must be a path, got 3
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, got {value!r}")
+    return Path(value)
 
 
 def optional_library(module: str, extra: str) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nnlayers.validation import (
     check_axis,
+    check_boolean,
     check_choice,
     check_integer,
     check_number,
@@ -97,7 +98,7 @@ def test_every_kind_of_number_becomes_a_float(value):
     assert found == 2
 
 
-@pytest.mark.parametrize("bad", ["1", b"1", None, True, 1j, [1.0]])
+@pytest.mark.parametrize("bad", ["1", b"1", None, True, np.True_, 1j, [1.0]])
 def test_what_is_no_number_is_a_type_error(bad):
     with pytest.raises(TypeError, match="p must be a finite number, got ") as caught:
         check_number("p", bad)
@@ -113,6 +114,17 @@ def test_a_number_that_is_not_finite_is_a_value_error(bad):
 def test_all_bounds_are_in_the_message():
     with pytest.raises(ValueError, match=r"rate must be .* of at least 0 and below 1, got 1$"):
         check_number("rate", 1, minimum=0, below=1)
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_every_kind_of_truth_becomes_a_bool(value):
+    assert check_boolean("bias", value) is bool(value)
+
+
+@pytest.mark.parametrize("bad", ["no", 0, 1, None, np.array([True])])
+def test_what_is_no_truth_is_a_type_error(bad):
+    with pytest.raises(TypeError, match="bias must be True or False, got "):
+        check_boolean("bias", bad)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def train(arguments: Namespace) -> int:
         print(f"nnlayers: interrupted after {done}; to go on: {command}", file=sys.stderr)
         return 1
     history = experiment.trainer.history
-    values = ", ".join(f"{name} {value:.4g}" for name, value in history.rows[-1].items())
+    values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
     print(f"epoch {len(history)} of {experiment.epochs}: {values}")
     result = run.test()
     print(f"saved in {run.directory}")

@@ -26,7 +26,7 @@ class Callback:
     --------
     >>> class StopAtTarget(Callback):
     ...     def on_epoch_end(self, trainer):
-    ...         if trainer.history["loss"][-1] < 0.1:
+    ...         if trainer.history.last["loss"] < 0.1:
     ...             trainer.stop()
     """
 

@@ -6,13 +6,13 @@ import csv
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nnlayers.files import write_file
 from nnlayers.training.callback import Callback
 from nnlayers.training.history import History
 from nnlayers.training.monitored import Checkpoint, EarlyStopping, ReduceOnPlateau
+from nnlayers.validation import check_path
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
@@ -37,7 +37,7 @@ class LambdaCallback(Callback):
 
     Examples
     --------
-    >>> report = LambdaCallback(lambda trainer: print(trainer.history.rows[-1]))
+    >>> report = LambdaCallback(lambda trainer: print(trainer.history.last))
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = check_path("path", path)
         self._file: TextIO | None = None
         self._columns: tuple[str, ...] = ()
 
@@ -90,7 +90,7 @@ class CSVLogger(Callback):
         if self._file is None or history.columns != self._columns:
             self._write_all(history)
         else:
-            csv.writer(self._file).writerow([len(history), *history.rows[-1].values()])
+            csv.writer(self._file).writerow([len(history), *history.last.values()])
             self._file.flush()
 
     def on_fit_end(self, trainer: Trainer) -> None:

@@ -21,8 +21,10 @@ __all__ = ["History"]
 class History:
     """A table with one row an epoch: the loss, the metrics, and with ``val_`` the same held out.
 
-    ``history["loss"]`` is a column, ``len(history)`` the number of epochs, and iteration goes over
-    the rows. A value that was not recorded in an epoch is NaN.
+    ``history["loss"]`` is a column, ``len(history)`` the number of epochs, ``history.last`` the row
+    of the last one, and iteration goes over the rows. A value that was not recorded in an epoch is
+    NaN. Columns and rows are copies, so that they take longer the more epochs there are; ``last``
+    does not.
 
     Examples
     --------
@@ -31,7 +33,7 @@ class History:
     >>> history.append({"loss": 0.5, "val_loss": 0.6})
     >>> history["loss"]
     [0.7, 0.5]
-    >>> history.rows[-1]
+    >>> history.last
     {'loss': 0.5, 'val_loss': 0.6}
     >>> history
     History(2 epochs, loss=0.5, val_loss=0.6)
@@ -50,11 +52,25 @@ class History:
         """The epochs, each a dictionary by column."""
         return list(self)
 
+    @property
+    def last(self) -> dict[str, float]:
+        """The last epoch, as a dictionary by column.
+
+        Raises
+        ------
+        IndexError
+            If there is no epoch.
+        """
+        if not len(self):
+            raise IndexError("history has no last row before the end of the first epoch")
+        return {name: column[-1] for name, column in self._columns.items()}
+
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch; a column not seen before is NaN in those that went before."""
         epochs = len(self)
         for name in row:
-            self._columns.setdefault(name, [math.nan] * epochs)
+            if name not in self._columns:
+                self._columns[name] = [math.nan] * epochs
         for name, column in self._columns.items():
             column.append(float(row.get(name, math.nan)))
 
@@ -151,7 +167,8 @@ class History:
         )
 
     def __repr__(self) -> str:
-        last = "".join(f", {name}={column[-1]:.4g}" for name, column in self._columns.items())
+        row = self.last if len(self) else {}
+        last = "".join(f", {name}={value:.4g}" for name, value in row.items())
         return f"History({len(self)} epoch{'' if len(self) == 1 else 's'}{last})"
 
 

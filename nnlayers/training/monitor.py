@@ -34,6 +34,8 @@ class Monitor:
 
     Raises
     ------
+    TypeError
+        If `column` is no string.
     ValueError
         If `mode` is ``"auto"`` and the name tells nothing, or an argument is out of range.
 
@@ -49,6 +51,8 @@ class Monitor:
     """
 
     def __init__(self, column: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
+        if not isinstance(column, str):
+            raise TypeError(f"monitor must be the name of a column of the history, got {column!r}")
         check_choice("mode", mode, ["auto", "min", "max"])
         self.column = column
         self.mode = _direction(column) if mode == "auto" else mode
@@ -67,7 +71,7 @@ class Monitor:
         if self.column not in history:
             hint = ", and val_ columns with validation" if self.column.startswith("val_") else ""
             raise ValueError(unknown_name("monitor", self.column, history.columns) + hint)
-        return float(history[self.column][-1])
+        return history.last[self.column]
 
     def improved(self, history: History) -> bool:
         """Return whether the last epoch is the best so far; NaN never is.
@@ -90,8 +94,8 @@ class Monitor:
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Go on from what :meth:`state_dict` gave."""
-        self.best = float(np.asarray(state["best"]))
-        self.best_epoch = int(np.asarray(state["best_epoch"]))
+        best, best_epoch = float(np.asarray(state["best"])), int(np.asarray(state["best_epoch"]))
+        self.best, self.best_epoch = best, best_epoch
 
 
 def _direction(column: str) -> Literal["min", "max"]:

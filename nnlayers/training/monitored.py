@@ -17,7 +17,7 @@ from nnlayers.saving import save
 from nnlayers.state import check_names
 from nnlayers.training.callback import Callback
 from nnlayers.training.monitor import Mode, Monitor
-from nnlayers.validation import check_integer
+from nnlayers.validation import check_boolean, check_integer, check_path
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
@@ -78,7 +78,7 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
     ) -> None:
         self.patience = check_integer("patience", patience, minimum=1)
-        self.restore_best = bool(restore_best)
+        self.restore_best = check_boolean("restore_best", restore_best)
         self.wait = 0
         self._monitor = Monitor(monitor, mode, min_delta)
         self._weights: dict[str, Array] = {}
@@ -133,8 +133,9 @@ class EarlyStopping(Callback):
             is_weight = name.startswith("weights.")
             (weights if is_weight else own)[name.removeprefix("weights.")] = np.array(array)
         check_names(self, ("best", "best_epoch", "wait"), own)
+        wait = int(own["wait"])
         self._monitor.load_state_dict(own)
-        self.wait = int(own["wait"])
+        self.wait = wait
         self._weights = weights
 
 
@@ -195,7 +196,7 @@ class Checkpoint(Callback):
         mode: Mode = "auto",
         min_delta: float = 0.0,
     ) -> None:
-        self.path = Path(path)
+        self.path = check_path("path", path)
         self._monitor = None if monitor is None else Monitor(monitor, mode, min_delta)
         self._path_of(1)
 

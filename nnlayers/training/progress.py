@@ -56,8 +56,8 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Move the bar."""
-        history = trainer.history
-        shown = [f"{n} {history[n][-1]:.4g}" for n in ("loss", "val_loss") if n in history]
+        last = trainer.history.last
+        shown = [f"{name} {last[name]:.4g}" for name in ("loss", "val_loss") if name in last]
         self._bar.update(self._task, advance=1, description="  ".join(shown))
 
     def on_fit_end(self, trainer: Trainer) -> None:

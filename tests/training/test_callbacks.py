@@ -172,6 +172,61 @@ def test_bad_arguments_of_early_stopping_are_named(options, message):
         EarlyStopping(**options)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EarlyStopping(3),
+        lambda: EarlyStopping(None),
+        lambda: Checkpoint("a", 3),
+        lambda: Checkpoint("a", True),
+        lambda: ReduceOnPlateau(["loss"]),
+    ],
+)
+def test_a_monitor_that_is_no_name_is_refused(make):
+    message = "monitor must be the name of a column of the history, got "
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EarlyStopping(patience=True), "patience must be an integer .*, got True"),
+        (lambda: EarlyStopping(patience=2.0), "patience must be an integer .*, got 2.0"),
+        (lambda: EarlyStopping(min_delta=np.True_), "min_delta must be a finite number .*True"),
+        (lambda: EarlyStopping(restore_best="no"), "restore_best must be True or False, got 'no'"),
+        (lambda: ReduceOnPlateau(patience=np.True_), "patience must be an integer .*True"),
+        (lambda: ReduceOnPlateau(factor="0.1"), "factor must be a finite number .*'0.1'"),
+        (lambda: ReduceOnPlateau(min_lr=False), "min_lr must be a finite number .*False"),
+        (lambda: ReduceOnPlateau(cooldown=True), "cooldown must be an integer .*True"),
+        (lambda: Checkpoint("a", "loss", min_delta=True), "min_delta must be a finite .*True"),
+        (lambda: CSVLogger(3), "path must be a path, got 3"),
+        (lambda: Checkpoint(3), "path must be a path, got 3"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make", [EarlyStopping, ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")]
+)
+@pytest.mark.parametrize("bad", [np.zeros(2), "many", np.nan])
+def test_a_state_that_cannot_be_loaded_leaves_a_callback_as_it_was(make, bad):
+    callback = make()
+    before = callback.state_dict()
+    for name in before:
+        other = {key: np.array(value) + 1 for key, value in before.items()} | {name: bad}
+        try:
+            callback.load_state_dict(other)
+        except (TypeError, ValueError):
+            np.testing.assert_equal(callback.state_dict(), before)
+        else:  # a loss may be NaN, and a count of epochs not
+            assert name == "best"
+            callback.load_state_dict(before)
+
+
 def read(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -28,6 +29,33 @@ def test_columns_rows_and_length_agree():
     )
     assert "loss" in history
     assert "val_loss" not in history
+
+
+def test_the_last_row_is_a_copy_whose_cost_does_not_grow_with_the_epochs():
+    history = history_of({"loss": 2.0, "accuracy": 0.5}, {"loss": 1.0, "val_loss": 3.0})
+    last = history.last
+    assert last == pytest.approx({"loss": 1.0, "accuracy": math.nan, "val_loss": 3.0}, nan_ok=True)
+    last["loss"] = 9.0
+    assert history["loss"] == [2.0, 1.0]
+
+    def allocated():
+        tracemalloc.start()
+        try:
+            history.append({"loss": 1.0})
+            history.last, len(history), history.columns, "loss" in history, repr(history)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few = allocated()
+    history.load_state_dict({"loss": np.arange(50_000.0)})
+    history.append({"loss": 1.0})  # makes room for many more
+    assert allocated() < few + 1000
+
+
+def test_an_empty_history_has_no_last_row():
+    with pytest.raises(IndexError, match="history has no last row before the end of the first"):
+        _ = History().last
 
 
 def test_an_empty_history_has_no_rows():

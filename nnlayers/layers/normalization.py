@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -52,6 +54,12 @@ class BatchNorm(Layer):
     running_mean, running_var : ndarray
         The running averages, of shape ``(features,)``. An empty batch leaves both as they are,
         and a single row the variance.
+
+    Raises
+    ------
+    ValueError
+        If an input does not have that shape, or in training mode has a variance beyond the largest
+        number of the dtype; the running averages then stay as they are.
 
     References
     ----------
@@ -106,12 +114,16 @@ class BatchNorm(Layer):
         inverse_std = 1 / np.sqrt(var + self.eps)
         normalized = centered * inverse_std
         self._cache = x.shape, x.dtype, (normalized, inverse_std, batch)
-        return np.asarray(normalized * self.gamma.value + self.beta.value)
+        y = normalized * self.gamma.value
+        y += self.beta.value
+        return np.asarray(y)
 
     def predict(self, x: npt.ArrayLike) -> Array:
         x = _checked(self, x, self.gamma)
         normalized = (x - self.running_mean) * (1 / np.sqrt(self.running_var + self.eps))
-        return np.asarray(normalized * self.gamma.value + self.beta.value)
+        y = normalized * self.gamma.value
+        y += self.beta.value
+        return np.asarray(y)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
         dout, (normalized, inverse_std, batch) = self._received(dout)
@@ -125,11 +137,24 @@ class BatchNorm(Layer):
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
         """Move the running averages towards those of a batch of n rows."""
-        # New arrays, as a `predict` in another thread may be reading the old ones.
-        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+        kept = 1 - self.momentum
+        running_var = self.running_var
         if n > 1:
-            unbiased = var * (n / (n - 1))
-            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * unbiased
+            running_var = kept * running_var + var * (self.momentum * n / (n - 1))
+        # The sum takes half a microsecond, and is finite where all variances are.
+        if not math.isfinite(running_var.dot(ones(self.features, running_var.dtype))):
+            self._check_overflow(var, running_var)
+        # New arrays, as a `predict` in another thread may be reading the old ones.
+        self.running_mean = kept * self.running_mean + self.momentum * mean
+        self.running_var = running_var
+
+    def _check_overflow(self, var: Array, running_var: Array) -> None:
+        overflowing = np.isinf(var) | np.isinf(running_var)
+        if overflowing.any():
+            raise ValueError(
+                f"{self!r} expected x whose variance {var.dtype} can hold, "
+                f"that of column {overflowing.argmax()} is too large"
+            )
 
 
 class LayerNorm(Layer):
@@ -184,10 +209,12 @@ class LayerNorm(Layer):
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _checked(self, x, self.gamma)
         centered = x - _row_means(x)
-        inverse_std = 1 / np.sqrt(_row_means(np.square(centered)) + self.eps)
+        inverse_std = _inverse_root(_row_means(np.square(centered)) + self.eps)
         normalized = centered * inverse_std
         self._cache = x.shape, x.dtype, (normalized, inverse_std)
-        return np.asarray(normalized * self.gamma.value + self.beta.value)
+        y = normalized * self.gamma.value
+        y += self.beta.value
+        return np.asarray(y)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
         dout, (normalized, inverse_std) = self._received(dout)
@@ -252,7 +279,7 @@ class RMSNorm(Layer):
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _checked(self, x, self.gamma)
         eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
-        inverse_rms = 1 / np.sqrt(_row_means(np.square(x)) + eps)
+        inverse_rms = _inverse_root(_row_means(np.square(x)) + eps)
         normalized = x * inverse_rms
         self._cache = x.shape, x.dtype, (normalized, inverse_rms)
         return np.asarray(normalized * self.gamma.value)
@@ -269,6 +296,11 @@ def _checked(layer: BatchNorm | LayerNorm | RMSNorm, x: npt.ArrayLike, like: Par
     if x.shape[-1:] != (layer.features,):
         raise ValueError(f"{layer!r} expected x of shape (..., {layer.features}), got {x.shape}")
     return x
+
+
+def _inverse_root(a: Array) -> Array:
+    # NaN where the square overflowed; 1 / sqrt would make 0 of it, and the same of any x.
+    return np.asarray(np.sqrt(a) / a)
 
 
 def _column_sums(a: Array) -> Array:

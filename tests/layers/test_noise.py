@@ -27,6 +27,29 @@ def test_as_many_entries_as_the_rate_says_are_dropped_and_the_rest_scaled(rate, 
     assert np.unique(y).tolist() == [0, dtype(1 / (1 - rate))]
 
 
+@pytest.mark.parametrize("shape", [(4000,), (400, 10), (40, 10, 10), (4, 10, 10, 10)])
+def test_inputs_of_any_number_of_axes_keep_their_mean(shape):
+    x = 3 + np.random.default_rng(1).random(shape)
+    y = nn.Dropout(0.25, rng=0).forward(x)
+    np.testing.assert_allclose(y[y != 0], x[y != 0] / 0.75)
+    assert (y == 0).mean() == pytest.approx(0.25, abs=0.03)
+    assert y.mean() == pytest.approx(x.mean(), rel=0.03)
+
+
+class Eighths:
+    """A generator whose draws are each multiple of an eighth from 0 up to 1, which is none."""
+
+    def random(self, shape, dtype):
+        return np.arange(8, dtype=dtype).reshape(shape) / dtype(8)
+
+
+@pytest.mark.parametrize("eighths", range(1, 8))
+def test_an_entry_is_dropped_with_exactly_the_probability_given(eighths):
+    dropout = nn.Dropout(eighths / 8)
+    dropout.rng = Eighths()
+    assert np.count_nonzero(dropout.forward(np.ones(8)) == 0) == eighths
+
+
 def test_entries_are_dropped_independently():
     y = nn.Dropout(0.5, rng=0).forward(np.ones((200, 100)))
     correlation = np.corrcoef(y[:, :-1].ravel(), y[:, 1:].ravel())[0, 1]

@@ -127,6 +127,80 @@ def test_batch_norm_of_one_row_gives_beta_and_leaves_the_running_variance():
     np.testing.assert_array_equal(layer.running_var, [1.0, 1.0])
 
 
+@given(
+    rows=st.integers(2, 5),
+    leading=hnp.array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=3),
+    momentum=st.floats(0, 1),
+    steps=st.integers(1, 3),
+)
+@settings(max_examples=50)
+def test_the_running_averages_follow_the_mean_and_the_unbiased_variance(
+    rows, leading, momentum, steps
+):
+    layer = nn.BatchNorm(3, momentum, dtype="float64")
+    mean, var = np.zeros(3), np.ones(3)
+    for step in range(steps):
+        x = drawn((rows, *leading, 3), "float64", seed=step)
+        layer.forward(x)
+        columns = x.reshape(-1, 3)
+        deviations = columns - columns.mean(axis=0)
+        sample_var = (deviations**2).sum(axis=0) / (len(columns) - 1)
+        mean += momentum * (columns.mean(axis=0) - mean)
+        var += momentum * (sample_var - var)
+    np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(layer.running_var, var, rtol=1e-12)
+
+
+def test_two_rows_move_the_running_variance_by_half_the_square_of_their_difference():
+    layer = nn.BatchNorm(2, momentum=1.0)
+    layer.forward([[1.0, 10.0], [3.0, 16.0]])
+    np.testing.assert_array_equal(layer.running_var, [2.0, 18.0])
+    np.testing.assert_array_equal(layer.running_mean, [2.0, 13.0])
+
+
+def test_a_forward_writes_to_no_running_average_that_a_predict_is_reading():
+    layer = nn.BatchNorm(2)
+    held = {name: getattr(layer, name) for name in layer.state_names}
+    before = {name: array.copy() for name, array in held.items()}
+    for x in (np.eye(2), 5 * np.eye(2), np.ones((1, 2))):
+        layer.forward(x)
+    for name, array in held.items():
+        np.testing.assert_array_equal(array, before[name])
+        assert not np.shares_memory(array, getattr(layer, name))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize(("dtype", "large"), [("float32", 1e20), ("float32", 3e38), (float, 1e200)])
+def test_batch_norm_refuses_a_variance_beyond_its_dtype_and_keeps_its_averages(
+    dtype, large, momentum
+):
+    layer = nn.BatchNorm(2, momentum, dtype=dtype)
+    layer.forward(drawn((4, 2), dtype))
+    before = layer.state_dict()
+    with pytest.raises(ValueError, match=r"BatchNorm\(2.* float\d\d can hold, that of column 1 is"):
+        layer.forward([[1.0, large], [2.0, -large], [3.0, large]])
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_batch_norm_takes_what_its_dtype_can_hold():
+    layer = nn.BatchNorm(2)
+    y = layer.forward([[1e18, 1.0], [-1e18, 2.0]])
+    np.testing.assert_allclose(y[:, 0], [1.0, -1.0])
+    np.testing.assert_allclose(layer.running_var[0], 0.9 + 0.1 * 2e36, rtol=1e-6)
+    layer.forward([[np.nan, 1.0], [1.0, 2.0]])
+    assert np.isnan(layer.running_var[0])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("make", [nn.LayerNorm, nn.RMSNorm])
+def test_a_row_whose_squares_overflow_is_nan_and_not_the_same_for_all(make):
+    y = make(2).forward([[1e30, -2e30], [1.0, 2.0]])
+    assert np.isnan(y[0]).all()
+    assert np.isfinite(y[1]).all()
+
+
 def test_batch_norm_of_no_rows_leaves_the_running_averages():
     layer = nn.BatchNorm(2)
     assert layer.forward(np.zeros((0, 2))).shape == (0, 2)

@@ -7,7 +7,7 @@ import importlib
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,27 @@ __all__ = [
 MOST_NAMES = 50
 
 
-def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+def unknown_name(
+    kind: str, name: object, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
+) -> str:
     """Return the message for a name that is none of the known ones, with the nearest of them.
+
+    `elsewhere` says what is called otherwise in other libraries.
 
     Examples
     --------
     >>> unknown_name("layer", "Afine", ["ReLU", "Affine"])
     "unknown layer 'Afine', did you mean 'Affine'? Known: Affine, ReLU"
+    >>> unknown_name("key", "learning_rate", ["eps", "lr"], {"learning_rate": "lr"})
+    "unknown key 'learning_rate', did you mean 'lr'? Known: eps, lr"
     """
     names = sorted(known)
     folded = {known_name.lower(): known_name for known_name in names}
     nearest = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
-    hint = f", did you mean {folded[nearest[0]]!r}?" if nearest else "."
+    nearest = [folded[key] for key in nearest]
+    if (meant := (elsewhere or {}).get(str(name))) in names:
+        nearest = [str(meant)]
+    hint = f", did you mean {nearest[0]!r}?" if nearest else "."
     if len(names) > MOST_NAMES:
         names[MOST_NAMES:] = ["..."]
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}"

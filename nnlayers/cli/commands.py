@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nnlayers.cli.printing import printable, say
 from nnlayers.config import (
     ConfigError,
     Experiment,
@@ -35,45 +37,46 @@ def train(arguments: Namespace) -> int:
     """Train the model of a config, and test it."""
     config = _config(arguments)
     directory = _directory(arguments)
-    experiment = prepare(config, arguments.config)
+    experiment = prepare(config, arguments.config, arguments.allow)
     run = Run(experiment, directory, fresh_number=arguments.out is None and not arguments.resume)
     if arguments.resume:
         run.resume()
     _describe(experiment)
     if run.finished:
-        print("nothing left to train")
+        say(f"nothing left to train{_reason(run)}")
     try:
         with _termination_as_interrupt():
             run.train(progress=sys.stderr.isatty())
     except KeyboardInterrupt:
         done = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
-        command = f"nnlayers train {arguments.config} --out {run.directory} --resume"
-        print(f"nnlayers: interrupted after {done}; to go on: {command}", file=sys.stderr)
+        command = _resume_command(arguments, run)
+        say(f"nnlayers: interrupted after {done}; to go on: {command}", file=sys.stderr)
         return 1
     history = experiment.trainer.history
     values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
-    print(f"epoch {len(history)} of {experiment.epochs}: {values}")
+    say(f"epoch {len(history)} of {experiment.epochs}: {values}")
     result = run.test()
-    print(f"saved in {run.directory}")
-    print(result)
+    say(f"saved in {run.directory}", lines=False)
+    say(result)
     return 0
 
 
 def evaluate(arguments: Namespace) -> int:
     """Measure the test rows of a run again."""
     directory = Path(arguments.directory)
-    predictor = load_predictor(directory)
-    rows = load_test_rows(directory, predictor)
-    print(report(predictor.score(rows), len(rows)))
+    predictor = load_predictor(directory, arguments.allow)
+    rows = load_test_rows(directory, predictor, arguments.allow)
+    say(report(predictor.score(rows), len(rows)))
     return 0
 
 
 def predict(arguments: Namespace) -> int:
     """Write predictions for the rows of a file."""
-    predictor = load_predictor(Path(arguments.directory))
+    predictor = load_predictor(Path(arguments.directory), arguments.allow)
     text = predictor.predictions(read_rows(arguments.data, predictor.preprocessing.columns))
     if arguments.output is None:
-        print(text, end="", flush=True)
+        # A file or a program gets the labels to the letter.
+        print(printable(text, lines=True) if sys.stdout.isatty() else text, end="", flush=True)
     else:
         write_file(Path(arguments.output), lambda file: file.write(text.encode()))
     return 0
@@ -81,17 +84,17 @@ def predict(arguments: Namespace) -> int:
 
 def summary(arguments: Namespace) -> int:
     """Show the layers of a config's model."""
-    experiment = prepare(_config(arguments), arguments.config)
+    experiment = prepare(_config(arguments), arguments.config, arguments.allow)
     _describe(experiment)
     model = experiment.predictor.model
     layers = model if isinstance(model, Sequential) else Sequential(model)
-    print(layers.summary((experiment.predictor.preprocessing.width,)))
+    say(layers.summary((experiment.predictor.preprocessing.width,)))
     return 0
 
 
 def graph(arguments: Namespace) -> int:
     """Draw a config's model."""
-    experiment = prepare(_config(arguments), arguments.config)
+    experiment = prepare(_config(arguments), arguments.config, arguments.allow)
     try:
         draw(experiment.predictor.model, arguments.output, expand=arguments.expand)
     except (OSError, RuntimeError, ValueError) as error:
@@ -127,9 +130,30 @@ def _describe(experiment: Experiment) -> None:
     classes = len(predictor.preprocessing.classes)
     target = f"{classes} classes" if classes else "a number"
     origin = parts["train"].origin
-    print(f"{origin}: {sizes} rows, {predictor.preprocessing.width} features, target {target}")
+    features = predictor.preprocessing.width
+    say(f"{origin}: {sizes} rows, {features} features, target {target}", lines=False)
     weights = sum(parameter.size for parameter in predictor.model.parameters())
-    print(f"model: {weights:,} weights", flush=True)
+    say(f"model: {weights:,} weights")
+
+
+def _reason(run: Run) -> str:
+    """Return why there is nothing left although epochs are, if so."""
+    trainer, epochs = run.experiment.trainer, run.experiment.epochs
+    done = len(trainer.history)
+    if not run.stopped or done >= epochs:
+        return ""
+    return (
+        f": a callback such as EarlyStopping ended this run after epoch {done} of {epochs}, "
+        "and it stays ended; for a longer one start anew with more patience"
+    )
+
+
+def _resume_command(arguments: Namespace, run: Run) -> str:
+    """Return the command that goes on with a run, for a shell."""
+    words = ["nnlayers", "train", arguments.config]
+    words += [word for item in arguments.assignments for word in ("--set", item)]
+    words += [word for module in arguments.allow for word in ("--allow", module)]
+    return shlex.join([*words, "--out", str(run.directory), "--resume"])
 
 
 @contextmanager

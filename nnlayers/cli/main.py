@@ -7,10 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import nnlayers
 from nnlayers.cli.commands import evaluate, graph, predict, summary, train
+from nnlayers.cli.printing import printable, say
 from nnlayers.config import ConfigError
 from nnlayers.data import DataError
 from nnlayers.training import DivergenceError
@@ -34,18 +35,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["train"])
     2
     """
-    if os.getcwd() not in sys.path:  # where a config's own classes are imported from
-        sys.path.append(os.getcwd())
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
+    if arguments.allow and os.getcwd() not in sys.path:  # where one's own modules often are
+        sys.path.append(os.getcwd())
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             return int(arguments.run(arguments))
         except (ConfigError, DataError, ModuleNotFoundError) as error:
-            return _report(error, USAGE_ERROR)
+            return _report(error, USAGE_ERROR, lines=False)
         except DivergenceError as error:
             return _report(error, FAILED_RUN)
         except KeyboardInterrupt:
@@ -57,14 +58,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report(error, FAILED_RUN)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors repeat arguments as text: names of files may hold anything."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit."""
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nnlayers", description="Train small neural networks that TOML configs describe."
     )
     parser.add_argument("--version", action="version", version=f"nnlayers {nnlayers.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    config = argparse.ArgumentParser(add_help=False)
+    allowing = _Parser(add_help=False)
+    allowing.add_argument(
+        "--allow",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="let the config name classes and functions of this module, whose code then runs; "
+        "may be given several times",
+    )
+    config = _Parser(add_help=False, parents=[allowing])
     config.add_argument("config", metavar="CONFIG", help="the TOML file")
     config.add_argument(
         "--set",
@@ -74,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="override a key, such as optimizer.lr=0.01 or model.layers.0.out_features=32",
     )
-    directory = argparse.ArgumentParser(add_help=False)
+    directory = _Parser(add_help=False, parents=[allowing])
     directory.add_argument("directory", metavar="DIR", help="the run directory")
 
     command = commands.add_parser("train", parents=[config], help="train the model of a config")
@@ -88,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=evaluate)
     command = commands.add_parser(
-        "predict", parents=[directory], help="predict the target of new rows, as CSV"
+        "predict",
+        parents=[directory],
+        help="predict the target of new rows, as CSV",
+        description="Predict the target of new rows, as CSV. Text that a spreadsheet would take "
+        "for a formula, such as a label that begins with =, gets a ' before it.",
     )
     command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
     command.add_argument("-o", dest="output", metavar="FILE", help="where to (default: print)")
@@ -108,8 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report(problem: object, status: int) -> int:
-    print(f"nnlayers: {problem}", file=sys.stderr)
+def _report(problem: object, status: int, *, lines: bool = True) -> int:
+    say(f"nnlayers: {problem}", file=sys.stderr, lines=lines)
     return status
 
 
@@ -122,4 +144,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Replace Python's own, which shows the place in the code."""
-    print(f"nnlayers: warning: {message}", file=sys.stderr)
+    say(f"nnlayers: warning: {message}", file=sys.stderr, lines=False)

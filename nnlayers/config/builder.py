@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from types import GenericAlias
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnlayers.config.document import ConfigError, shown
-from nnlayers.config.families import Family, resolve
+from nnlayers.config.document import ConfigError, shown, shown_key
+from nnlayers.config.families import METRICS, Family, family_of, resolve
 from nnlayers.config.signature import Argument, HintError, arguments_of, check_hint, mentions
 from nnlayers.constructors import call
 from nnlayers.layer import Layer
 from nnlayers.numerics import Array
+from nnlayers.optim import schedules
+from nnlayers.resolving import check_modules
+from nnlayers.training import DivergenceError
 from nnlayers.validation import unknown_name
 
 __all__ = ["Builder", "Built"]
 
 # Arguments of layers that follow from the width of their input.
 _INPUT_WIDTHS = frozenset(["in_features", "features"])
+# What a constructor raises for arguments that it does not take, an amount of memory among them.
+_REFUSALS = (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError)
+# Schedules that end with the run, unless they say when.
+_WHOLE_RUN = (schedules.CosineDecay, schedules.OneCycle)
+# What other libraries call an argument.
+_ELSEWHERE = {
+    "batch": "batch_size",
+    "learning_rate": "lr",
+    "max_lr": "lr",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "p": "rate",
+    "units": "out_features",
+}
 
 
 class Built(NamedTuple):
@@ -39,9 +56,13 @@ class Builder:
     given : mapping of str to object
         Arguments that the program supplies to every constructor that takes them, such as the
         random generator; a config cannot set them.
+    modules : iterable of str
+        Modules whose classes and functions may be named beside those of nnlayers.
     width, outputs : int, optional
         The number of features, from which layers that do not state their input width have it, and
         the number of outputs, which the last layer may leave out.
+    steps : int, optional
+        The number of steps of the run, which schedules that last as long may leave out.
     """
 
     def __init__(
@@ -49,12 +70,16 @@ class Builder:
         source: str,
         given: Mapping[str, Any] | None = None,
         *,
+        modules: Iterable[str] = (),
         width: int | None = None,
         outputs: int | None = None,
+        steps: int | None = None,
     ) -> None:
         self.source = source
         self.given = dict(given or {})
+        self.modules = check_modules(modules)
         self.outputs = outputs
+        self.steps = steps
         # One row as the next layer gets it.
         self._row: Array | None = None if width is None else np.ones((1, width), np.float32)
 
@@ -86,13 +111,13 @@ class Builder:
             known = ", ".join(sorted(family.known))
             problem = f"must be a table with a type, got {shown(table)}. Known types: {known}"
             raise self.error(path, problem)
-        try:
-            constructor = resolve(table["type"], family)
-        except ValueError as error:
-            raise self.error(f"{path}.type", str(error)) from None
+        constructor = self._resolved(table["type"], f"{path}.type", family)
         row = self._row
         arguments = {key: value for key, value in table.items() if key != "type"}
         built = self.construct(constructor, arguments, path, family, last=last)
+        if not family.made(built.value):  # a function that does not keep to its annotation
+            made = type(built.value).__name__
+            raise self.error(f"{path}.type", f"must make {family.noun}, it makes {made}")
         if isinstance(built.value, Layer) and row is not None:
             self._row = self.checked(path, (), lambda: _output(built.value, row))
         return Built(built.value, {"type": table["type"], **built.table})
@@ -112,12 +137,19 @@ class Builder:
         `supplied` are further arguments that the program gives and a config cannot set.
         """
         known = arguments_of(constructor)
+        steps = self.steps
+        if steps is not None and isinstance(table, Mapping):
+            if constructor in _WHOLE_RUN:
+                table = {"steps": steps} | dict(table)
+            elif constructor is schedules.LinearWarmup and isinstance(table.get("steps"), int):
+                self.steps = max(steps - table["steps"], 1)  # for the schedule that comes after it
         given = {
             name: value
             for name, value in (self.given | dict(supplied or {})).items()
             if name in known
         }
         arguments = self.arguments(known, table, path, family, last=last, given=given)
+        self.steps = steps
         own = known.keys() - given.keys()
         value = self.checked(path, own, lambda: call(constructor, arguments.value | given))
         return Built(value, arguments.table)
@@ -141,7 +173,9 @@ class Builder:
                 raise self.error(_joined(path, key), "follows from the rest, leave it out")
             if key not in known:
                 open_names = known.keys() - given.keys()
-                raise self.error(_joined(path, key), unknown_name("key", key, open_names))
+                raise self.error(
+                    _joined(path, key), unknown_name("key", key, open_names, _ELSEWHERE)
+                )
         values, completed = {}, {}
         for name, argument in known.items():
             if name in given:
@@ -172,8 +206,11 @@ class Builder:
         """Return the argument that a value of the file gives, and the value completed."""
         hint = GenericAlias(list, (argument.hint,)) if argument.spread else argument.hint
         value, completed = raw, raw
-        if family is not None and not mentions(hint, Mapping):
-            value, completed = self._nested(raw, path, family, last)
+        if isinstance(raw, str) and _wants_list(hint):
+            raise self.error(path, f"must be an array, such as [{shown(raw)}], got {shown(raw)}")
+        within = None if family is None else family_of(hint, family)
+        if within is not None and not mentions(hint, Mapping):
+            value, completed = self._nested(raw, path, within, last)
         try:
             checked = check_hint(value, hint)
             return checked, checked if _is_plain(checked) else completed
@@ -184,6 +221,8 @@ class Builder:
         """Build the tables within a value that have a type."""
         if isinstance(raw, dict) and "type" in raw:
             return self.build(raw, path, family, last)
+        if family is METRICS and isinstance(raw, str) and ("." in raw or ":" in raw):
+            return self._resolved(raw, path, family), raw
         if not isinstance(raw, list):
             return raw, raw
         pairs = [
@@ -191,6 +230,12 @@ class Builder:
             for index, item in enumerate(raw)
         ]
         return [value for value, _ in pairs], [completed for _, completed in pairs]
+
+    def _resolved(self, name: str, path: str, family: Family) -> Callable[..., Any]:
+        try:
+            return resolve(name, family, self.modules)
+        except ValueError as error:
+            raise self.error(path, str(error)) from None
 
     def checked(self, path: str, known: Container[str], make: Callable[[], Any]) -> Any:
         """Return ``make()``; if it refuses, the error names the file and the key.
@@ -200,13 +245,13 @@ class Builder:
         """
         try:
             return make()
-        except ConfigError:
+        except (ConfigError, DivergenceError):
             raise
-        except (TypeError, ValueError) as error:
+        except _REFUSALS as error:
             name, _, problem = str(error).partition(" ")
             if name in known:
                 raise self.error(_joined(path, name), problem) from error
-            raise self.error(path, str(error)) from error
+            raise self.error(path, str(error) or type(error).__name__) from error
 
 
 def _output(layer: Layer, row: Array) -> Array:
@@ -214,8 +259,13 @@ def _output(layer: Layer, row: Array) -> Array:
         return np.asarray(layer.predict(row))
 
 
+def _wants_list(hint: Any) -> bool:
+    """Whether a value of the hint is made of several, and is no text or table."""
+    return mentions(hint, Iterable) and not (mentions(hint, str) or mentions(hint, Mapping))
+
+
 def _joined(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
+    return f"{path}.{shown_key(key)}" if path else shown_key(key)
 
 
 def _is_plain(value: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 
 from nnlayers.validation import optional_library
 
-__all__ = ["ConfigError", "differences", "dumps", "override", "read", "shown"]
+__all__ = ["ConfigError", "differences", "dumps", "override", "read", "shown", "shown_key"]
+
+# How many tables and arrays may be one within another: less than Python's stack holds.
+_DEEPEST = 64
 
 
 class ConfigError(ValueError):
@@ -22,16 +27,19 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it cannot be read or is no TOML.
+        If it cannot be read, is no TOML, or is nested too deeply.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        config = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text, at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except Exception as error:  # tomllib lets pass what int() and a deep nesting raise
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    if _is_deep(config):
+        raise ConfigError(f"{path}: must not be nested more than {_DEEPEST} deep")
+    return config
 
 
 def override(config: dict[str, Any], assignments: Iterable[str], source: str) -> None:
@@ -85,7 +93,7 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
             yield path, first, second
         return
     for key in {**children, **others}:
-        place = f"{path}.{key}" if path else key
+        place = f"{path}.{shown_key(key)}" if path else shown_key(key)
         yield from differences(children.get(key), others.get(key), place)
 
 
@@ -100,12 +108,31 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {shown(item)}' for key, item in value.items())}}}"
+        pairs = (f"{shown_key(key)} = {shown(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
     return str(value)
+
+
+def shown_key(key: str) -> str:
+    """Return a key as TOML writes it: within quotes unless it is a plain word.
+
+    Examples
+    --------
+    >>> shown_key("lr"), shown_key("a b")
+    ('lr', '"a b"')
+    """
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else shown(str(key))
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [item for entry in level for item in (_children(entry) or {}).values()]
+    return bool(level)
 
 
 def _children(value: Any) -> dict[str, Any] | None:
@@ -128,6 +155,6 @@ def _key(table: dict[str, Any] | list[Any], name: str, place: str) -> Any:
 def _value(text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (RecursionError, ValueError):
         return text
     return parsed["value"] if len(parsed) == 1 else text

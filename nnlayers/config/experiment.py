@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from nnlayers.config.builder import Builder
 from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS
+from nnlayers.config.places import check_place
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.sections import (
     build_loss,
@@ -22,6 +23,7 @@ from nnlayers.config.sections import (
 )
 from nnlayers.config.signature import Argument, arguments_of
 from nnlayers.data import Preprocessing, Table, batches
+from nnlayers.resolving import check_modules
 from nnlayers.training import Trainer
 from nnlayers.validation import check_integer
 
@@ -99,7 +101,7 @@ class Experiment:
         Builder(self.source).checked("training", known, lambda: self.trainer.fit(x, y, **arguments))
 
 
-def prepare(config: Mapping[str, Any], source: str) -> Experiment:
+def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ()) -> Experiment:
     """Return the experiment that a config describes.
 
     Parameters
@@ -108,6 +110,9 @@ def prepare(config: Mapping[str, Any], source: str) -> Experiment:
         What the file holds.
     source : str
         The file, for messages.
+    modules : iterable of str
+        Modules beside nnlayers whose classes and functions the config may name. Their code runs, so
+        name those that you trust.
 
     Raises
     ------
@@ -117,26 +122,29 @@ def prepare(config: Mapping[str, Any], source: str) -> Experiment:
         Without a library that only some configs need.
     """
     sections = read_sections(config, source)
-    builder = Builder(source)
+    modules = check_modules(modules)
+    builder = Builder(source, modules=modules)
     known = _trainer_arguments() | _fit_arguments()
     training = builder.arguments(known, sections.training, "training", CALLBACKS)
-    loss = build_loss(sections, source)
-    data, parts = read_parts(sections, source, loss.value)
+    loss = build_loss(sections, source, modules)
+    data, parts = read_parts(sections, source, loss.value, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
     train = parts.value["train"]
     builder.checked("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))
     rng = np.random.default_rng(sections.seed)
-    model = build_model(sections, source, preprocessing.value, rng)
+    model = build_model(sections, source, preprocessing.value, rng, modules)
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
     _check_outputs(builder, predictor, train)
-    optimizer = build_optimizer(sections, source, model.value)
-    builder.checked("training", known, lambda: _check_sizes(len(train), training.value))
+    steps = builder.checked("training", known, lambda: _steps(len(train), training.value))
+    optimizer = build_optimizer(sections, source, model.value, steps, modules)
     options = {
         name: training.value[name] for name in _trainer_arguments() if name in training.value
     }
     trainer = builder.checked(
         "training", known, lambda: Trainer(model.value, loss.value, optimizer.value, **options)
     )
+    for index, callback in enumerate(trainer.callbacks):
+        check_place(builder, f"training.callbacks.{index}.path", callback)
     completed = {
         "seed": sections.seed,
         "dtype": sections.dtype,
@@ -165,10 +173,10 @@ def _open(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
     return {name: argument for name, argument in arguments.items() if name not in _SUPPLIED}
 
 
-def _check_sizes(rows: int, training: Mapping[str, Any]) -> None:
-    """Check early what a fit would refuse when the run directory is already there."""
-    check_integer("epochs", training["epochs"], minimum=1)
-    batches(rows, training["batch_size"])
+def _steps(rows: int, training: Mapping[str, Any]) -> int:
+    """Return the number of steps of a run, whose sizes a fit would refuse too late."""
+    epochs = check_integer("epochs", training["epochs"], minimum=1)
+    return epochs * sum(1 for _ in batches(rows, training["batch_size"]))
 
 
 def _check_outputs(builder: Builder, predictor: Predictor, train: Table) -> None:

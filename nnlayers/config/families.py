@@ -1,60 +1,155 @@
-"""Which constructors a config may name: the public ones of each family, and those you import."""
+"""Which constructors a config may name: the public ones of each family, and those you allow."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from nnlayers import initializers, layers, losses, optim
-from nnlayers.data import sources
-from nnlayers.training import callbacks
+from nnlayers.data import Table, sources
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.optim import Optimizer, schedules
+from nnlayers.optim.base import LearningRate
+from nnlayers.resolving import find, within
+from nnlayers.training import callbacks, metrics
+from nnlayers.training.callbacks import Callback
+from nnlayers.training.metrics import Metric
 from nnlayers.validation import unknown_name
 
-__all__ = ["CALLBACKS", "LAYERS", "LOSSES", "OPTIMIZERS", "SOURCES", "Family", "resolve"]
+__all__ = [
+    "CALLBACKS",
+    "INITIALIZERS",
+    "LAYERS",
+    "LOSSES",
+    "METRICS",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SOURCES",
+    "Family",
+    "family_of",
+    "resolve",
+]
 
 Constructor = Callable[..., Any]
 
+# What other libraries call it.
+_ELSEWHERE = {
+    "BatchNorm1d": "BatchNorm",
+    "Dense": "Affine",
+    "Linear": "Affine",
+    "MSELoss": "MeanSquaredError",
+}
+
 
 class Family(NamedTuple):
-    """Constructors by name, and what to call one of them in a message."""
+    """Constructors by name, and what else may stand in their place.
+
+    Parameters
+    ----------
+    noun : str
+        What to call one of them in a message, with its article.
+    rule : str
+        What one of the user's own must be, for a message.
+    hints : tuple
+        The type hints of arguments that take an object of the family. A class of the user's own is
+        derived from one of those that are classes.
+    known : mapping of str to callable
+        The library's.
+    """
 
     noun: str
+    rule: str
+    hints: tuple[Any, ...]
     known: Mapping[str, Constructor]
 
+    def holds(self, found: Any, modules: Iterable[str]) -> bool:
+        """Whether what an import path names may be called in this family's place."""
+        return any(found is item for item in self.known.values()) or any(
+            _fits(found, hint, modules) for hint in self.hints
+        )
 
-def resolve(name: str, family: Family) -> Constructor:
-    """Return the constructor of that name in the family, or what a dotted import path leads to.
+    def made(self, item: Any) -> bool:
+        """Whether an object is one of the family."""
+        return any(
+            isinstance(item, hint) if inspect.isclass(hint) else callable(item)
+            for hint in self.hints
+        )
+
+
+def resolve(name: str, family: Family, modules: Iterable[str] = ()) -> Constructor:
+    """Return the constructor of that name in the family, or the one that an import path names.
+
+    Nothing is called, and nothing imported but nnlayers and `modules`.
 
     Raises
     ------
     ValueError
-        If there is none; the message holds the nearest known name.
+        If there is none, or it is of another family; the message holds the nearest known name.
 
     Examples
     --------
     >>> resolve("Affine", LAYERS) is resolve("nnlayers.Affine", LAYERS)
     True
+    >>> resolve("nnlayers.save", LAYERS)
+    Traceback (most recent call last):
+    ValueError: must name a layer, of your own a class derived from Layer or a function annotated \
+to return one, got 'nnlayers.save'
     """
-    module_name, dot, attribute = name.rpartition(".")
-    if not dot:
-        if name not in family.known:
-            raise ValueError(unknown_name(family.noun, name, family.known))
+    if name in family.known:
         return family.known[name]
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the code of the module raises
-        raise ValueError(
-            f"cannot import {module_name!r}: {type(error).__name__}: {error}"
-        ) from error
-    constructor = getattr(module, attribute, None)
-    if not callable(constructor):
-        known = [key for key, item in vars(module).items() if inspect.isclass(item)]
-        raise ValueError(unknown_name(f"name in {module_name}", attribute, known))
-    made: Constructor = constructor
-    return made
+    if not ("." in name or ":" in name):
+        _, _, noun = family.noun.partition(" ")
+        raise ValueError(unknown_name(noun, name[:80], family.known, _ELSEWHERE))
+    found = find(name, modules)
+    if not family.holds(found, modules):
+        raise ValueError(f"must name {family.noun}, of your own {family.rule}, got {name!r}")
+    constructor: Constructor = found
+    return constructor
+
+
+def family_of(hint: Any, parent: Family) -> Family | None:
+    """Return the family of the objects that an argument takes, by its type hint, if it takes any.
+
+    `parent` is the family of the object whose argument it is. Where the hint leaves it open, a
+    table is one of the same family or of those that its objects are made with.
+
+    Examples
+    --------
+    >>> family_of(list[Layer], SOURCES).noun, family_of(LearningRate, OPTIMIZERS).noun
+    ('a layer', 'a schedule')
+    """
+    leaves = list(_leaves(hint))
+    for family in (LAYERS, LOSSES, OPTIMIZERS, CALLBACKS, METRICS, INITIALIZERS, SCHEDULES):
+        if any(leaf in family.hints for leaf in leaves):
+            return family
+    if not any(leaf in (Any, object) or get_origin(leaf) is Callable for leaf in leaves):
+        return None
+    return next((both for both in (_PARTS, _STEPS) if parent.hints[0] in both.hints), parent)
+
+
+def _fits(found: Any, hint: Any, modules: Iterable[str]) -> bool:
+    """Whether calling it gives what the hint wants, as far as can be told without calling it."""
+    own = within(getattr(found, "__module__", None) or "", modules)
+    if hint is Metric:  # which is called with the targets, and makes nothing
+        return own and inspect.isfunction(found)
+    if inspect.isfunction(found):
+        found = _result(found) if own else None
+    if not inspect.isclass(found):
+        return False
+    if inspect.isclass(hint):
+        return issubclass(found, hint)
+    return own and issubclass(found, Callable)  # type: ignore[arg-type]
+
+
+def _leaves(hint: Any) -> Iterator[Any]:
+    """Yield a type hint, and those within it."""
+    yield hint
+    for argument in get_args(hint):
+        if not isinstance(argument, list):
+            yield from _leaves(argument)
 
 
 def _constructors(module: ModuleType) -> dict[str, Constructor]:
@@ -66,24 +161,72 @@ def _constructs(item: Any) -> bool:
     """Whether it is a class of objects, or a function that returns one of the library's."""
     if inspect.isclass(item):
         return not inspect.isabstract(item)
-    if not inspect.isfunction(item):
-        return False
-    result = get_type_hints(item).get("return")
+    result = _result(item) if inspect.isfunction(item) else None
     return inspect.isclass(result) and result.__module__.startswith("nnlayers.")
 
 
-LAYERS = Family("layer", _constructors(layers) | _constructors(initializers))
-LOSSES = Family("loss", _constructors(losses))
-OPTIMIZERS = Family("optimizer", _constructors(optim) | _constructors(optim.schedules))
+def _result(function: Any) -> Any:
+    """Return what a function's annotation says that it returns."""
+    try:
+        return get_type_hints(function).get("return")
+    except (NameError, TypeError):  # hints that a user's module imports for type checkers only
+        return None
+
+
+def _joined(first: Family, second: Family) -> Family:
+    noun = f"{first.noun} or {second.noun.partition(' ')[2]}"
+    return Family(
+        noun,
+        f"{first.rule}, or {second.rule}",
+        first.hints + second.hints,
+        {**first.known, **second.known},
+    )
+
+
+def _without(known: dict[str, Constructor], *excluded: Any) -> dict[str, Constructor]:
+    return {name: item for name, item in known.items() if item not in excluded}
+
+
+def _derived_from(base: str) -> str:
+    return f"a class derived from {base} or a function annotated to return one"
+
+
+_CALLABLE = "a class whose objects can be called"
+
+LAYERS = Family("a layer", _derived_from("Layer"), (Layer,), _constructors(layers))
+LOSSES = Family("a loss", _derived_from("Loss"), (Loss,), _constructors(losses))
+OPTIMIZERS = Family(
+    "an optimizer",
+    _derived_from("Optimizer"),
+    (Optimizer,),
+    _without(_constructors(optim), Optimizer),
+)
 SOURCES = Family(
-    "data source",
-    {name: item for name, item in _constructors(sources).items() if item is not sources.read_rows},
+    "a data source",
+    "a function annotated to return a Table",
+    (Table,),
+    _without(_constructors(sources), sources.read_rows, Table),
 )
 CALLBACKS = Family(
-    "callback",
-    {
-        name: item
-        for name, item in _constructors(callbacks).items()
-        if item is not callbacks.Callback
-    },
+    "a callback",
+    _derived_from("Callback"),
+    (Callback,),
+    _without(_constructors(callbacks), Callback),
 )
+METRICS = Family(
+    "a metric", "a function of y_true and y_pred", (Metric,), {"accuracy": metrics.accuracy}
+)
+INITIALIZERS = Family(
+    "an initializer",
+    _CALLABLE,
+    (initializers.Initializer,),
+    _constructors(initializers),
+)
+SCHEDULES = Family(
+    "a schedule",
+    _CALLABLE,
+    tuple(hint for hint in get_args(LearningRate) if hint is not float),
+    _without(_constructors(schedules), schedules.ReduceOnPlateau),
+)
+_PARTS = _joined(LAYERS, INITIALIZERS)
+_STEPS = _joined(OPTIMIZERS, SCHEDULES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ __all__ = ["Predictor", "report"]
 
 # Rows that the model takes at a time: fast, and no matter how large the file.
 _CHUNK = 4096
+# Text that spreadsheets compute, in Latin and in full-width letters, and text that is a number.
+_FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,11 @@ class Predictor:
         return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}
 
     def predictions(self, table: Table) -> str:
-        """Return predictions for raw rows as CSV: the target, and its classes' probabilities."""
+        """Return predictions for raw rows as CSV: the target, and its classes' probabilities.
+
+        A label or a column's name that a spreadsheet would take for a formula, as it begins with
+        ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no number, gets a ``'`` before it.
+        """
         outputs = self.outputs(table)
         decoded = self.preprocessing.decode(self.loss.decide(outputs)).tolist()
         probabilities = self._probabilities(outputs)
@@ -79,9 +87,9 @@ class Predictor:
         header = [self.preprocessing.target_name, *(f"probability {name}" for name in names)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(map(_as_text, header))
         rows = zip(decoded, probabilities.tolist(), strict=True)
-        writer.writerows([value, *row] for value, row in rows)
+        writer.writerows([_as_text(value), *row] for value, row in rows)
         return text.getvalue()
 
     def _probabilities(self, outputs: Array) -> Array:
@@ -92,6 +100,12 @@ class Predictor:
         if isinstance(self.loss, SigmoidCrossEntropy):
             return np.hstack([expit(-scores), expit(scores)])
         return np.empty((len(outputs), 0))
+
+
+def _as_text(cell: object) -> object:
+    """Return a cell that is no formula to a spreadsheet."""
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def report(scores: dict[str, float], rows: int) -> str:

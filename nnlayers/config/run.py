@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from nnlayers.config.document import ConfigError, differences, dumps, read, shown
 from nnlayers.config.experiment import Experiment
+from nnlayers.config.places import (
+    CHECKPOINT,
+    CONFIG,
+    CURVES,
+    METRICS,
+    MODEL,
+    PREPROCESSING,
+    TEST,
+    place,
+)
 from nnlayers.config.predictor import Predictor, report
 from nnlayers.config.sections import build_loss, build_model, read_parts, read_sections
 from nnlayers.config.storage import read_arrays, read_json, write_arrays, write_file, write_text
@@ -21,12 +32,6 @@ from nnlayers.training.callbacks import Callback, CSVLogger
 from nnlayers.validation import optional_library
 
 __all__ = ["Run", "load_predictor", "load_test_rows", "numbered"]
-
-_CONFIG = "config.toml"
-_PREPROCESSING = "preprocessing.json"
-_CHECKPOINT = "checkpoint.npz"
-_MODEL = "model.npz"
-_TEST = "test.json"
 
 
 class Run:
@@ -61,6 +66,7 @@ class Run:
         self._fresh_number = fresh_number
         self._made = self._resumed = False
         callbacks = experiment.trainer.callbacks
+        self._own_callbacks = list(callbacks)
         callbacks[:] = [_Rewind(self), *callbacks, _Keep(self)]
         self._checkpoint = self._state()
 
@@ -79,13 +85,13 @@ class Run:
             damaged.
         """
         self._check_same_config()
-        path = self.directory / _CHECKPOINT
+        path = self.directory / CHECKPOINT
         self._checkpoint = read_arrays(path)
         try:
             self.stopped = bool(self._checkpoint["stopped"])
             self.rewind()
             self.experiment.rng.bit_generator.state = json.loads(str(self._checkpoint["rng"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # a file of a stranger may hold anything
             raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
         self._resumed = True
 
@@ -112,7 +118,7 @@ class Run:
             else:
                 self.experiment.fit(progress=progress)
                 self.stopped = not self.finished
-        except ConfigError:
+        except (ConfigError, OSError):
             if self._made and not len(trainer.history):
                 shutil.rmtree(self.directory)
                 self._made = False
@@ -128,24 +134,29 @@ class Run:
             return "no test rows (split.test is 0)"
         scores = self.experiment.predictor.score(table)
         text = json.dumps({"rows": len(table)} | scores, indent=2)
-        write_text(self.directory / _TEST, text + "\n")
+        write_text(self.directory / TEST, text + "\n")
         return report(scores, len(table))
 
-    def start(self) -> None:
-        """Make the directory, with all that is known before the first epoch."""
+    def open(self) -> None:
+        """Make the directory, and let the config's callbacks write there."""
         if not self._resumed:
             self.directory = _make_directory(self.directory, self._fresh_number)
             self._made = True
-        (self.directory / _TEST).unlink(missing_ok=True)
-        write_text(self.directory / _CONFIG, dumps(self.experiment.config))
+        place(self._own_callbacks, self.directory)
+        self._own_callbacks = []  # once: the paths are now those within the directory
+
+    def start(self) -> None:
+        """Write all that is known before the first epoch."""
+        (self.directory / TEST).unlink(missing_ok=True)
+        write_text(self.directory / CONFIG, dumps(self.experiment.config))
         learnt = self.experiment.predictor.preprocessing.to_dict()
-        write_text(self.directory / _PREPROCESSING, json.dumps(learnt, indent=2) + "\n")
+        write_text(self.directory / PREPROCESSING, json.dumps(learnt, indent=2) + "\n")
         self.keep()
 
     def keep(self) -> None:
         """Write the checkpoint of this moment."""
         state = self._state()
-        write_arrays(self.directory / _CHECKPOINT, state)
+        write_arrays(self.directory / CHECKPOINT, state)
         self._checkpoint = state
 
     def rewind(self) -> None:
@@ -164,16 +175,14 @@ class Run:
         trainer = self.experiment.trainer
         # Again, for an interrupt may have come when the file was there and not yet the attribute.
         self._checkpoint["stopped"] = np.array(self.stopped)
-        write_arrays(self.directory / _CHECKPOINT, self._checkpoint)
-        write_arrays(self.directory / _MODEL, trainer.model.state_dict())
+        write_arrays(self.directory / CHECKPOINT, self._checkpoint)
+        write_arrays(self.directory / MODEL, trainer.model.state_dict())
         if len(trainer.history):
             figure = trainer.history.plot()
-            write_file(
-                self.directory / "curves.png", lambda file: figure.savefig(file, format="png")
-            )
+            write_file(self.directory / CURVES, lambda file: figure.savefig(file, format="png"))
 
     def _check_same_config(self) -> None:
-        stored = read(self.directory / _CONFIG)
+        stored = read(self.directory / CONFIG)
         if isinstance(stored.get("training"), dict):
             stored["training"]["epochs"] = self.experiment.epochs
         for path, old, new in differences(stored, self.experiment.config):
@@ -181,14 +190,18 @@ class Run:
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
                 f"{self.directory}; to resume, only training.epochs may differ"
+                f"{'' if old is None else f', so add --set {path}={was}'}"
             )
 
 
 class _Rewind(Callback):
-    """Comes first: at the end of a fit, undo an epoch that was cut short."""
+    """Comes first: make the directory, and at the end of a fit undo an epoch that was cut short."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.run.open()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self.run.rewind()
@@ -203,7 +216,7 @@ class _Keep(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         self.run.start()
-        self.logger = CSVLogger(self.run.directory / "metrics.csv")
+        self.logger = CSVLogger(self.run.directory / METRICS)
         self.logger.on_fit_start(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
@@ -216,33 +229,42 @@ class _Keep(Callback):
             self.logger.on_fit_end(trainer)
 
 
-def load_predictor(directory: Path) -> Predictor:
+def load_predictor(directory: Path, modules: Iterable[str] = ()) -> Predictor:
     """Return the trained model of a run directory.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    modules : iterable of str
+        Modules beside nnlayers that its config may name, as in :func:`prepare`.
 
     Raises
     ------
     ConfigError
         If there is no run, or a file of it is missing or damaged.
     """
-    path = directory / _CONFIG
+    path = directory / CONFIG
     sections = read_sections(read(path), str(path))
-    path = directory / _PREPROCESSING
+    path = directory / PREPROCESSING
     try:
         preprocessing = Preprocessing.from_dict(read_json(path))
     except DataError as error:
         raise ConfigError(f"{path}: {error}") from None
-    source = str(directory / _CONFIG)
-    model = build_model(sections, source, preprocessing, np.random.default_rng(0)).value
-    path = directory / _MODEL
+    source = str(directory / CONFIG)
+    rng = np.random.default_rng(0)
+    model = build_model(sections, source, preprocessing, rng, modules).value
+    path = directory / MODEL
     weights = read_arrays(path)
     try:
         model.load_state_dict(weights)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a file of a stranger may hold anything
         raise ConfigError(f"{path}: {error}") from None
-    return Predictor(model, build_loss(sections, source).value, preprocessing, sections.dtype)
+    loss = build_loss(sections, source, modules).value
+    return Predictor(model, loss, preprocessing, sections.dtype)
 
 
-def load_test_rows(directory: Path, predictor: Predictor) -> Table:
+def load_test_rows(directory: Path, predictor: Predictor, modules: Iterable[str] = ()) -> Table:
     """Return the test rows of a run's data.
 
     Raises
@@ -250,9 +272,9 @@ def load_test_rows(directory: Path, predictor: Predictor) -> Table:
     ConfigError
         If the data cannot be read, or no row was held back.
     """
-    source = str(directory / _CONFIG)
+    source = str(directory / CONFIG)
     sections = read_sections(read(source), source)
-    test: Table = read_parts(sections, source, predictor.loss)[1].value["test"]
+    test: Table = read_parts(sections, source, predictor.loss, modules)[1].value["test"]
     if not len(test):
         raise ConfigError(f"{source}: split.test: is 0, there are no test rows")
     return test

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from nnlayers.config.builder import Builder, Built
-from nnlayers.config.document import ConfigError, shown
-from nnlayers.config.families import LAYERS, LOSSES, OPTIMIZERS, SOURCES, Family
+from nnlayers.config.document import ConfigError
+from nnlayers.config.families import LAYERS, LOSSES, OPTIMIZERS, SOURCES
 from nnlayers.data import DataError, Preprocessing, Split, Table, split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.optim import Optimizer
 from nnlayers.validation import check_integer
 
 __all__ = [
@@ -77,13 +76,17 @@ def read_sections(config: Mapping[str, Any], source: str) -> Sections:
     return sections
 
 
-def build_loss(sections: Sections, source: str) -> Built:
+def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> Built:
     """Return the loss, and its section completed."""
-    return _build(Builder(source), sections.loss, "loss", LOSSES, Loss)
+    return Builder(source, modules=modules).build(sections.loss, "loss", LOSSES)
 
 
 def build_model(
-    sections: Sections, source: str, preprocessing: Preprocessing, rng: np.random.Generator
+    sections: Sections,
+    source: str,
+    preprocessing: Preprocessing,
+    rng: np.random.Generator,
+    modules: Iterable[str] = (),
 ) -> Built:
     """Return the model for data prepared in this way, and its section completed.
 
@@ -93,17 +96,30 @@ def build_model(
         If an argument is refused, or the layers do not fit together.
     """
     given = {"rng": rng, "dtype": np.dtype(sections.dtype).type}
-    builder = Builder(source, given, width=preprocessing.width, outputs=preprocessing.outputs)
-    return _build(builder, sections.model, "model", LAYERS, Layer)
+    builder = Builder(
+        source,
+        given,
+        modules=modules,
+        width=preprocessing.width,
+        outputs=preprocessing.outputs,
+    )
+    return builder.build(sections.model, "model", LAYERS)
 
 
-def build_optimizer(sections: Sections, source: str, model: Layer) -> Built:
-    """Return the optimizer of a model's parameters, and its section completed."""
-    builder = Builder(source, {"params": model.parameters()})
-    return _build(builder, sections.optimizer, "optimizer", OPTIMIZERS, Optimizer)
+def build_optimizer(
+    sections: Sections, source: str, model: Layer, steps: int, modules: Iterable[str] = ()
+) -> Built:
+    """Return the optimizer of a model's parameters, and its section completed.
+
+    `steps` is the number of steps of the run, which a schedule of the learning rate may need.
+    """
+    builder = Builder(source, {"params": model.parameters()}, modules=modules, steps=steps)
+    return builder.build(sections.optimizer, "optimizer", OPTIMIZERS)
 
 
-def read_parts(sections: Sections, source: str, loss: Loss) -> tuple[Built, Built]:
+def read_parts(
+    sections: Sections, source: str, loss: Loss, modules: Iterable[str] = ()
+) -> tuple[Built, Built]:
     """Return the data as a table, and its rows by part; each with its section completed.
 
     Raises
@@ -111,8 +127,8 @@ def read_parts(sections: Sections, source: str, loss: Loss) -> tuple[Built, Buil
     ConfigError
         If the data cannot be read, or not be split.
     """
-    builder = Builder(source)
-    data = _build(builder, sections.data, "data", SOURCES, Table)
+    builder = Builder(source, modules=modules)
+    data = builder.build(sections.data, "data", SOURCES)
     table: Table = data.value
     if table.target is None:
         raise builder.error("data", f"{table.origin}: there is no target")
@@ -131,14 +147,3 @@ def read_parts(sections: Sections, source: str, loss: Loss) -> tuple[Built, Buil
         name: table.rows(indices) for name, indices in zip(Split._fields, rows.value, strict=True)
     }
     return data, Built(parts, rows.table)
-
-
-def _build(
-    builder: Builder, table: Mapping[str, Any], path: str, family: Family, kind: type[Any]
-) -> Built:
-    built = builder.build(table, path, family)
-    if not isinstance(built.value, kind):
-        made = type(built.value).__name__
-        problem = f"must make a {kind.__name__}, {shown(table['type'])} makes a {made}"
-        raise builder.error(f"{path}.type", problem)
-    return built

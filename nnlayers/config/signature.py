@@ -150,6 +150,8 @@ def _hint_error(errors: list[Any], value: Any, hint: Any) -> HintError:
         for item in errors
         if item["msg"].startswith(_PREFIX) and _place(item["loc"], value) == place
     )
+    if any("instance of _" in words for words in expected):  # NumPy's private ways to say array
+        expected = {"a number or an array": None}
     for key in place:
         value = value[int(key)] if isinstance(value, list) else value[key]
     return HintError(place, f"must be {' or '.join(expected) or hint}, got {shown(value)}")

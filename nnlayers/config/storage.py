@@ -69,5 +69,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (MemoryError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: not valid JSON: {error}") from None

@@ -17,7 +17,10 @@ def assignment(path, target="y"):
         ("optimizer.type=Adm", "optimizer.type: unknown optimizer 'Adm', did you mean 'Adam'?"),
         ("model.layers.0.type=Afine", "model.layers.0.type: unknown layer 'Afine', did you mean"),
         ("loss.type=Softmax", "loss.type: unknown loss 'Softmax', did you mean"),
-        ("loss.type=nnlayers.ReLU", 'loss.type: must make a Loss, "nnlayers.ReLU" makes a ReLU'),
+        (
+            "loss.type=nnlayers.ReLU",
+            "loss.type: must name a loss, of your own a class derived from",
+        ),
         ("loss=MeanSquaredError", 'loss: must be a table, got "MeanSquaredError"'),
         ("data.type=digts", "data.type: unknown data source 'digts', did you mean 'digits'?"),
         ("model.layers.0.out_features=ten", "model.layers.0.out_features: must be an integer, got"),
@@ -119,7 +122,7 @@ def test_a_damaged_model_is_one_line(run, workplace):
     (workplace / "a" / "model.npz").write_bytes(b"not an archive")
     status, _, err = run("evaluate", "a")
     assert (status, len(err)) == (2, 1)
-    assert err[0].startswith("nnlayers: a/model.npz: damaged")
+    assert err[0].startswith("nnlayers: a/model.npz: this is not an .npz archive")
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["train"], ["train", "small.toml", "--fast"]])

@@ -1,0 +1,203 @@
+"""A config or a run directory of a stranger runs no code, wherever a name may stand."""
+
+import sys
+
+import pytest
+
+from nnlayers.config import ConfigError, Run, load_predictor, load_test_rows, prepare
+from nnlayers.config.document import dumps, read
+from nnlayers.config.families import (
+    CALLBACKS,
+    INITIALIZERS,
+    LAYERS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    SCHEDULES,
+    SOURCES,
+    resolve,
+)
+
+
+def words(text):
+    return text.split()
+
+
+FAMILIES = [CALLBACKS, INITIALIZERS, LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, SOURCES]
+OUTSIDE = words("""
+_posixsubprocess.fork_exec _thread.interrupt_main antigravity.fly asyncio.run atexit.register
+bdb.run builtins.__import__ builtins.breakpoint builtins.compile builtins.eval builtins.exec
+builtins.input builtins.open cProfile.run cffi.FFI code.interact code.InteractiveConsole
+codeop.compile_command concurrent.futures.ProcessPoolExecutor ctypes.CDLL
+ctypes.util.find_library dbm.open doctest.testfile ensurepip.bootstrap faulthandler._sigsegv
+fileinput.input functools.partial functools.reduce gc.get_objects http.server.HTTPServer
+idlelib.run.main imaplib.IMAP4_stream importlib.import_module importlib.reload io.open
+joblib.load linecache.getline logging.config.fileConfig logging.config.listen marshal.loads
+mmap.mmap multiprocessing.Process numpy.ctypeslib.load_library numpy.f2py.compile numpy.fromfile
+numpy.load numpy.savetxt operator.attrgetter operator.methodcaller os._exit os.abort os.execv
+os.fork os.kill os.popen os.posix_spawn os.remove os.spawnl os.system os.path.join pandas.eval
+pandas.read_pickle pathlib.Path pdb.run pickle.loads pip.main platform.popen posix.system
+profile.run pty.spawn py_compile.compile runpy.run_module runpy.run_path sched.scheduler
+scipy.io.loadmat shelve.open shutil.rmtree signal.raise_signal site.main socket.create_server
+sqlite3.connect subprocess.Popen subprocess.call subprocess.check_output subprocess.getoutput
+subprocess.run sys.exit sys.setrecursionlimit tempfile.mktemp threading.Thread timeit.timeit
+trace.main turtle.Turtle types.FunctionType urllib.request.urlopen venv.create venv.main
+weakref.finalize webbrowser.open wsgiref.simple_server.make_server zipapp.create_archive
+zipimport.zipimporter os:system subprocess:Popen this.s nnlayers_evil.Layer nnlayersevil:Layer
+evil.Evil evil:Evil
+""")
+WITHIN = words("""
+nnlayers.__main__.main nnlayers.__main__:x nnlayers.__builtins__.eval nnlayers:__builtins__.eval
+nnlayers.__loader__.load_module nnlayers.__spec__.loader nnlayers.ReLU.__init__.__globals__
+nnlayers:ReLU.__mro__ nnlayers:ReLU.__subclasses__ nnlayers:ReLU.__class__ nnlayers:ReLU.forward
+nnlayers.saving.os.system nnlayers.saving:os.system nnlayers.saving.os nnlayers.files.os.remove
+nnlayers.files:os nnlayers.layer.np.load nnlayers.layer:np.load nnlayers.layer:np
+nnlayers.saving.zipfile.ZipFile nnlayers.saving:zipfile.ZipFile nnlayers.save nnlayers.load
+nnlayers.saving.save nnlayers.saving.load nnlayers.files.write_file nnlayers.cli.main
+nnlayers.cli.main.main nnlayers.cli:main nnlayers.config.prepare nnlayers.config.read
+nnlayers.config.write_file nnlayers.config.run.shutil.rmtree nnlayers.config.run:shutil.rmtree
+nnlayers.config.storage.write_text nnlayers.constructors.call nnlayers.resolving.find
+nnlayers.resolving.importlib.import_module nnlayers.validation.optional_library
+nnlayers.data.read_rows nnlayers.data.files.CsvFile nnlayers.data.files.Path
+nnlayers.drawing.draw nnlayers.files.threading.Thread nnlayers.files:threading.Thread
+nnlayers.Parameter
+""")
+MALFORMED = [
+    *("", ".", "..", ":", "::", ".os", "os.", "os..system", "nnlayers.", "nnlayers:", "..ReLU"),
+    *("nnlayers.ReLU\n", "nnlayers.ReLU\0", "\x1b[2J.x", "os.system('id')", "a b.c", "-c.x", "1.2"),
+    *("/etc/passwd.x", "../evil.Evil", "evil/.Evil", "\uff4fs.system", "о\u0455.system", "%s.%s"),
+    *("a." * 50_000 + "b", "nnlayers." + "a" * 100_000, "a" * 100_000, "{0.__class__}.x"),
+]
+
+
+@pytest.fixture(autouse=True)
+def evil(tmp_path, monkeypatch):
+    """A module that says so when it is imported, in the working directory and on the path."""
+    (tmp_path / "evil.py").write_text("open('was_imported', 'w')\nclass Evil: ...\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("evil", None)
+    assert not (tmp_path / "was_imported").exists()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
+@pytest.mark.parametrize("names", [OUTSIDE, WITHIN, MALFORMED], ids=["outside", "within", "bad"])
+def test_hostile_names_are_refused_in_every_family_in_a_line_of_bounded_length(family, names):
+    modules = set(sys.modules)
+    for name in names:
+        with pytest.raises(ValueError, match=r"allow it|import|must name|unknown") as caught:
+            resolve(name, family)
+        assert len(str(caught.value)) < 2000, name
+        assert "\n" not in str(caught.value)
+    assert names is WITHIN or set(sys.modules) == modules
+
+
+def config():
+    return {
+        "data": {"type": "spirals", "rows": 60},
+        "model": {"type": "Sequential", "layers": [{"type": "Affine"}]},
+        "loss": {"type": "SoftmaxCrossEntropy"},
+        "optimizer": {"type": "SGD", "lr": 0.1},
+        "training": {"epochs": 1},
+    }
+
+
+def put(tables, place, value):
+    *parents, last = place
+    for key in parents:
+        tables = tables[key] if isinstance(tables, list) else tables.setdefault(key, {})
+    tables[last] = value
+
+
+PLACES = [
+    ("data",),
+    ("data", "path"),
+    ("data", "rows"),
+    ("model",),
+    ("model", "layers", 0),
+    ("model", "layers", 0, "weight_init"),
+    ("model", "layers", 0, "bias_init"),
+    ("model", "layers", 0, "out_features"),
+    ("loss",),
+    ("loss", "class_weight"),
+    ("optimizer",),
+    ("optimizer", "lr"),
+    ("optimizer", "momentum"),
+    ("training",),
+    ("training", "callbacks"),
+    ("training", "metrics"),
+    ("training", "clip_norm"),
+    ("split",),
+    ("split", "test"),
+    ("preprocessing",),
+    ("seed",),
+]
+
+
+@pytest.mark.parametrize("wrap", [lambda table: table, lambda table: [table]])
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+def test_no_place_of_a_config_calls_what_a_stranger_names(monkeypatch, place, wrap):
+    called = []
+    monkeypatch.setattr("os.system", called.append)
+    monkeypatch.setattr("subprocess.getoutput", called.append)
+    for name, argument in [
+        ("os.system", "command"),
+        ("subprocess.getoutput", "cmd"),
+        ("sys.exit", "status"),
+        ("evil.Evil", "x"),
+        ("nnlayers.saving:os.system", "command"),
+        ("nnlayers.files.write_file", "path"),
+    ]:
+        tables = config()
+        put(tables, place, wrap({"type": name, argument: "touch was_imported"}))
+        with pytest.raises(ConfigError):
+            prepare(tables, "x.toml")
+    assert called == []
+
+
+@pytest.mark.parametrize("name", ["os.system", "subprocess.getoutput", "evil.f", "sys.exit"])
+def test_metrics_of_a_stranger_are_not_called(monkeypatch, name):
+    with pytest.raises(ConfigError, match=r"training.metrics.0: .* add --allow"):
+        prepare(config() | {"training": {"epochs": 1, "metrics": [name]}}, "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "use"),
+    [
+        ("model", load_predictor),
+        ("loss", load_predictor),
+        ("data", lambda directory: load_test_rows(directory, load_predictor(directory))),
+    ],
+)
+def test_a_run_directory_of_a_stranger_runs_nothing(tmp_path, section, use):
+    Run(prepare(config(), "x.toml"), tmp_path / "run").train()
+    stored = read(tmp_path / "run" / "config.toml")
+    for name in [*OUTSIDE, *WITHIN]:
+        stored[section] = {"type": name, "cmd": "touch was_imported"}
+        (tmp_path / "run" / "config.toml").write_text(dumps(stored))
+        with pytest.raises(ConfigError, match=rf"{section}\.type: "):
+            use(tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["Checkpoint", "CSVLogger"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tmp/x",
+        "../x",
+        "a/../../x",
+        "",
+        ".",
+        "config.toml",
+        "./model.npz",
+        "metrics.csv",
+        "{epoch.__doc__[0]}",
+        "{epoch:/>9}",
+        "{0}",
+    ],
+)
+def test_callbacks_of_a_config_write_new_files_in_the_run_directory_alone(kind, path):
+    callbacks = [{"type": kind, "path": path}]
+    with pytest.raises(ConfigError, match=r"training"):
+        prepare(config() | {"training": {"epochs": 1, "callbacks": callbacks}}, "x.toml")

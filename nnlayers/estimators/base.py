@@ -22,6 +22,8 @@ from nnlayers.estimators.networks import (
     Views,
     affine_layers,
     build,
+    check_output,
+    check_weights,
     hidden_sizes,
 )
 from nnlayers.estimators.solvers import (
@@ -191,7 +193,8 @@ class BaseMLP(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an argument is out of its range or does not fit the others, or training diverged.
+            If an argument is out of its range or does not fit the others, or training diverged: the
+            weights or the loss became infinite or NaN.
         """
         return self._fit(X, y, sample_weight, validation_data, incremental=False)
 
@@ -206,6 +209,8 @@ class BaseMLP(BaseEstimator, ABC):
         self._random_state = check_random_state(self.random_state)
         if first:
             self._initialize(X)
+        else:
+            check_weights(self.network_)
         data = self._data(X, y, weight)
         with np.errstate(all="ignore"):
             if self.solver == "lbfgs":
@@ -361,11 +366,14 @@ class BaseMLP(BaseEstimator, ABC):
         return self._data(X, y, None)
 
     def _checked_output(self, X: Any) -> Array:
-        """Return the network's output for a user's rows."""
+        """Return the network's output for a user's rows; raise ``ValueError`` for NaN in it."""
         check_is_fitted(self, "network_")
         refuse_masked(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return self._output(X)
+        with np.errstate(all="ignore"):  # the check below says more
+            output = self._output(X)
+        check_output(self.network_, output)
+        return output
 
     def _output(self, X: Any) -> Array:
         X = X.astype(self._dtype, copy=False)

@@ -24,6 +24,7 @@ from nnlayers.layers import (
     activations,
     rectifiers,
 )
+from nnlayers.losses.base import rows_where
 from nnlayers.numerics import Array, ones
 from nnlayers.validation import check_number, unknown_name
 
@@ -34,7 +35,10 @@ __all__ = [
     "Views",
     "affine_layers",
     "build",
+    "check_output",
+    "check_weights",
     "hidden_sizes",
+    "is_finite",
     "penalize",
     "trained",
 ]
@@ -109,7 +113,10 @@ def build(
         check_number("dropout", rate, minimum=0, below=1)
         for rate in _per_layer("dropout", dropout, len(hidden))
     ]
-    affine = _drawn_layers(sizes, functions, random_state)
+    # As in scikit-learn, the activation narrows the draws even where no hidden layer has one.
+    alone = not functions and (isinstance(activation, str | Layer) or callable(activation))
+    single = [_made("activation", activation, ACTIVATIONS)] if alone else functions
+    affine = _drawn_layers(sizes, single, random_state)
     layers: list[Layer] = []
     for weights, norm, function, rate in zip(affine[:-1], norms, functions, rates, strict=True):
         layers += [layer for layer in (weights, norm, function) if layer is not None]
@@ -154,6 +161,41 @@ def trained(network: Layer) -> list[Parameter]:
     if not parameters:
         raise ValueError("network must have a parameter to train, got none")
     return sorted(parameters, key=lambda parameter: parameter.value.ndim < 2)
+
+
+def is_finite(parameters: Iterable[Parameter]) -> bool:
+    """Return whether no weight is infinite or NaN."""
+    return all(np.isfinite(parameter.value).all() for parameter in parameters)
+
+
+def check_weights(network: Layer) -> None:
+    """Raise ``ValueError`` if a weight is infinite or NaN.
+
+    Examples
+    --------
+    >>> check_weights(Affine(2, 1, bias_init=Uniform(-1, 1)))
+    """
+    if not is_finite(network.parameters()):
+        raise ValueError(
+            "the network's weights must be finite, got NaN or infinity, as after a diverged fit: "
+            "fit again with warm_start=False"
+        )
+
+
+def check_output(network: Layer, output: Array) -> None:
+    """Raise ``ValueError`` if an output is infinite or NaN, which has no class and is no value.
+
+    Examples
+    --------
+    >>> check_output(Affine(2, 1), np.ones((3, 1)))
+    """
+    finite = np.isfinite(output)
+    if not finite.all():
+        check_weights(network)
+        raise ValueError(
+            f"X must give finite outputs, got infinity or NaN in {rows_where(~finite)}: "
+            "its values may be too large for this network"
+        )
 
 
 def penalize(parameters: Iterable[Parameter], alpha: float) -> float:

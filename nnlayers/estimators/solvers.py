@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from nnlayers.data import batches
-from nnlayers.estimators.networks import SparseInput, penalize, trained
+from nnlayers.estimators.networks import SparseInput, is_finite, penalize, trained
 from nnlayers.estimators.optimizers import Momentum, ScikitAdam
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
@@ -32,10 +32,13 @@ __all__ = [
     "minimize_by_lbfgs",
 ]
 
+# scikit-learn's words.
 NONFINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values "
-    "and need to be preprocessed."
+    "Solver produced non-finite {}. The input data may contain large values and need to be "
+    "preprocessed."
 )
+# Rows whose loss is compared before and after a fit.
+PROBE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Run(Trainer):
             try:
                 self.optimizer.step()
             except NonfiniteGradientError as error:
-                raise ValueError(NONFINITE) from error
+                raise ValueError(NONFINITE.format("parameter weights")) from error
             total += value * (batch.stop - batch.start)
         return total / len(data)
 
@@ -129,15 +132,24 @@ def minimize_by_batches(
     Raises
     ------
     ValueError
-        If the weights become infinite or NaN.
+        If the weights or the loss become infinite or NaN, or with `early_stopping` no epoch has a
+        finite score.
     """
+    for parameter in run.optimizer.params:
+        parameter.zero_grad()  # of a step that was interrupted
+    with nullcontext() if incremental else _warning_if_worse(estimator, run, train):
+        _train(estimator, run, train, held_out, incremental)
+    if estimator.early_stopping:
+        _restore_best(estimator)
+
+
+def _train(estimator: Any, run: Run, train: Data, held_out: Data | None, incremental: bool) -> None:
     order = np.arange(len(train)) if estimator.shuffle else None
     batch_size = _batch_size(estimator.batch_size, len(train))
     estimator.n_iter_ = 0
+    loss = 0.0
     run.stopped = False
     run.model.train()
-    for parameter in run.optimizer.params:
-        parameter.zero_grad()  # of a step that was interrupted
     with ExitStack() as at_the_end:
         for callback in reversed(run.callbacks):
             at_the_end.callback(callback.on_fit_end, run)
@@ -153,9 +165,42 @@ def minimize_by_batches(
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-    if estimator.early_stopping:
-        estimator.network_.load_state_dict(estimator._best_state)
-    _check_finite(run.optimizer.params)
+        # Callbacks may restore earlier weights at the end of a fit, which would hide this.
+        _check_finite(loss, run.optimizer.params)
+
+
+def _restore_best(estimator: Any) -> None:
+    if estimator.n_iter_ and estimator.best_validation_score_ == -np.inf:
+        raise ValueError(
+            "early_stopping needs an epoch with a finite validation score, got "
+            f"{estimator.validation_scores_[-1]} in the last of {estimator.n_iter_}"
+        )
+    estimator.network_.load_state_dict(estimator._best_state)
+
+
+@contextmanager
+def _warning_if_worse(estimator: Any, run: Run, train: Data) -> Iterator[None]:
+    """Warn where a fit makes the loss of its first rows ten times what it was before."""
+    rows = train.take(np.arange(min(len(train), PROBE)))
+
+    def penalized() -> float:
+        matrices = [p.value.ravel() for p in run.optimizer.params if p.value.ndim > 1]
+        penalty: float = estimator.alpha / 2 / len(train) * sum(float(w.dot(w)) for w in matrices)
+        return _loss(run, estimator._output(rows.X), rows) + penalty
+
+    before = penalized()
+    yield
+    after = penalized()
+    if not after <= 10 * (before + estimator.tol):
+        _warn_of_convergence(
+            f"Stochastic Optimizer: the loss of {len(rows)} rows rose from {before:g} to "
+            f"{after:g}. A lower learning_rate_init or scaled data may help."
+        )
+
+
+def _loss(run: Run, output: Array, data: Data) -> float:
+    """Return the loss of an output; what the run's loss keeps for backward stays."""
+    return copy.copy(run.loss).forward(output, data.target, data.weight)
 
 
 def minimize_by_lbfgs(estimator: Any, loss: Loss, data: Data) -> None:
@@ -164,7 +209,7 @@ def minimize_by_lbfgs(estimator: Any, loss: Loss, data: Data) -> None:
     Raises
     ------
     ValueError
-        If the weights become infinite or NaN.
+        If the weights or the loss become infinite or NaN.
     """
     model = estimator.network_.eval()
     network = model if isinstance(data.X, np.ndarray) else SparseInput(model)
@@ -209,16 +254,14 @@ def minimize_by_lbfgs(estimator: Any, loss: Loss, data: Data) -> None:
             f"(status={result.status}): {result.message}. "
             f"A larger max_iter (now {estimator.max_iter}) or scaled data may help."
         )
-    _check_finite(parameters)
+    _check_finite(estimator.loss_, parameters)
 
 
-def _is_finite(parameters: Iterable[Parameter]) -> bool:
-    return all(np.isfinite(parameter.value).all() for parameter in parameters)
-
-
-def _check_finite(parameters: Iterable[Parameter]) -> None:
-    if not _is_finite(parameters):
-        raise ValueError(NONFINITE)
+def _check_finite(loss: float, parameters: Iterable[Parameter]) -> None:
+    if not is_finite(parameters):
+        raise ValueError(NONFINITE.format("parameter weights"))
+    if not math.isfinite(loss):
+        raise ValueError(NONFINITE.format(f"loss, {loss}"))
 
 
 def _warn_of_convergence(message: str) -> None:
@@ -291,8 +334,7 @@ def _validated(estimator: Any, run: Run, held_out: Data) -> dict[str, float]:
             estimator._best_state = estimator.network_.state_dict()
     row = {"val_score": score}
     if run.callbacks:
-        loss = copy.copy(run.loss)
-        row["val_loss"] = loss.forward(output, held_out.target, held_out.weight)
+        row["val_loss"] = _loss(run, output, held_out)
     return row
 
 
@@ -302,7 +344,7 @@ def _is_over(estimator: Any, run: Run, incremental: bool) -> bool:
         if _stops(estimator, run):
             return True
         estimator._no_improvement_count = 0
-    if incremental or not (math.isfinite(estimator.loss_) or _is_finite(run.optimizer.params)):
+    if incremental or not (math.isfinite(estimator.loss_) or is_finite(run.optimizer.params)):
         return True
     if run.stopped or estimator.n_iter_ < estimator.max_iter:
         return run.stopped

@@ -93,6 +93,16 @@ def test_matrices_of_several_blocks_are_penalised_alike():
     assert_same(theirs, ours)
 
 
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)])
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_first_weights_are_the_same_at_every_depth(problem, activation, hidden):
+    name, (X, y), loss = PROBLEMS[problem]
+    settings = {"solver": "sgd", "learning_rate_init": 1e-12, "max_iter": 1, "random_state": 5}
+    theirs, ours = both(name, hidden_layer_sizes=hidden, activation=activation, **settings, **loss)
+    assert_same(theirs.fit(X, y), ours.fit(X, y))
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_place_of_epsilon_changes_little_where_gradients_are_large(problem):
     name, (X, y), loss = PROBLEMS[problem]

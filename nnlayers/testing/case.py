@@ -69,16 +69,29 @@ class Case:
         y = np.asarray(y)
         return np.asarray(np.random.default_rng(0).normal(size=y.shape), y.dtype)
 
+    def other_batch(self) -> list[Array]:
+        """Return inputs of the same shapes, with their rows in another order."""
+        return self.rolled(-1)
+
     def run(
-        self, layer: Layer, inputs: list[Any], *, predict_between: list[Any] | None = None
+        self,
+        layer: Layer,
+        inputs: list[Any],
+        *,
+        between: Callable[[], object] | None = None,
+        scale: float = 1.0,
     ) -> dict[str, Any]:
-        """Return the output, the inputs' gradients and copies of the parameters', by name."""
+        """Return the output, the inputs' gradients and copies of the parameters', by name.
+
+        `between` is called between forward and backward, which gets `scale` times :meth:`dout`.
+        """
         layer.zero_grad()
         y = layer.forward(*inputs)
-        if predict_between is not None:
-            layer.predict(*predict_between)
+        if between is not None:
+            between()
         results = {"output": y}
-        for index, gradient in enumerate(input_gradients(layer, [self.dout(y)], len(inputs))):
+        douts = [scale * self.dout(y)]
+        for index, gradient in enumerate(input_gradients(layer, douts, len(inputs))):
             if self.inputs[index].dtype.kind == "f":  # ids have no derivative
                 results[f"gradient of input {index}"] = gradient
         for name, parameter in layer.named_parameters().items():

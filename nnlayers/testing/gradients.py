@@ -58,8 +58,8 @@ def check_gradients(
     *inputs : array_like
         What its ``forward`` takes; for a loss, prediction, target and perhaps sample weights, of
         which the prediction alone is differentiated. What holds no floating-point numbers, such as
-        ids, is passed on as it is. A kink, where there is no derivative, must be farther than 2e-6
-        from every entry.
+        ids, is passed on as it is. A kink, where there is no derivative, and an end of the domain
+        must be farther than ``2e-6 * max(1, abs(x))`` from every entry x.
     rtol, atol : float
         By how much an entry may differ: ``atol + rtol * abs(difference quotient)``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,6 +121,20 @@ def backward_adds_to_gradients(case: Case) -> None:
         case.require(not parameter.grad.any(), "zero_grad must discard gradients", found)
 
 
+def backward_is_linear(case: Case) -> None:
+    for training in MODES.values():
+        layer, inputs = case.make(training=training), case.arguments()
+        for factor in (-1e4, 1e-4):
+            promise = f"backward must be linear in dout, so that of {factor:g} times dout"
+            one, other = copies(layer).values()
+            with case.promise(promise):
+                expected = case.run(one, inputs)
+                found = case.run(other, inputs, scale=factor)
+            del expected["output"]
+            scaled = {name: found[name] / factor for name in expected}
+            case.same(scaled, expected, f"{promise} must be as many times the gradient")
+
+
 def predict_is_inference(case: Case) -> None:
     promise = "predict must be forward in evaluation mode"
     for training in MODES.values():
@@ -148,7 +163,7 @@ def predict_keeps_nothing(case: Case) -> None:
         promise = "predict between forward and backward must change neither"
         with case.promise(promise):
             expected = case.run(copies(layer)["copy.deepcopy"], inputs)
-            found = case.run(layer, inputs, predict_between=case.rolled(1))
+            found = case.run(layer, inputs, between=partial(layer.predict, *case.rolled(1)))
         case.same(found, expected, promise)
 
 
@@ -212,6 +227,7 @@ PASSES: list[Callable[[Case], None]] = [
     dtypes_stay,
     results_are_new_arrays,
     backward_adds_to_gradients,
+    backward_is_linear,
     predict_is_inference,
     predict_keeps_nothing,
 ]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnlayers.layer import Layer
 from nnlayers.testing.case import Case
+from nnlayers.testing.independence import INDEPENDENCE
 from nnlayers.testing.inputs import INPUTS
 from nnlayers.testing.keeping import BASICS, KEEPING, copies_give_the_same
 from nnlayers.testing.passes import PASSES, nothing_given_is_written_to
@@ -24,6 +25,7 @@ PROMISES = [
     nothing_given_is_written_to,
     copies_give_the_same,
     *PASSES,
+    *INDEPENDENCE,
     predict_serves_many_threads,
     *INPUTS,
     *KEEPING,
@@ -41,7 +43,10 @@ def check_layer(
     - ``forward`` and ``backward`` write to nothing that they are given; what they and ``predict``
       return are new arrays, which never change later.
     - ``backward`` is the gradient for every input and parameter, in both modes, see
-      :func:`check_gradients`; it adds to the gradients of the parameters.
+      :func:`check_gradients`; it adds to the gradients of the parameters, frozen ones too, and
+      starts anew after a step of an optimizer. It is linear in `dout`.
+    - A pass depends on no call before it: ``backward`` is that of the last ``forward``, in the mode
+      in which that was; an array whose entries have changed is a new input.
     - ``predict`` is ``forward`` in evaluation mode, keeps nothing, and serves many threads at once.
     - float32 stays float32 and float64 float64, after ``astype``.
     - Lists, integers, read-only and strided arrays are taken, complex numbers and objects refused;
@@ -59,8 +64,8 @@ def check_layer(
     *inputs : array_like
         Example inputs of ``forward``, small, of at least two rows that differ; the first axis is
         the batch. An input whose first axis has another length than that of the first input is
-        taken to have no batch axis. Kinks, where there is no derivative, must be farther than 2e-6
-        from every entry.
+        taken to have no batch axis. Kinks, where there is no derivative, and ends of the domain
+        must be farther than ``2e-6 * max(1, abs(x))`` from every entry x.
     rtol, atol : float
         By how much an entry of a gradient may differ, as for :func:`check_gradients`.
 

@@ -134,6 +134,93 @@ class ReturnsWeights(nn.Layer):
         return np.zeros_like(dout)
 
 
+@breaks(
+    r"gradient of input 0 at .*, in training mode, after a forward of another batch of the same"
+)
+class KeepsTheFirst(Sigmoid):
+    def forward(self, x):
+        y = 1 / (1 + np.exp(-x))
+        if getattr(self, "y", np.empty(0)).shape != x.shape:
+            self.y = y
+        return y.copy()
+
+
+@breaks(r"gradient of parameter 's' .*, in evaluation mode, after a forward of another batch of")
+class KeepsTheFirstInEvaluation(Scale):
+    def forward(self, x):
+        y = super().forward(x)
+        if self.training or getattr(self, "kept", np.empty(0)).shape != x.shape:
+            self.kept = x
+        self.x = self.kept
+        return y
+
+
+@breaks(r"after an optimizer's step gradients must start from zero: gradient of parameter 's'")
+class Accumulates(Scale):
+    def __init__(self):
+        super().__init__()
+        self.total = np.zeros(3)
+
+    def zero_grad(self):
+        super().zero_grad()
+        self.total = np.zeros(3)
+
+    def backward(self, dout):
+        self.total = self.total + (dout * self.x).sum(axis=0)
+        self.s.grad = self.total
+        return dout * self.s.value
+
+
+@breaks("a frozen parameter must get its gradient as others do: gradient of parameter 's' at")
+class SkipsFrozen(Scale):
+    def backward(self, dout):
+        if self.s.trainable:
+            self.s.grad += (dout * self.x).sum(axis=0)
+        return dout * self.s.value
+
+
+@breaks("backward must be linear in dout, so that of -10000 times dout must .*: gradient")
+class ClipsGradients(Sigmoid):
+    def backward(self, dout):
+        return super().backward(dout.clip(-5, 5))
+
+
+@breaks("backward must be linear in dout, so that of 0.0001 times dout must be .* 's' at")
+class DropsSmallGradients(Scale):
+    def backward(self, dout):
+        self.s.grad += (dout * (abs(dout) > 1e-3) * self.x).sum(axis=0)
+        return dout * self.s.value
+
+
+@breaks("backward must be in the mode in which forward was, .*: gradient of input 0 at")
+class LooksAtTheModeLate(Sigmoid):
+    def forward(self, x):
+        y = super().forward(x)
+        return y if self.training else 2 * y
+
+    def backward(self, dout):
+        return super().backward(dout) * (1 if self.training else 2)
+
+
+@breaks("must follow from the inputs' entries, which may change in place: output at")
+class Memoises(Sigmoid):
+    def forward(self, x):
+        if getattr(self, "key", None) != id(x):
+            self.key = id(x)
+            self.y = 1 / (1 + np.exp(-x))
+        return self.y.copy()
+
+
+@breaks("must follow from the inputs' entries, which may change in place: output of predict at")
+class MemoisesPredictions(Sigmoid):
+    memory: ClassVar = {}
+
+    def predict(self, x):
+        if id(x) not in self.memory or self.memory[id(x)][0] is not x:
+            self.memory[id(x)] = (x, 1 / (1 + np.exp(-x)))
+        return self.memory[id(x)][1].copy()
+
+
 @breaks("float32 must stay float32 in training mode: output is float64")
 class Leaking(Sigmoid):
     def forward(self, x):

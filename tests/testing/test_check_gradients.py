@@ -200,6 +200,21 @@ def test_entries_close_to_a_kink_pass(distance):
     check_gradients(nn.ReLU(), np.array([distance, 1.0]))
 
 
+def within(x, end):
+    """x from an end of the domain on, NaN before it."""
+    return np.where(x >= end, x, np.nan)
+
+
+@pytest.mark.parametrize("end", [0.0, 0.5, 1e3, -1e5])
+@pytest.mark.parametrize("function", [np.maximum, within])
+def test_a_kink_or_an_end_of_the_domain_is_as_far_as_the_page_says(function, end):
+    layer = OwnLayer(lambda x: function(x, end), lambda x: np.ones_like(x))
+    reach = 2e-6 * max(1, abs(end))
+    check_gradients(layer, np.array([end + 1.1 * reach]))
+    with pytest.raises(GradientError):
+        check_gradients(layer, np.array([end + 0.5 * reach]))
+
+
 def test_a_nan_where_there_should_be_none_fails():
     with pytest.raises(GradientError, match="is nan"):
         check_gradients(OwnLayer(np.square, lambda x: np.nan), np.array([1.0]))

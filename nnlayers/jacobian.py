@@ -96,6 +96,6 @@ def jacobian(
 
 
 def _input_names(layer: Layer, count: int) -> list[str]:
-    if isinstance(layer, Graph):
-        return [str(node.name) for node in layer.inputs]
+    if isinstance(layer, Graph) and len(layer.inputs) == count:  # one may have another forward
+        return [str(node.own_name) for node in layer.inputs]
     return ["x"] if count == 1 else [str(number) for number in range(count)]

@@ -137,7 +137,7 @@ def _jacobians(
     """Return the full derivatives where they are small, else their shapes."""
     names = [str(i) for i in range(len(inputs))] if len(inputs) > 1 else ["x"]
     if isinstance(layer, Graph):
-        names = [str(fed.name) for fed in layer.inputs]
+        names = [str(fed.own_name) for fed in layer.inputs]
     found = []
     for name, x, sent in zip(names, inputs, gradients, strict=True):
         shape = grad.shape + x.shape

@@ -66,6 +66,7 @@ class _Numbers:
         count = len(graph.nodes)
         places = {node: place for place, node in enumerate(graph.nodes)}
         self.graph = graph
+        self.names = graph.names
         self.parents = [[places[parent] for parent in node.parents] for node in graph.nodes]
         self.outputs = [places[node] for node in graph.outputs]
         self.uses = Counter([*self.outputs, *(place for row in self.parents for place in row)])
@@ -113,7 +114,7 @@ class _Picture:
         exits: list[str] = []
         for place, node in enumerate(numbers.graph.nodes):
             name, parents = f"{prefix}{place}", numbers.parents[place]
-            label = _label(node, numbers.total(place))
+            label = _label(node, numbers.names[place], numbers.total(place))
             inner = self._opened(node)
             if inner is None:
                 self.lines.append(f"{name} [{_style(node)}, label=<{label}>]")
@@ -168,15 +169,14 @@ def _style(node: Node) -> str:
     return _WEIGHT if isinstance(given, Parameter) else _CONSTANT
 
 
-def _label(node: Node, total: str) -> str:
+def _label(node: Node, name: str, total: str) -> str:
     """Return what is written in a node: what it is, its name, and the sum of its gradients."""
-    name = str(node.name)
     if node.layer is not None:
         title = symbol(node.layer)
     else:
         title = shortened(node.value) if _style(node) == _CONSTANT else name
     lines = [_safe(title)]
-    if name != title and (node.layer is not None or node.has_own_name):
+    if name != title and (node.layer is not None or node.own_name):
         lines.append(f'<font point-size="10">{_safe(name)}</font>')
     if total:
         lines.append(_coloured(f"Σ {total}", _GRADIENT))

@@ -10,10 +10,9 @@ from string import Template
 
 from nnlayers.drawing.formulas import Formula
 from nnlayers.drawing.picture import Schedule, to_svg
-from nnlayers.drawing.trace import Sent, Trace, Visit, kind, label, partial, trace
+from nnlayers.drawing.trace import Sent, Trace, Visit, kind, partial, trace
 from nnlayers.files import write_file
 from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Node
 
 __all__ = ["to_html"]
 
@@ -50,12 +49,12 @@ def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
     ...     Path(directory, "graph.html").read_text(encoding="utf-8").splitlines()[0]
     '<!DOCTYPE html>'
     """
-    passes = trace(graph)
+    passes = trace(graph, "to_html")
     schedule = Schedule(passes)
     sections = [*_sections(passes)]
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    inputs = ", ".join(label(node) for node in graph.inputs)
-    outputs = ", ".join(label(node) for node in passes.starts)
+    inputs = ", ".join(passes.labels[node] for node in graph.inputs)
+    outputs = ", ".join(passes.labels[node] for node in passes.starts)
     page = template.substitute(
         title=escape(f"{outputs} of {inputs}, step by step" if inputs else outputs),
         drawing=to_svg(graph, passes, schedule),
@@ -69,19 +68,24 @@ def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
 def _sections(passes: Trace) -> Iterator[str]:
     """Yield what is to be read in each step."""
     last = 2 * len(passes.visits) + 1
-    given = [_row(kind(node), _known(node, value)) for node, value in passes.given.items()]
+    given = [
+        _row(kind(node), _known(passes.labels[node], value)) for node, value in passes.given.items()
+    ]
     yield _section(0, last, "what is given", "forward", _list(given))
     for step, visit in enumerate(passes.visits, 1):
         rows = [_row("inputs", _inputs(visit)), _row("value", _value(visit))]
-        yield _section(step, last, f"forward, {label(visit.node)}", "forward", _list(rows))
+        yield _section(step, last, f"forward, {visit.label}", "forward", _list(rows))
     starts = [
-        _row("given to backward", _equation([_gradient(node)], start, "gradient incoming"))
+        _row(
+            "given to backward",
+            _equation([_gradient(passes.labels[node])], start, "gradient incoming"),
+        )
         for node, start in passes.starts.items()
     ]
     start = len(passes.visits) + 1
     yield _section(start, last, "the way back starts", "backward", _list(starts))
     for step, visit in enumerate(reversed(passes.visits), start + 1):
-        yield _section(step, last, f"backward, {label(visit.node)}", "backward", _back(visit))
+        yield _section(step, last, f"backward, {visit.label}", "backward", _back(visit))
 
 
 def _section(step: int, last: int, title: str, direction: str, content: str) -> str:
@@ -91,7 +95,7 @@ def _section(step: int, last: int, title: str, direction: str, content: str) -> 
 
 def _back(visit: Visit) -> str:
     """Return the way back through one operation."""
-    incoming = _equation([_gradient(visit.node)], visit.grad, "gradient incoming")
+    incoming = _equation([_gradient(visit.label)], visit.grad, "gradient incoming")
     rows = [
         _row("inputs", _inputs(visit)),
         _row("value", _value(visit)),
@@ -106,7 +110,7 @@ def _back(visit: Visit) -> str:
 def _way(visit: Visit, sent: Sent) -> str:
     """Return what goes to one parent: the local derivative, the product and the sum."""
     local = sent.local
-    by = partial(label(visit.node), label(sent.parent))
+    by = partial(visit.label, sent.label)
     if visit.description.product == "@":
         derivative = f"<math>{by.mathml}</math>: factor "
         derivative += _equation([sent.derivative], local.numbers, "factor")
@@ -120,9 +124,9 @@ def _way(visit: Visit, sent: Sent) -> str:
         before = f"added to {_number(sent.before, 'gradient')} from {escape(sent.earlier)}"
         rows.append(_row("sum", before))
     so_far = "" if sent.is_last else ", and more to come"
-    total = _equation([_gradient(sent.parent)], sent.total, "gradient total")
+    total = _equation([_gradient(sent.label)], sent.total, "gradient total")
     rows.append(_row("total", total + so_far))
-    return f"<h3>To {escape(label(sent.parent))}</h3>{_list(rows)}"
+    return f"<h3>To {escape(sent.label)}</h3>{_list(rows)}"
 
 
 def _inputs(visit: Visit) -> str:
@@ -134,14 +138,14 @@ def _inputs(visit: Visit) -> str:
     )
 
 
-def _known(node: Node, value: str) -> str:
-    if label(node) == value:
+def _known(label: str, value: str) -> str:
+    if label == value:
         return _number(value, "value input")
-    return _equation([_variable(label(node))], value, "value input")
+    return _equation([_variable(label)], value, "value input")
 
 
 def _value(visit: Visit) -> str:
-    sides = [_variable(label(visit.node)), visit.description.value]
+    sides = [_variable(visit.label), visit.description.value]
     return _equation(sides, visit.value, "value result")
 
 
@@ -160,8 +164,8 @@ def _variable(name: str) -> Formula:
     return Formula("u", {"u": name})
 
 
-def _gradient(node: Node) -> Formula:
-    return partial("ℓ", label(node))
+def _gradient(label: str) -> Formula:
+    return partial("ℓ", label)
 
 
 def _row(term: str, content: str) -> str:

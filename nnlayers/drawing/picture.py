@@ -8,7 +8,7 @@ from html import escape
 from itertools import pairwise
 
 from nnlayers.drawing.layout import Point, lay_out
-from nnlayers.drawing.trace import Trace, kind, label
+from nnlayers.drawing.trace import Trace, kind
 from nnlayers.layers.graph import Graph
 from nnlayers.layers.node import Node
 
@@ -66,7 +66,7 @@ class _Picture:
         }
         self.parents |= {end: [self.places[node]] for end, node in self.ends.items()}
         symbols = {visit.node: visit.description.symbol for visit in passes.visits}
-        self.symbols = [_cut(symbols.get(node) or label(node)) for node in graph.nodes]
+        self.symbols = [_cut(symbols.get(node) or passes.labels[node]) for node in graph.nodes]
         self.widths = {
             place: max(_BOX, _LETTER * len(symbol) + 20)
             for place, symbol in enumerate(self.symbols)
@@ -117,7 +117,7 @@ class _Picture:
     def svg(self) -> str:
         """Return the element: wires, nodes, and over them the numbers on the wires."""
         width, height = round(self.layout.width), round(self.layout.height)
-        outputs = escape(", ".join(label(node) for node in self.passes.starts))
+        outputs = escape(", ".join(self.passes.labels[node] for node in self.passes.starts))
         return "\n".join(
             [
                 f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
@@ -176,13 +176,13 @@ class _Picture:
         x, y = self.layout.nodes[place]
         width = self.widths[place]
         parts = [
-            f"<title>{escape(label(node))}</title>",
+            f"<title>{escape(self.passes.labels[node])}</title>",
             f'<rect x="{x - width / 2:.1f}" y="{y - _BOX / 2:.1f}" width="{width:.1f}"'
             f' height="{_BOX}" rx="{_BOX // 2 if node.layer else 6}"/>',
             _text(x, y + 5, self.symbols[place], 'class="symbol"'),
         ]
-        if node.layer is not None and node.has_own_name:
-            parts.append(_text(x, y - _BOX / 2 - 6, _cut(label(node)), 'class="name"'))
+        if node.layer is not None and node.own_name:
+            parts.append(_text(x, y - _BOX / 2 - 6, _cut(self.passes.labels[node]), 'class="name"'))
         if node in self.totals:
             step, total = self.totals[node]
             attributes = f'class="below" data-from="{step}"'

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from nnlayers.drawing.trace import Sent, Visit, kind, label, partial, trace
+from nnlayers.drawing.trace import Sent, Visit, kind, partial, trace
 from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Node
 
 __all__ = ["explain"]
 
@@ -53,14 +52,17 @@ def explain(graph: Graph) -> str:
                sent ∂ℓ/∂e × exp(x) = 1 × 2.718 = 2.718
                added to 2.718 from y: total ∂ℓ/∂x = 5.437
     """
-    passes = trace(graph)
+    passes = trace(graph, "explain")
     lines = ["Forward"]
     for node, value in passes.given.items():
-        if label(node) != value:  # as that of a number that stands in the expression
-            lines.append(f"  {label(node)} = {value} ({kind(node)})")
+        label = passes.labels[node]
+        if label != value:  # as that of a number that stands in the expression
+            lines.append(f"  {label} = {value} ({kind(node)})")
     for number, visit in enumerate(passes.visits, 1):
         lines.append(f"  {number}. {_equation(visit)} = {visit.value}")
-    starts = [f"{_gradient(node)} = {start}" for node, start in passes.starts.items()]
+    starts = [
+        f"{_gradient(passes.labels[node])} = {start}" for node, start in passes.starts.items()
+    ]
     lines += ["", f"Backward, from {', '.join(starts)}"]
     for number, visit in enumerate(reversed(passes.visits), 1):
         first, *rest = _lines(visit)
@@ -73,9 +75,9 @@ def _lines(visit: Visit) -> list[str]:
     """Return the way back through one operation."""
     note = visit.description.note
     lines = [_equation(visit) + (f" ({note})" if note else "")]
-    lines.append(f"incoming gradient: {_gradient(visit.node)} = {visit.grad}")
+    lines.append(f"incoming gradient: {_gradient(visit.label)} = {visit.grad}")
     for sent in visit.sent:
-        start = f"to {label(sent.parent)}: "
+        start = f"to {sent.label}: "
         first, *rest = _way(visit, sent)
         lines += [start + first, *[" " * len(start) + line for line in rest]]
     return lines
@@ -84,7 +86,7 @@ def _lines(visit: Visit) -> list[str]:
 def _way(visit: Visit, sent: Sent) -> list[str]:
     """Return what goes to one parent: the local derivative, the product and the sum."""
     formula, local = sent.derivative.text, sent.local
-    by = partial(label(visit.node), label(sent.parent)).text
+    by = partial(visit.label, sent.label).text
     relation = ": factor" if visit.description.product == "@" else " ="
     numbers = "" if local.numbers == formula.replace("−", "-") else f" = {local.numbers}"
     product = f"{local.product} = " if local.product else ""
@@ -97,8 +99,8 @@ def _way(visit: Visit, sent: Sent) -> list[str]:
 
 
 def _equation(visit: Visit) -> str:
-    return f"{label(visit.node)} = {visit.description.value.text}"
+    return f"{visit.label} = {visit.description.value.text}"
 
 
-def _gradient(node: Node) -> str:
-    return partial("ℓ", label(node)).text
+def _gradient(label: str) -> str:
+    return partial("ℓ", label).text

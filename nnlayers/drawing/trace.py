@@ -13,7 +13,7 @@ from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.graph import Graph
 from nnlayers.layers.node import Input, Node
 
-__all__ = ["Sent", "Trace", "Visit", "kind", "label", "partial", "trace"]
+__all__ = ["Sent", "Trace", "Visit", "kind", "partial", "trace"]
 
 
 class Sent(NamedTuple):
@@ -23,6 +23,8 @@ class Sent(NamedTuple):
     ----------
     parent : Node
         Which.
+    label : str
+        What the graph calls it.
     derivative : Formula
         The local derivative.
     local : Local
@@ -40,6 +42,7 @@ class Sent(NamedTuple):
     """
 
     parent: Node
+    label: str
     derivative: Formula
     local: Local
     formula: Formula
@@ -52,7 +55,7 @@ class Sent(NamedTuple):
     def gathered(self) -> str:
         """Return in words how it adds up with what came before."""
         so_far = "" if self.is_last else " so far"
-        total = f"{partial('ℓ', label(self.parent)).text} = {self.total}{so_far}"
+        total = f"{partial('ℓ', self.label).text} = {self.total}{so_far}"
         if not self.earlier:
             return total
         return f"added to {self.before} from {self.earlier}: total {total}"
@@ -65,6 +68,8 @@ class Visit(NamedTuple):
     ----------
     node : Node
         Which.
+    label : str
+        What the graph calls it.
     description : Description
         Its formulas.
     inputs : list of (str, str)
@@ -76,6 +81,7 @@ class Visit(NamedTuple):
     """
 
     node: Node
+    label: str
     description: Description
     inputs: list[tuple[str, str]]
     value: str
@@ -94,15 +100,25 @@ class Trace(NamedTuple):
         The operations in forward order.
     starts : dict of Node to str
         What ``backward`` was given for each output.
+    labels : dict of Node to str
+        What the graph calls each node.
     """
 
     given: dict[Node, str]
     visits: list[Visit]
     starts: dict[Node, str]
+    labels: dict[Node, str]
 
 
-def trace(graph: Graph) -> Trace:
+def trace(graph: Graph, asked: str = "trace") -> Trace:
     """Return what a graph did when it last ran forward and backward.
+
+    Parameters
+    ----------
+    graph : Graph
+        One that has.
+    asked : str
+        The function that needs it, for the message of an error.
 
     Raises
     ------
@@ -119,8 +135,7 @@ def trace(graph: Graph) -> Trace:
     >>> [(sent.formula.text, sent.value, sent.total) for sent in trace(graph).visits[0].sent]
     [('∂ℓ/∂y × x', '3', '3'), ('∂ℓ/∂y × x', '3', '6')]
     """
-    _ = graph.gradients  # which there are none of before backward
-    tracer = _Tracer(graph)
+    tracer = _Tracer(graph, asked)
     visits = [
         tracer.visit(node, node.layer) for node in reversed(graph.nodes) if node.layer is not None
     ]
@@ -128,6 +143,7 @@ def trace(graph: Graph) -> Trace:
         {node: shortened(value) for node, value in tracer.values.items() if node.layer is None},
         visits[::-1],
         {node: shortened(start) for node, start in tracer.starts.items()},
+        tracer.labels,
     )
 
 
@@ -140,11 +156,10 @@ def kind(node: Node) -> str:
     return "weight" if isinstance(node.given, Parameter) else "constant"
 
 
-def label(node: Node) -> str:
+def _label(node: Node, name: str) -> str:
     """Return a node's name, or the number of a constant that has no name of its own."""
-    if isinstance(node, Input) and not node.has_own_name and node.value.ndim == 0:
-        return shortened(node.value)
-    return str(node.name)
+    is_number = isinstance(node, Input) and not node.own_name and node.value.ndim == 0
+    return shortened(node.value) if is_number else name
 
 
 def partial(over: str, under: str) -> Formula:
@@ -161,25 +176,23 @@ def partial(over: str, under: str) -> Formula:
 class _Tracer:
     """Goes back through a graph and adds up what comes to each node."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, asked: str) -> None:
+        self.starts = graph.incoming(asked)
         self.graph = graph
+        names = zip(graph.nodes, graph.names, strict=True)
+        self.labels = {node: _label(node, name) for node, name in names}
         nodes = list(enumerate(graph.nodes))
         self.values: dict[Node, Any] = {node: graph.value_at(place) for place, node in nodes}
         self.grads: dict[Node, Any] = {node: graph.grad_at(place) for place, node in nodes}
         self.contributions = {node: graph.contributions(node) for node in graph.nodes}
         self.awaited = Counter(parent for node in graph.nodes for parent in node.parents)
-        self.starts = {node: self.grads[node] for node in graph.outputs}
-        for node, gradients in self.contributions.items():
-            for parent, gradient in zip(node.parents, gradients, strict=True):
-                if parent in self.starts:
-                    self.starts[parent] = self.starts[parent] - gradient
         self.sources = defaultdict(list, {node: ["backward"] for node in self.starts})
         self.totals: dict[Node, Any] = dict(self.starts)
 
     def visit(self, node: Node, layer: Layer) -> Visit:
         inputs = [self.values[parent] for parent in node.parents]
-        names = [label(parent) for parent in node.parents]
-        described = describe(layer, names, label(node), [x.shape for x in inputs])
+        names = [self.labels[parent] for parent in node.parents]
+        described = describe(layer, names, self.labels[node], [x.shape for x in inputs])
         local = local_derivatives(self.graph, node, described, self.values, self.grads[node])
         sent = [
             self._sent(node, i, described, local[i])
@@ -188,17 +201,18 @@ class _Tracer:
         ]
         taken = list(zip(names, map(shortened, inputs), strict=True))
         value, grad = shortened(self.values[node]), shortened(self.grads[node])
-        return Visit(node, described, taken, value, grad, sent)
+        return Visit(node, self.labels[node], described, taken, value, grad, sent)
 
     def _sent(self, node: Node, i: int, described: Description, local: Local) -> Sent:
         parent, gradient = node.parents[i], self.contributions[node][i]
         sources, before = self.sources[parent], self.totals.get(parent)
         earlier = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
-        sources.append(label(node))
+        sources.append(self.labels[node])
         self.totals[parent] = gradient if before is None else before + gradient
         self.awaited[parent] -= 1
         return Sent(
             parent,
+            self.labels[parent],
             described.derivatives[i],
             local,
             described.sent[i],

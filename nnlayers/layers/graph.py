@@ -8,28 +8,34 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
-from nnlayers.layers.node import (
-    Input,
-    Node,
+from nnlayers.layers.feeding import Feed, with_floats
+from nnlayers.layers.node import Input, Node
+from nnlayers.layers.steps import Step, add, go_back, go_forward, list_order, list_steps
+from nnlayers.layers.structure import (
     check_inputs,
+    check_unique,
     checked_outputs,
-    name_nodes,
+    copied_nodes,
+    library_names,
+    node_tables,
+    nodes_of_tables,
     sorted_nodes,
 )
-from nnlayers.layers.steps import Step, find_ids, list_given, list_order, list_steps
-from nnlayers.numerics import Array, as_floats, as_reals
+from nnlayers.numerics import FLOAT32, FLOAT64, Array, as_floats
 from nnlayers.validation import unknown_name
 
 __all__ = ["Graph"]
 
 
 class _Run:
-    """What a forward pass keeps, and the gradients of the backward pass after it."""
+    """What a forward pass keeps; what the backward pass after it was given, and its gradients."""
 
     def __init__(self, values: list[Any], kept: list[Any]) -> None:
         self.values = values
         self.kept = kept
+        self.douts: dict[int, Any] = {}
         self.grads: list[Any] = [None] * len(values)
 
 
@@ -50,13 +56,13 @@ class Graph(Drawable):
         What the graph gives. For a sequence, ``forward`` returns a tuple and ``backward`` takes an
         argument for each.
     inputs : sequence of Input, optional
-        The order of ``forward``'s arguments, by default that of first use.
+        The order of ``forward``'s arguments, by default that in which they were made.
 
     Attributes
     ----------
     nodes : list of Node
-        All nodes, each after those that it is made of, and each with a name of its own. A node
-        shows the numbers of the graph that has run last of those that hold it.
+        All nodes, each after those that it is made of. A node that several graphs hold shows the
+        numbers of the one whose ``forward`` or ``backward`` ran last.
     inputs : tuple of Input
         Those that are fed.
     outputs : tuple of Node
@@ -95,18 +101,19 @@ class Graph(Drawable):
         fed = [node for node in self.nodes if isinstance(node, Input) and node.given is None]
         if inputs is not None:
             check_inputs(inputs, fed)
-        self.inputs = tuple(fed if inputs is None else inputs)
-        name_nodes(self.nodes)
+        self.inputs = tuple(inputs or sorted(fed, key=lambda node: node.number))
+        self._names = library_names(self.nodes)
         self.layers, self._order = list_order(self.nodes)
         self._steps: list[Step] | None = None
+        self._trained: list[Parameter] | None = None
         self._places = places = {node: place for place, node in enumerate(self.nodes)}
         self._numbers = {place: number for number, (_, _, place) in enumerate(self._order)}
-        ids = find_ids(self.nodes)
-        self._fed = [(places[node], as_reals if node in ids else as_floats) for node in self.inputs]
+        self._feed = Feed(self.nodes, self.inputs)
+        self._fed = [places[node] for node in self.inputs]
         self._outputs = [places[node] for node in self.outputs]
-        self._weights, self._constants = list_given(self.nodes)
+        self._has_failed = False  # at the last forward
         self._shares_nodes = False  # with other graphs, so that each run must claim them
-        self._claim()
+        self._join()
 
     def forward(self, *inputs: npt.ArrayLike, **named_inputs: npt.ArrayLike) -> Any:
         """Return the outputs; then each node has its value.
@@ -123,28 +130,17 @@ class Graph(Drawable):
         ValueError
             If a name is missing or unknown, or shapes do not fit; the message names the node.
         """
-        self._cache = None
+        self._cache, self._has_failed = None, True
         if self._shares_nodes:
             self._claim()
         values = self._start(inputs, named_inputs)
         if self._steps is None:
-            self._steps = list_steps(self.layers, self._order)
-        kept: list[Any] = []
-        keep = kept.append
+            self._steps = list_steps(self.layers, self._order, self._feed, self._own_dtype)
         try:
-            with np.errstate(all="ignore"):
-                for compute, _, first, second, parents, place, _ in self._steps:
-                    if second >= 0:
-                        y, way_back = compute(values[first], values[second])
-                    elif first >= 0:
-                        y, way_back = compute(values[first])
-                    else:
-                        y, way_back = compute(*[values[parent] for parent in parents])
-                    values[place] = y
-                    keep(way_back)
+            kept = go_forward(self._steps, values)
         except (TypeError, ValueError) as error:
-            raise self._misfit(place, values, error) from error
-        self._cache = _Run(values, kept)
+            raise self._misfit(values, error) from error
+        self._cache, self._has_failed = _Run(values, kept), False
         return self._results(values)
 
     def predict(self, *inputs: npt.ArrayLike, **named_inputs: npt.ArrayLike) -> Any:
@@ -153,9 +149,11 @@ class Graph(Drawable):
         try:
             for number, parents, place in self._order:
                 taken = [values[parent] for parent in parents]
+                if place in self._feed.reads_both:
+                    taken = with_floats(taken, self._own_dtype())
                 values[place] = self.layers[number].predict(*taken)[()]
         except (TypeError, ValueError) as error:
-            raise self._misfit(place, values, error) from error
+            raise self._misfit(values, error) from error
         return self._results(values)
 
     def backward(self, *douts: npt.ArrayLike) -> Any:
@@ -180,32 +178,22 @@ class Graph(Drawable):
         ValueError
             If one has another shape than its output.
         """
-        run: _Run = self._cached()
+        run = self._last_run("backward")
         if len(douts) != len(self._outputs):
             raise TypeError(f"{self!r} expected {len(self._outputs)} dout, got {len(douts)}")
         grads: list[Any] = [None] * len(self.nodes)
         for place, dout in zip(self._outputs, douts, strict=True):
             y = as_floats(run.values[place])
-            _add(grads, place, self._incoming(dout, y.shape, y.dtype).copy()[()])
-        with np.errstate(all="ignore"):
-            for step, way_back in zip(reversed(self._steps or ()), reversed(run.kept), strict=True):
-                _, gradients, first, second, parents, place, _ = step
-                dout = grads[place]
-                if second >= 0:
-                    da, db = gradients(dout, way_back)
-                    grads[first] = da if grads[first] is None else grads[first] + da
-                    grads[second] = db if grads[second] is None else grads[second] + db
-                elif first >= 0:
-                    da = gradients(dout, way_back)
-                    grads[first] = da if grads[first] is None else grads[first] + da
-                else:
-                    for parent, gradient in zip(parents, gradients(dout, way_back), strict=True):
-                        _add(grads, parent, gradient)
-        run.grads = grads
-        for place, weight in self._weights:
+            add(grads, place, self._incoming(dout, y.shape, y.dtype).copy()[()])
+        given = {place: grads[place] for place in self._outputs}
+        go_back(self._steps or (), run.kept, grads)
+        run.douts, run.grads = given, grads
+        if self._shares_nodes:
+            self._claim()
+        for place, weight in self._feed.weights:
             if grads[place] is not None:
                 weight.grad += grads[place]
-        results = [self._gradient(run, place) for place, _ in self._fed]
+        results = [self._gradient(run, place) for place in self._fed]
         return results[0] if len(results) == 1 else tuple(results)
 
     @property
@@ -217,10 +205,9 @@ class Graph(Drawable):
         RuntimeError
             If there was none since the last forward.
         """
-        run: _Run = self._cached()
-        if run.grads[self._outputs[0]] is None:
-            raise RuntimeError(f"{self!r} has no gradients before backward")
-        return {str(self.nodes[p].name): self._gradient(run, p) for p, _ in self._fed}
+        run = self._last_run("gradients", back=True)
+        names = check_unique([str(node.own_name) for node in self.inputs])
+        return {n: self._gradient(run, p) for n, p in zip(names, self._fed, strict=True)}
 
     def contributions(self, node: Node) -> tuple[Array, ...]:
         """Return what the last backward sent from a node to each of its parents.
@@ -234,18 +221,41 @@ class Graph(Drawable):
         ValueError
             If the node is another graph's.
         """
-        run: _Run = self._cached()
+        run = self._last_run("contributions", back=True)
         place = self._places.get(node)
         if place is None:
             raise ValueError(f"{node!r} is no node of {self!r}")
-        if run.grads[place] is None:
-            raise RuntimeError(f"{self!r} has no gradients before backward")
         if self._steps is None or place not in self._numbers:
             return ()
         number = self._numbers[place]
         with np.errstate(all="ignore"):
             sent = self._steps[number].again(run.grads[place], run.kept[number])
         return tuple([np.array(g) for g in (sent if len(node.parents) > 1 else [sent])])
+
+    def incoming(self, asked: str = "incoming") -> dict[Node, Array]:
+        """Return what the last backward was given for each output.
+
+        Parameters
+        ----------
+        asked : str
+            The method that needs it, for the message of an error.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no backward since the last forward.
+        """
+        run = self._last_run(asked, back=True)
+        return {self.nodes[place]: np.array(dout) for place, dout in run.douts.items()}
+
+    def _last_run(self, asked: str, back: bool = False) -> _Run:
+        """Return what the last forward kept; with `back`, after a backward too."""
+        run: _Run | None = self._cache
+        if run is None or (back and not run.douts):
+            missing = "forward" if run is None else "backward"
+            failed = ", as the last forward failed" if run is None and self._has_failed else ""
+            raise RuntimeError(f"{type(self).__name__}.{asked} was called before {missing}{failed}")
+        return run
 
     def __getitem__(self, name: str) -> Node:
         """Return the node of that name.
@@ -255,10 +265,22 @@ class Graph(Drawable):
         KeyError
             If there is none.
         """
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(unknown_name("node", name, [str(node.name) for node in self.nodes]))
+        names = self.names
+        if name not in names:
+            raise KeyError(unknown_name("node", name, names))
+        return self.nodes[names.index(name)]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the nodes: their own, else those that the graph gave them when it was made.
+
+        Raises
+        ------
+        ValueError
+            If a node got a name of its own since then that another one has.
+        """
+        pairs = zip(self.nodes, self._names, strict=True)
+        return check_unique([node.own_name or name for node, name in pairs])
 
     def value_at(self, place: int) -> Array | None:
         """Return the value of ``nodes[place]`` at the last forward, None before it."""
@@ -271,59 +293,56 @@ class Graph(Drawable):
         return np.array(self._cache.grads[place])
 
     def config(self) -> dict[str, Any]:
-        """Return what the graph is made of, in lists in which nodes stand by their places."""
-        places = {node: place for place, node in enumerate(self.nodes)}
-        nodes = [
-            {
-                "name": node.name if node.has_own_name else None,
-                "layer": node.layer,
-                "parents": [places[parent] for parent in node.parents],
-                "value": node.given if isinstance(node, Input) else None,
-            }
-            for node in self.nodes
-        ]
-        outputs = self._outputs[0] if self.single else self._outputs
-        return {"nodes": nodes, "outputs": outputs, "inputs": [place for place, _ in self._fed]}
+        """Return what the graph is made of, in lists in which nodes stand by their places.
+
+        Those of a subclass with a constructor of its own are the arguments of that.
+        """
+        if _has_constructor(type(self)):
+            return super().config()
+        return {
+            "nodes": node_tables(self.nodes),
+            "outputs": self._outputs[0] if self.single else self._outputs,
+            "inputs": self._fed,
+            "names": self._names,
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return a new graph of what :meth:`config` gave, of the same layers and weights."""
-        nodes: list[Any] = []
-        for table in config["nodes"]:
-            if table["layer"] is None:
-                node: Node = Input(table["name"] or "constant", table["value"])
-                node.has_own_name = table["name"] is not None
-            else:
-                node = Node(table["layer"], [nodes[place] for place in table["parents"]])
-                if table["name"] is not None:
-                    node.named(table["name"])
-            nodes.append(node)
+        if _has_constructor(cls):
+            return super().from_config(config)
+        nodes = nodes_of_tables(config["nodes"])
         outputs = config["outputs"]
         made = nodes[outputs] if isinstance(outputs, int) else [nodes[place] for place in outputs]
-        return cls(made, inputs=[nodes[place] for place in config["inputs"]])
+        graph = cls(made, inputs=[nodes[place] for place in config["inputs"]])
+        graph._names = list(config["names"])
+        return graph
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        for place, weight in self._weights:
-            yield str(self.nodes[place].name), weight
+        names = self.names
+        for place, weight in self._feed.weights:
+            yield names[place], weight
         first_uses = {number: place for number, _, place in reversed(self._order)}
         for number, layer in enumerate(self.layers):
-            yield str(self.nodes[first_uses[number]].name), layer
+            yield names[first_uses[number]], layer
+        # A subclass may hold more.
+        yield from ((name, item) for name, item in super()._members() if name not in _OWN)
 
     def _start(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> list[Any]:
         """Return a list for the values of all nodes, with those that are given and fed."""
-        values: list[Any] = [None] * len(self.nodes)
-        for place, value in self._constants:
-            values[place] = value
-        for place, weight in self._weights:
-            values[place] = weight.value[()]
-        if named_inputs or len(inputs) != len(self._fed):
+        if named_inputs or len(inputs) != len(self.inputs):
             inputs = self._in_order(inputs, named_inputs)
-        for (place, as_array), x in zip(self._fed, inputs, strict=True):
-            values[place] = as_array(x, name=str(self.nodes[place].name))[()]
-        return values
+        return self._feed.values(inputs, self.inputs, self._own_dtype)
+
+    def _own_dtype(self) -> np.dtype[Any] | None:
+        """Return the dtype of the parameters, None if there are none."""
+        if self._trained is None:
+            self._trained = self.parameters()
+        dtypes = [parameter.value.dtype for parameter in self._trained]
+        return (FLOAT64 if FLOAT64 in dtypes else FLOAT32) if dtypes else None
 
     def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
-        names = [str(node.name) for node in self.inputs]
+        names = check_unique([str(node.own_name) for node in self.inputs])
         if len(inputs) > len(names):
             raise TypeError(f"{self!r} expected {len(names)} inputs, got {len(inputs)}")
         given = dict(zip(names, inputs, strict=False))
@@ -340,7 +359,7 @@ class Graph(Drawable):
 
     def _results(self, values: list[Any]) -> Any:
         # A copy, for the nodes' own values stay, whatever is written to the outputs.
-        results = [as_floats(values[place]).copy() for place in self._outputs]
+        results = [np.array(as_floats(values[place])) for place in self._outputs]
         return results[0] if self.single else tuple(results)
 
     def _gradient(self, run: _Run, place: int) -> Array:
@@ -349,36 +368,67 @@ class Graph(Drawable):
             return np.zeros_like(as_floats(run.values[place]))
         return np.array(gradient)
 
-    def _misfit(self, place: int, values: list[Any], error: Exception) -> Exception:
+    def _misfit(self, values: list[Any], error: Exception) -> Exception:
         """Return the error of a node with its name, and those of its parents with their shapes."""
-        number, parents = next((n, parents) for n, parents, node in self._order if node == place)
-        taken = ", ".join(f"{self.nodes[p].name} {np.shape(values[p])}" for p in parents)
+        number, parents, place = next(entry for entry in self._order if values[entry[2]] is None)
+        names = self.names
+        taken = ", ".join(f"{names[p]} {np.shape(values[p])}" for p in parents)
         try:
             self.layers[number].predict(*[values[parent] for parent in parents])
         except (TypeError, ValueError) as named:  # which says more than what it computes with
             error = named
-        return type(error)(f"node {self.nodes[place].name!r} of {taken}: {error}")
+        return type(error)(f"node {names[place]!r} of {taken}: {error}")
+
+    def _join(self) -> None:
+        """Let the nodes show the numbers of this graph, those that show another's once it runs."""
+        for place, (node, name) in enumerate(zip(self.nodes, self._names, strict=True)):
+            if node.graph is not None:
+                self._shares_nodes = node.graph._shares_nodes = True
+            node.join(self, place, name)
 
     def _claim(self) -> None:
         """Let the nodes show the numbers of this graph."""
         for place, node in enumerate(self.nodes):
-            if node.graph is not None and node.graph is not self:
-                self._shares_nodes = node.graph._shares_nodes = True
             node.show(self, place)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"config": self.config(), "training": self.training}
+        # The nodes first, each after its parents, so that no chain of them is followed to its end.
+        state = {"nodes": self.nodes} | super().__getstate__()
+        return state | {
+            "_steps": None,
+            "_trained": None,
+            "_has_failed": False,
+            "_shares_nodes": False,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(vars(self.from_config(state["config"])))
-        self.training = state["training"]
-        self._claim()
+        vars(self).update(state)
+        self._join()
+
+    def __copy__(self) -> Self:
+        """Return a copy that shares the layers, with nodes of its own."""
+        copies = copied_nodes(self.nodes)
+        state = self.__getstate__()
+        for name, item in state.items():
+            if isinstance(item, Node):
+                state[name] = copies.get(item, item)
+            elif name in ("nodes", "inputs", "outputs"):
+                state[name] = type(item)([copies[node] for node in item])
+        state["_places"] = {copies[node]: place for node, place in self._places.items()}
+        copied = object.__new__(type(self))
+        copied.__setstate__(state)
+        return copied
 
     def __repr__(self) -> str:
-        inputs = ", ".join(str(node.name) for node in self.inputs)
-        outputs = ", ".join(str(node.name) for node in self.outputs)
-        return f"Graph({inputs} -> {outputs}, {len(self.nodes)} nodes)"
+        inputs = ", ".join(str(node.own_name) for node in self.inputs)
+        names = self.names
+        outputs = ", ".join(names[place] for place in self._outputs)
+        return f"{type(self).__name__}({inputs} -> {outputs}, {len(self.nodes)} nodes)"
 
 
-def _add(grads: list[Any], place: int, gradient: Any) -> None:
-    grads[place] = gradient if grads[place] is None else grads[place] + gradient
+_OWN = frozenset(vars(Graph(Input("x"))))  # attributes, in all of which is what the nodes hold
+
+
+def _has_constructor(cls: type[Graph]) -> bool:
+    """Return whether a subclass is made of other arguments than a graph is."""
+    return cls.__init__ is not Graph.__init__

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from nnlayers.numerics import as_reals
 if TYPE_CHECKING:
     from nnlayers.layers.graph import Graph
 
-__all__ = ["Input", "Node", "check_inputs", "checked_outputs", "name_nodes", "sorted_nodes"]
+__all__ = ["Input", "Node", "has_float_dtype"]
 
 
 class Node(Symbol):
@@ -32,12 +32,10 @@ class Node(Symbol):
         The operation; an input has none.
     parents : tuple of Node
         What it is applied to.
-    name : str or None
-        Given by :meth:`named`, else by the graph.
-    has_own_name : bool
-        Whether it was given.
+    own_name : str or None
+        What :meth:`named` gave.
     graph : Graph or None
-        Whose numbers the node shows.
+        Whose numbers the node shows: of the graphs that hold it, the one that ran last.
 
     Examples
     --------
@@ -58,9 +56,9 @@ class Node(Symbol):
     def __init__(self, layer: Layer | None, parents: Sequence[Node] = ()) -> None:
         self.layer = layer
         self.parents = tuple(parents)
-        self.name: str | None = None
-        self.has_own_name = False
+        self.own_name: str | None = None
         self.graph: Graph | None = None
+        self._first_name: str | None = None
         self._place = 0
 
     def named(self, name: str) -> Self:
@@ -75,9 +73,13 @@ class Node(Symbol):
             raise TypeError(f"name must be a string, got {name!r}")
         if not name:
             raise ValueError("name must not be empty")
-        self.name = name
-        self.has_own_name = True
+        self.own_name = name
         return self
+
+    @property
+    def name(self) -> str | None:
+        """Its own name, else what the first graph that holds it calls it, None before that."""
+        return self.own_name or self._first_name
 
     @property
     def value(self) -> Any:
@@ -89,6 +91,16 @@ class Node(Symbol):
         """The gradient d loss / d value, as the last ``backward`` gave it; None before it."""
         return None if self.graph is None else self.graph.grad_at(self._place)
 
+    def join(self, graph: Graph, place: int, name: str) -> None:
+        """Become ``graph.nodes[place]``, which that graph calls by a name.
+
+        The name and the numbers of an earlier graph stay.
+        """
+        if self._first_name is None:
+            self._first_name = name
+        if self.graph is None:
+            self.show(graph, place)
+
     def show(self, graph: Graph, place: int) -> None:
         """Show the numbers of ``graph.nodes[place]``, which is this node, from now on."""
         self.graph = graph
@@ -97,6 +109,10 @@ class Node(Symbol):
     def apply(self, layer: Layer, inputs: Sequence[Any]) -> Node:
         """Return the node of a layer applied to nodes, numbers and arrays."""
         return Node(layer, [item if isinstance(item, Node) else _constant(item) for item in inputs])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has: a graph that is copied too is shown again by that graph."""
+        return vars(self) | {"graph": None, "_place": 0}
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -145,6 +161,9 @@ class Node(Symbol):
         return self.apply(Negative(), [self])
 
 
+_NUMBERS = count()  # as graphs take their inputs in the order in which they were made
+
+
 class Input(Node):
     """Where values enter a graph: fed at each run, or constant, or a weight.
 
@@ -177,6 +196,15 @@ class Input(Node):
         super().__init__(None)
         self.named(name)
         self.given = _checked(value)
+        self.has_float_dtype = has_float_dtype(value, self.given)
+        self.number = next(_NUMBERS)
+
+    @property
+    def constant(self) -> Any:
+        """The argument `value`, as a list where it has no dtype of its own."""
+        if isinstance(self.given, np.ndarray) and self.given.ndim and not self.has_float_dtype:
+            return self.given.tolist() if self.given.dtype.kind == "f" else self.given
+        return self.given
 
     @property
     def value(self) -> Any:
@@ -191,94 +219,33 @@ def _constant(value: Any) -> Input:
     if value is None or isinstance(value, Symbol):
         raise TypeError(f"expected a node, a number or an array, got {value!r}")
     node = Input("constant", value)
-    node.has_own_name = False
+    node.own_name = None
     return node
-
-
-def checked_outputs(outputs: Any) -> tuple[Node, ...]:
-    """Return the outputs of a graph as a tuple; raise an error for anything but nodes."""
-    if isinstance(outputs, Node):
-        return (outputs,)
-    if not isinstance(outputs, list | tuple):
-        raise TypeError(f"outputs must be a node or a list of nodes, got {outputs!r}")
-    if not outputs:
-        raise ValueError("outputs must hold at least one node, got none")
-    for output in outputs:
-        if not isinstance(output, Node):
-            raise TypeError(f"outputs must be nodes, got {output!r}")
-    return tuple(outputs)
-
-
-def check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
-    """Raise an error unless the inputs named are those that are fed, each once."""
-    if not isinstance(inputs, list | tuple):
-        raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
-    for node in inputs:
-        if not isinstance(node, Input) or node.given is not None:
-            raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
-        if node not in fed:
-            raise ValueError(f"nothing in the graph uses the input {node.name!r}")
-    for node in fed:
-        count = inputs.count(node)
-        if count != 1:
-            raise ValueError(f"inputs must hold {node.name!r} once, has it {count} times")
-
-
-def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
-    """Return all that the outputs are made of, each node after its parents, in order of first use.
-
-    Raises
-    ------
-    ValueError
-        If a node is made of itself.
-    """
-    order: list[Node] = []
-    entered: set[int] = set()
-    done: set[int] = set()
-    waiting = list(reversed(outputs))  # a stack: chains may be longer than Python's own
-    while waiting:
-        node = waiting[-1]
-        if id(node) in done:
-            waiting.pop()
-        elif id(node) not in entered:
-            entered.add(id(node))
-            for parent in reversed(node.parents):
-                if id(parent) in entered and id(parent) not in done:
-                    raise ValueError(f"the graph has a loop: {parent!r} is made of itself")
-                waiting.append(parent)
-        else:
-            waiting.pop()
-            done.add(id(node))
-            order.append(node)
-    return order
-
-
-def name_nodes(nodes: Sequence[Node]) -> None:
-    """Name those that have no name of their own after their layers: exp, exp_2 and so on.
-
-    Raises
-    ------
-    ValueError
-        If two have one name of their own.
-    """
-    own = Counter(node.name for node in nodes if node.has_own_name)
-    for name, count in own.items():
-        if count > 1:
-            raise ValueError(f"the graph has {count} nodes named {name!r}")
-    uses: Counter[str] = Counter()
-    for node in nodes:
-        if not node.has_own_name:
-            kind = "constant" if node.layer is None else type(node.layer).__name__.lower()
-            while True:
-                uses[kind] += 1
-                node.name = kind if uses[kind] == 1 else f"{kind}_{uses[kind]}"
-                if node.name not in own:
-                    break
 
 
 def _binary(kind: type[Layer], a: Any, b: Any) -> Node:
     node: Node = a if isinstance(a, Node) else b
     return node.apply(kind(), [a, b])
+
+
+def has_float_dtype(value: Any, array: Any) -> bool:
+    """Return whether what was given says in which floats to compute, as an array of floats does.
+
+    Python numbers, lists of them and integers take the dtype of what they are combined with.
+
+    Parameters
+    ----------
+    value : array_like
+        What was given.
+    array : ndarray
+        The same as an array.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        return False
+    # NumPy's own float64 is a Python float too; a list of float32 arrays is one of these.
+    return isinstance(value, np.generic) or not (
+        isinstance(value, bool | int | float | list | tuple) and array.itemsize == 8
+    )
 
 
 def _checked(value: Any) -> Any:

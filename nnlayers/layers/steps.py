@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnlayers.layer import Layer, Parameter, twin
-from nnlayers.layers.arithmetic import Binary
-from nnlayers.layers.node import Input, Node
+from nnlayers.layer import Layer, twin
+from nnlayers.layers.feeding import Feed, with_floats
+from nnlayers.layers.node import Node
 from nnlayers.layers.operation import is_pure
-from nnlayers.numerics import as_floats, as_reals
 
-__all__ = ["Step", "find_ids", "list_given", "list_order", "list_steps"]
+__all__ = ["Step", "add", "go_back", "go_forward", "list_order", "list_steps"]
 
 
 class Step(NamedTuple):
@@ -69,9 +69,16 @@ class Use:
 
 
 def list_steps(
-    layers: Sequence[Layer], order: Sequence[tuple[int, tuple[int, ...], int]]
+    layers: Sequence[Layer],
+    order: Sequence[tuple[int, tuple[int, ...], int]],
+    feed: Feed,
+    own_dtype: Callable[[], Any],
 ) -> list[Step]:
     """Return the steps of an order of work: the places of layer, parents and node of each."""
+
+    def compute_floats(compute: Callable[..., Any], *inputs: Any) -> Any:
+        return compute(*with_floats(inputs, own_dtype()))
+
     uses = Counter(number for number, _, _ in order)
     steps = []
     for number, parents, node in order:
@@ -79,12 +86,53 @@ def list_steps(
         use = None if is_pure(layer) else Use(layer, uses[number] > 1)
         operation = use or layer
         again = use.again if use else layer.gradients
+        compute = operation.compute
+        if node in feed.reads_both:
+            compute = partial(compute_floats, compute)
         first = parents[0] if len(parents) in (1, 2) else -1
         second = parents[1] if len(parents) == 2 else -1
-        steps.append(
-            Step(operation.compute, operation.gradients, first, second, parents, node, again)
-        )
+        steps.append(Step(compute, operation.gradients, first, second, parents, node, again))
     return steps
+
+
+def go_forward(steps: Sequence[Step], values: list[Any]) -> list[Any]:
+    """Fill in the values that are None; return what each step kept for its gradients."""
+    kept: list[Any] = []
+    keep = kept.append
+    with np.errstate(all="ignore"):
+        for compute, _, first, second, parents, place, _ in steps:
+            if second >= 0:
+                y, saved = compute(values[first], values[second])
+            elif first >= 0:
+                y, saved = compute(values[first])
+            else:
+                y, saved = compute(*[values[parent] for parent in parents])
+            values[place] = y
+            keep(saved)
+    return kept
+
+
+def go_back(steps: Sequence[Step], kept: Sequence[Any], grads: list[Any]) -> None:
+    """Add to the gradients, of which those of the outputs are there, what each step sends."""
+    with np.errstate(all="ignore"):
+        for step, saved in zip(reversed(steps), reversed(kept), strict=True):
+            _, gradients, first, second, parents, place, _ = step
+            dout = grads[place]
+            if second >= 0:
+                da, db = gradients(dout, saved)
+                grads[first] = da if grads[first] is None else grads[first] + da
+                grads[second] = db if grads[second] is None else grads[second] + db
+            elif first >= 0:
+                da = gradients(dout, saved)
+                grads[first] = da if grads[first] is None else grads[first] + da
+            else:
+                for parent, gradient in zip(parents, gradients(dout, saved), strict=True):
+                    add(grads, parent, gradient)
+
+
+def add(grads: list[Any], place: int, gradient: Any) -> None:
+    """Add a gradient to that of a place."""
+    grads[place] = gradient if grads[place] is None else grads[place] + gradient
 
 
 def list_order(nodes: Sequence[Node]) -> tuple[list[Layer], list[tuple[int, tuple[int, ...], int]]]:
@@ -101,52 +149,6 @@ def list_order(nodes: Sequence[Node]) -> tuple[list[Layer], list[tuple[int, tupl
             parents = tuple([places[parent] for parent in node.parents])
             order.append((numbers[id(node.layer)], parents, places[node]))
     return layers, order
-
-
-def find_numbers(nodes: Sequence[Node]) -> set[Node]:
-    """Return the constants that stay Python numbers.
-
-    Beside an array such a number takes the array's dtype, as everywhere in NumPy.
-    """
-    numbers: set[Node] = {
-        node
-        for node in nodes
-        if isinstance(node, Input) and isinstance(node.given, bool | int | float)
-    }
-    beside_arrays: set[Node] = set()
-    alone: set[Node] = set()
-    for node in nodes:
-        fits = isinstance(node.layer, Binary) and not numbers.issuperset(node.parents)
-        (beside_arrays if fits else alone).update(node.parents)
-    return (numbers & beside_arrays) - alone
-
-
-def find_ids(nodes: Sequence[Node]) -> set[Node]:
-    """Return what layers with passes of their own take, which may be ids instead of floats."""
-    return {
-        parent
-        for node in nodes
-        if node.layer is not None and not is_pure(node.layer)
-        for parent in node.parents
-    }
-
-
-def list_given(nodes: Sequence[Node]) -> tuple[list[tuple[int, Parameter]], list[tuple[int, Any]]]:
-    """Return the weights and the constants with their places."""
-    weights: list[tuple[int, Parameter]] = []
-    constants: list[tuple[int, Any]] = []
-    numbers, ids = find_numbers(nodes), find_ids(nodes)
-    for place, node in enumerate(nodes):
-        if not isinstance(node, Input) or node.given is None:
-            continue
-        if isinstance(node.given, Parameter):
-            weights.append((place, node.given))
-        elif node in numbers:
-            constants.append((place, float(node.given)))
-        else:
-            as_array = as_reals if node in ids else as_floats
-            constants.append((place, as_array(node.given)[()]))
-    return weights, constants
 
 
 def _move_state(source: Layer, target: Layer) -> None:

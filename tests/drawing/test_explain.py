@@ -170,10 +170,50 @@ def test_infinities_and_nan_are_explained_without_a_warning():
     assert "local derivative ∂y/∂x = 1 / x = inf" in text
 
 
-@pytest.mark.parametrize("forward", [False, True])
-def test_a_graph_that_has_not_run_back_has_no_explanation(forward):
-    graph = nn.Graph(nn.exp(nn.Input("x")))
-    if forward:
-        graph.forward(1.0)
-    with pytest.raises(RuntimeError, match="before"):
-        explain(graph)
+def test_what_backward_was_given_is_shown_as_it_was():
+    x = nn.Input("x")
+    a = (x * 1.0).named("a")
+    text = run_all(nn.Graph([a, (a * 1e17).named("b")]), 1.0, douts=(0.25, 1.0))
+    assert "Backward, from ∂ℓ/∂a = 0.25, ∂ℓ/∂b = 1\n" in text
+    assert "added to 0.25 from backward: total ∂ℓ/∂a = 1e+17" in text
+
+
+def run_all(graph, *inputs, douts):
+    graph.forward(*inputs)
+    graph.backward(*douts)
+    return graph.explain()
+
+
+@pytest.mark.parametrize("method", ["explain", "to_html"])
+def test_what_is_missing_for_an_explanation_is_named(method, tmp_path):
+    graph = nn.Graph(nn.Input("a") + nn.Input("b"))
+    arguments = [tmp_path / "page.html"] if method == "to_html" else []
+    explained = getattr(graph, method)
+    with pytest.raises(RuntimeError, match=f"Graph.{method} was called before forward$"):
+        explained(*arguments)
+    graph.forward(1.0, 2.0)
+    with pytest.raises(RuntimeError, match=f"Graph.{method} was called before backward$"):
+        explained(*arguments)
+    graph.backward(1.0)
+    with pytest.raises(ValueError, match="shapes that broadcast"):
+        graph.forward(np.ones(2), np.ones(3))
+    failed = "was called before forward, as the last forward failed$"
+    with pytest.raises(RuntimeError, match=f"Graph.{method} {failed}"):
+        explained(*arguments)
+    with pytest.raises(RuntimeError, match=rf"Graph\.backward {failed}"):
+        graph.backward(1.0)
+    with pytest.raises(TypeError, match="b must hold real numbers"):
+        graph.forward(1.0, "2")
+    with pytest.raises(RuntimeError, match=f"Graph.{method} {failed}"):
+        explained(*arguments)
+
+
+def test_what_another_layer_s_message_recommends_is_there():
+    model = nn.Sequential(nn.Square(), nn.Exp())
+    with pytest.raises(RuntimeError, match=r"nnlayers\.drawing\.as_graph") as caught:
+        model.explain()
+    assert "nnlayers.drawing.as_graph(...)" in str(caught.value)
+    graph = nn.drawing.as_graph(model)
+    graph.forward(0.0)
+    graph.backward(1.0)
+    assert graph.explain().startswith("Forward")

@@ -36,6 +36,20 @@ def test_writing_to_the_output_leaves_backward_right(entry):
 
 
 @every_layer
+def test_writing_to_dout_after_backward_changes_no_gradient(entry):
+    layer, inputs = entry.make(), entry.draw()
+    dout = np.ones_like(layer.forward(*inputs))
+    gradients = [*as_tuple(layer.backward(dout)), *(p.grad for p in layer.parameters())]
+    nodes = getattr(layer, "nodes", [])
+    gradients += [node.grad for node in nodes]
+    before = [gradient.copy() for gradient in gradients]
+    dout[...] = np.nan
+    after = gradients[: len(gradients) - len(nodes)] + [node.grad for node in nodes]
+    for gradient, right in zip(after, before, strict=True):
+        np.testing.assert_array_equal(gradient, right)
+
+
+@every_layer
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float16, np.float64])
 def test_a_layer_with_parameters_takes_inputs_to_its_own_dtype(entry, dtype):
     layer = entry.make().eval()

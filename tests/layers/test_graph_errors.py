@@ -66,7 +66,7 @@ def test_backward_before_forward_is_refused():
     graph = nn.Graph(nn.exp(nn.Input("x")))
     with pytest.raises(RuntimeError, match=r"Graph\.backward was called before forward"):
         graph.backward(1.0)
-    with pytest.raises(RuntimeError, match=r"Graph\.backward was called before forward"):
+    with pytest.raises(RuntimeError, match=r"Graph\.gradients was called before forward"):
         _ = graph.gradients
     assert graph["x"].grad is None
 

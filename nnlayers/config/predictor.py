@@ -86,7 +86,13 @@ class Predictor:
         names = self.preprocessing.classes if probabilities.shape[1] else ()
         header = [self.preprocessing.target_name, *(f"probability {name}" for name in names)]
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        # Before Python 3.13 a carriage return alone is no reason for quotes.
+        returns = any("\r" in str(name) for name in (*header, *self.preprocessing.classes))
+        writer = csv.writer(
+            text,
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+        )
         writer.writerow(map(_as_text, header))
         rows = zip(decoded, probabilities.tolist(), strict=True)
         writer.writerows([_as_text(value), *row] for value, row in rows)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.data.table import Array, check_finite
+from nnlayers.data.table import Array, check_finite, shown
 from nnlayers.validation import check_number
 
-__all__ = ["Categories", "Encoder", "Standardizer", "restored"]
+__all__ = ["Categories", "Encoder", "Standardizer", "check_text", "restored"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,23 @@ def restored(data: Mapping[str, Any]) -> Encoder:
         mean = check_number("mean", data["mean"])
         return Standardizer(mean, check_number("scale", data["scale"], above=0))
     values = data["values"]
-    if {type(value) for value in values} not in ({int}, {str}):
-        raise TypeError(f"values must be integers or strings, got {values!r}")
+    if not isinstance(values, list) or {type(value) for value in values} not in ({int}, {str}):
+        raise TypeError(f"values must be integers or strings, got {values!r:.200}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"values must differ, got {shown(values)}")
+    for value in values:
+        check_text("values", value) if isinstance(value, str) else _check_int64(value)
     return Categories(tuple(values))
+
+
+def check_text(name: str, value: object) -> str:
+    """Return text that a file can hold, or raise an error: JSON knows halves of characters."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {value!r}")
+    value.encode()
+    return value
+
+
+def _check_int64(value: int) -> None:
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"values must fit 64-bit integers, got {value}")

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.data.encoders import Categories, Encoder, Standardizer, restored
+from nnlayers.data.encoders import Categories, Encoder, Standardizer, check_text, restored
 from nnlayers.data.table import (
     Array,
     ColumnKind,
@@ -268,13 +268,18 @@ class Preprocessing:
             preprocessing = cls(
                 standardize=data["standardize"], standardize_target=data["standardize_target"]
             )
-            columns = {column["name"]: restored(column) for column in data["columns"]}
+            columns = {
+                check_text("name", column["name"]): restored(column) for column in data["columns"]
+            }
+            if not len(columns) == len(data["columns"]) > 0:
+                raise ValueError("columns must be at least one, each of another name")
             target, kind = data["target"], data["target"]["kind"]
             check_choice("kind", kind, get_args(TargetKind))
-            preprocessing._state = _Learnt(columns, target["name"], kind, restored(target))
+            name = check_text("name", target["name"])
+            preprocessing._state = _Learnt(columns, name, kind, restored(target))
         except KeyError as error:
             raise DataError(f"preprocessing: the entry {error} is missing") from None
-        except (TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"preprocessing: {error}") from None
         if (kind == "values") != isinstance(preprocessing._learnt.target, Standardizer):
             raise DataError(f"preprocessing: the target's entries do not fit its kind {kind!r}")

@@ -55,3 +55,27 @@ def test_scores_without_probabilities_have_no_columns_of_them():
 def test_r2_of_equal_targets_is_nan():
     table = Table({"x": [1.0, 2.0]}, target=[3.0, 3.0])
     assert np.isnan(predictor(table, nn.MeanSquaredError(), 1).score(table)["r2"])
+
+
+FORMULAS = ["=1+1", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1"]
+TEXTS = ["-1", "+1.5", "-1e5", "-.5", "a=b", " x", "'quoted'", "100%", "http://x/?a=1", 'ü,\r\n"x']
+
+
+@pytest.mark.parametrize("label", FORMULAS + TEXTS)
+def test_no_label_or_column_is_a_formula_and_others_are_to_the_letter(label):
+    table = Table({"x": [1.0, 2.0, 3.0, 4.0]}, [label, "b", label, "b"], target_name=label)
+    text = predictor(table, nn.SoftmaxCrossEntropy(), 2).predictions(table)
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    expected = f"'{label}" if label in FORMULAS else label
+    assert header[0] == expected
+    assert {row[0] for row in rows} <= {expected, "b"}
+    assert all(len(row) == 3 for row in rows)
+
+
+def test_numbers_that_are_negative_stay_numbers():
+    table = Table({"x": [1.0, 2.0]}, target=[-1, -2])
+    text = predictor(table, nn.SoftmaxCrossEntropy(), 2).predictions(table)
+    assert {row["target"] for row in rows_of(text)} <= {"-1", "-2"}
+    table = Table({"x": [1.0, 2.0]}, target=[-1.5, -2.5])
+    fitted = predictor(table, nn.MeanSquaredError(), 1)
+    assert all(float(row["target"]) for row in rows_of(fitted.predictions(table)))

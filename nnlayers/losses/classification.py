@@ -105,24 +105,23 @@ class SoftmaxCrossEntropy(Loss):
         # In float64, as the rounding of a difference of scores cost 60 ulp in float32.
         z = scores.astype(FLOAT64, "C").reshape(-1, scores.shape[-1])
 
-        if weights is not None:
-            weights = np.broadcast_to(weights, (*scores.shape[:-1], 1)).ravel()
-
-        mass = None  # what a row counts for in the mean beside its weight
+        q: Array | None
+        mass = None  # what a row counts for in the mean
         if target.shape == scores.shape:
-            q = self._smoothed(_probabilities(target, z), c)
-            losses, slopes, total = _of_distributions(z, q)
+            q = _probabilities(target, z)
         else:
             y = _class_ids(target, scores, or_probabilities=True)
-            row_mass = None if c is None else c[y]
-            if self.label_smoothing:
-                mass = row_mass
-                q = self._smoothed(_one_hot(y, z), c)
-                losses, slopes, total = _of_distributions(z, q)
-            else:
-                losses, slopes, total = _of_classes(z, y)
-                if row_mass is not None:
-                    weights = row_mass if weights is None else weights * row_mass
+            mass = None if c is None else c[y]
+            q = _one_hot(y, z) if self.label_smoothing else None
+        if q is not None:
+            losses, slopes, total = _of_distributions(z, self._smoothed(q, c))
+        else:
+            losses, slopes, total = _of_classes(z, y)
+            if mass is not None:
+                losses, slopes = weighted(mass, losses), mass[:, None] * slopes
+
+        if weights is not None:
+            weights = np.broadcast_to(weights, (*scores.shape[:-1], 1)).ravel()
         value, scale, self.total_weight = reduced(self.reduction, losses, weights, mass)
         self._cache = scores.shape, scores.dtype, slopes, scale / total
         return value

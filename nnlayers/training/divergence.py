@@ -13,7 +13,7 @@ from nnlayers.layers import Sequential
 from nnlayers.losses.base import rows_where
 from nnlayers.numerics import Array
 
-__all__ = ["DivergenceError", "gradient_fault", "loss_fault"]
+__all__ = ["DivergenceError", "gradient_fault", "loss_fault", "weights_fault"]
 
 
 class DivergenceError(FloatingPointError):
@@ -64,32 +64,58 @@ def loss_fault(
     x = np.asarray(x)
     if not np.isfinite(x).all():
         return f"x is not finite in {_rows_where_not_finite(x, rows)}"
-    for place, layer in _layers(model):
-        if not all(np.isfinite(parameter.value).all() for parameter in layer.parameters()):
-            return f"the weights of {place} are not finite"
+    fault = weights_fault(model)
+    if fault is not None:
+        return fault
     if np.isfinite(output).all():
         return "the loss itself is not finite, the model's output is"
     # On a copy, as it stands: forward may draw random numbers and update running statistics.
-    for place, layer in _layers(copy.deepcopy(model)):
+    for index, layer in _layers(copy.deepcopy(model)):
         x = layer.forward(x)
         if not np.isfinite(x).all():
-            return f"the output of {place} is not finite"
+            return f"the output of {_place(index, layer)} is not finite"
     return "the model's output is not finite"
 
 
 def gradient_fault(model: Layer) -> str:
     """Return words for where, on the way back, a gradient is first NaN or infinite."""
-    for place, layer in reversed(list(_layers(model))):
+    for index, layer in reversed(list(_layers(model))):
         if not all(np.isfinite(parameter.grad).all() for parameter in layer.parameters()):
-            return f"the gradient of {place} is not finite"
+            return f"the gradient of {_place(index, layer)} is not finite"
     return "the norm of the gradient is not finite"
 
 
+def weights_fault(model: Layer) -> str | None:
+    """Return words for the first weights or running statistics that are NaN or infinite, if any.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> model = nn.Sequential(nn.Affine(1, 2), nn.BatchNorm(2))
+    >>> weights_fault(model)
+    >>> model[1].running_var[0] = np.nan
+    >>> weights_fault(model)
+    'the weights of layer 1, BatchNorm(2), are not finite'
+    """
+    for index, layer in _layers(model):
+        within = layer.layers_by_name().values()
+        arrays = [parameter.value for parameter in layer.parameters()]
+        arrays += [getattr(inner, name) for inner in within for name in inner.state_names]
+        if not all(np.isfinite(array).all() for array in arrays):
+            return f"the weights of {_place(index, layer)} are not finite"
+    return None
+
+
+def _place(index: str, layer: Layer) -> str:
+    """Return words that name a layer: its index, if it is not the model itself, and its repr."""
+    description = " ".join(repr(layer).split())
+    return f"layer {index}, {description}," if index else description
+
+
 def _layers(model: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield the layers in order of the forward pass, each with the words that name it."""
+    """Yield the layers in order of the forward pass, each with its index such as ``"0.1"``."""
     if not isinstance(model, Sequential):
-        description = " ".join(repr(model).split())
-        yield f"layer {prefix}, {description}," if prefix else description, model
+        yield prefix, model
         return
     for index, layer in enumerate(model):
         yield from _layers(layer, f"{prefix}.{index}" if prefix else str(index))

@@ -70,7 +70,7 @@ def resolve(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
     Traceback (most recent call last):
     ValueError: unknown metric 'acuracy', did you mean 'accuracy'? Known: accuracy
     """
-    if isinstance(metrics, str):
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
         raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
     resolved: dict[str, Metric] = {}
     for metric in metrics:

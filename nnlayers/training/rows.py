@@ -48,7 +48,9 @@ class Rows:
         sample_weight: npt.ArrayLike | None = None,
         names: tuple[str, str] = ("X", "y"),
     ) -> Self:
-        """Return the rows that a user gave, floats converted to the dtype of the model.
+        """Return the rows that a user gave; floats of X get the dtype of the model.
+
+        Targets keep theirs, for a loss tells numbers apart that a model's dtype may not.
 
         Raises
         ------
@@ -57,7 +59,7 @@ class Rows:
         """
         parameters = model.parameters()
         dtype = parameters[0].dtype if parameters else None
-        inputs, targets = _numbers(names[0], X, dtype), _numbers(names[1], y, dtype)
+        inputs, targets = _numbers(names[0], X, dtype), _numbers(names[1], y, None)
         if len(inputs) != len(targets):
             raise ValueError(
                 f"{names[0]} and {names[1]} must have the same number of rows, "
@@ -65,7 +67,7 @@ class Rows:
             )
         if len(inputs) == 0:
             raise ValueError(f"{names[0]} must have at least one row, got shape {inputs.shape}")
-        weight = row_weights(sample_weight, np.empty((len(inputs), 1), dtype))
+        weight = row_weights(sample_weight, np.empty((len(inputs), 1)))
         return cls(inputs, targets, None if weight is None else weight[:, 0])
 
     def held_out(self, fraction: float, loss: Loss, seed: int) -> tuple[Rows, Rows]:
@@ -91,6 +93,13 @@ class Rows:
             Rows(self.X, self.y, self.weight, parts.train),
             Rows(self.X, self.y, self.weight, parts.validation),
         )
+
+    def with_finite_total_weight(self) -> Rows:
+        """Return the rows with weights of the same proportions, whose sum does not overflow."""
+        with np.errstate(over="ignore"):
+            if self.weight is None or self.weight.sum() < np.inf:
+                return self
+        return Rows(self.X, self.y, self.weight * 2.0**-64, self.index)
 
     def whole(self) -> Rows:
         """Return all rows."""
@@ -118,7 +127,10 @@ def _taken(array: Array, places: Indices | slice) -> Array:
 
 
 def _numbers(name: str, values: npt.ArrayLike, dtype: np.dtype[Any] | None) -> Array:
-    """Return an array with rows: integers as they are, which may be ids, floats of `dtype`."""
+    """Return an array with rows: integers as they are, which may be ids, floats of `dtype`.
+
+    Without a dtype, float32 and float64 stay as they are.
+    """
     array = unmasked(values, name)
     if array.ndim == 0:
         raise ValueError(f"{name} must have rows, got the single value {values!r}")

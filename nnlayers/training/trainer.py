@@ -17,12 +17,15 @@ from nnlayers.losses import Loss
 from nnlayers.numerics import Array
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
-from nnlayers.training.divergence import DivergenceError, gradient_fault, loss_fault
+from nnlayers.training.checks import check_kind, parameters_not_moved
+from nnlayers.training.divergence import DivergenceError, gradient_fault, loss_fault, weights_fault
+from nnlayers.training.generators import Generators
 from nnlayers.training.history import History
+from nnlayers.training.joining import adds_up, joined_loss, total_weight
 from nnlayers.training.metrics import Metric, measure, resolve
 from nnlayers.training.progress import progress_bars
 from nnlayers.training.rows import Rows
-from nnlayers.validation import check_integer, check_number
+from nnlayers.validation import check_boolean, check_integer, check_number
 
 __all__ = ["Trainer"]
 
@@ -96,18 +99,19 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         clip_norm: float | None = None,
     ) -> None:
-        _check_kind("model", model, Layer)
-        _check_kind("loss", loss, Loss)
-        _check_kind("optimizer", optimizer, Optimizer)
-        if not {id(p) for p in model.parameters()} & {id(p) for p in optimizer.params}:
-            raise ValueError(f"optimizer holds no parameter of the model, got {optimizer!r}")
+        check_kind("model", model, Layer)
+        check_kind("loss", loss, Loss)
+        check_kind("optimizer", optimizer, Optimizer)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        self._unmoved = parameters_not_moved(self.model, self.optimizer)
         self.metrics = resolve(metrics, loss)
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
         self.callbacks = list(callbacks)
         for index, callback in enumerate(self.callbacks):
-            _check_kind(f"callbacks[{index}]", callback, Callback)
+            check_kind(f"callbacks[{index}]", callback, Callback)
         if clip_norm is not None:
             clip_norm = check_number("clip_norm", clip_norm, above=0)
         self.clip_norm = clip_norm
@@ -131,14 +135,19 @@ class Trainer:
         """Train for some epochs; called again, go on from where the last fit ended.
 
         Training losses and metrics are those of the epoch's own steps, in training mode, while the
-        weights move; validation is measured with ``model.predict`` after each epoch.
+        weights move; validation is measured with ``model.predict`` after each epoch. The loss of an
+        epoch joins its batches by what each counts for in a mean: its rows, their sample weights,
+        or the weights of their classes.
+
+        Gradients that the optimizer does not consume, of parameters that are frozen or not its own,
+        are discarded.
 
         Parameters
         ----------
         X : array_like, shape (rows, ...)
             Inputs; never written to. Floats are taken to the dtype of the model's parameters.
         y : array_like, shape (rows, ...)
-            Targets, as the loss takes them.
+            Targets, as the loss takes them; they keep their dtype.
         epochs : int
             How often to go through all rows, at least 1.
         batch_size : int
@@ -163,13 +172,22 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If the loss, the gradient, or a weight at the end of an epoch becomes NaN or infinite.
+            If the loss, the gradient, or a weight at the start of fit or at the end of an epoch is
+            NaN or infinite.
         TypeError, ValueError
-            If an argument is out of range or lengths differ.
+            If an argument is out of range or lengths differ, or if a parameter of the model was
+            replaced after the optimizer was made.
         """
         epochs = check_integer("epochs", epochs, minimum=1)
+        shuffle = check_boolean("shuffle", shuffle)
+        progress = check_boolean("progress", progress)
+        self._unmoved = parameters_not_moved(self.model, self.optimizer)
+        self._check_weights()
         rng = np.random.default_rng(rng)
-        rows, held_out = self._parts(Rows.of(self.model, X, y, sample_weight), validation, rng)
+        data = Rows.of(self.model, X, y, sample_weight)
+        if not adds_up(self.loss):
+            data = data.with_finite_total_weight()
+        rows, held_out = self._parts(data, validation, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.layers_by_name().values()
         self._stopping = False
@@ -199,6 +217,8 @@ class Trainer:
     ) -> float:
         """Do one step on one batch, in the mode in which the model is; return the loss before it.
 
+        Gradients that the optimizer does not consume are discarded, as in :meth:`fit`.
+
         Parameters
         ----------
         x, y : array_like, shape (batch, ...)
@@ -216,6 +236,11 @@ class Trainer:
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> dict[str, float]:
         """Return the loss and the metrics of rows, with ``model.predict``.
 
+        Raises
+        ------
+        DivergenceError
+            If a weight of the model is NaN or infinite.
+
         Examples
         --------
         >>> import nnlayers as nn
@@ -225,21 +250,30 @@ class Trainer:
         >>> trainer.evaluate([[1.0], [2.0]], [0, 1])
         {'loss': 0.6931471805599453, 'accuracy': 0.5}
         """
+        self._check_weights()
         return self._measure(Rows.of(self.model, X, y))
 
     def stop(self) -> None:
         """End fit after this epoch; for callbacks."""
         self._stopping = True
 
-    def state_dict(self) -> dict[str, Array]:
+    def state_dict(self, *, history: bool = True) -> dict[str, Array]:
         """Return copies of all that training goes on from, as arrays by name.
 
-        That is the state of model, optimizer, history and callbacks. The generator given to fit is
-        the caller's to keep: with its state too, a resumed run is the uninterrupted one bit by bit.
+        That is the state of model, optimizer, history, callbacks and the random generators in the
+        attributes of the model's layers. The generator given to fit is the caller's to keep, unless
+        a layer shares it: with its state too, a resumed run is the uninterrupted one bit by bit.
+
+        Parameters
+        ----------
+        history : bool
+            False leaves out the history, which grows from epoch to epoch. Whoever keeps it
+            elsewhere adds its ``state_dict()``, each name behind ``"history."``, before loading.
         """
         state = {
             f"{prefix}.{name}": array
             for prefix, part in self._parts_with_state().items()
+            if history or part is not self.history
             for name, array in part.state_dict().items()
         }
         if self._split_seed is not None:
@@ -252,8 +286,16 @@ class Trainer:
         Raises
         ------
         ValueError
-            If an entry is missing, unknown or of another shape.
+            If an entry is missing, unknown or of another shape; then nothing has changed.
         """
+        before = self.state_dict()
+        try:
+            self._load(state)
+        except BaseException:
+            self._load(before)
+            raise
+
+    def _load(self, state: Mapping[str, npt.ArrayLike]) -> None:
         parts = self._parts_with_state()
         states: dict[str, dict[str, npt.ArrayLike]] = {prefix: {} for prefix in parts}
         for name, array in state.items():
@@ -271,7 +313,7 @@ class Trainer:
         self, data: Rows, batch_size: int, rng: np.random.Generator | None
     ) -> dict[str, float]:
         """Go once through the rows; return the loss and the metrics of the steps."""
-        values, counts, outputs, targets = [], [], [], []
+        values, totals, outputs, targets = [], [], [], []
         with np.errstate(**UNHEARD):
             for batch in batches(len(data), batch_size, rng):
                 rows = data.places(batch)
@@ -282,7 +324,7 @@ class Trainer:
                     self._measure(data.whole())  # says the same of rows of y, not of the batch
                     raise
                 values.append(value)
-                counts.append(len(y) if weight is None else float(weight.sum()))
+                totals.append(total_weight(self.loss, y, weight))
                 if self.metrics:
                     outputs.append(output)
                     targets.append(y)
@@ -290,7 +332,7 @@ class Trainer:
         if not all(np.isfinite(parameter.value).all() for parameter in self.optimizer.params):
             fault = loss_fault(self.model, x, output, rows)
             raise self._diverged(fault, self.optimizer.steps)
-        measured = {"loss": self._joined_loss(np.array(values), np.array(counts))}
+        measured = {"loss": joined_loss(self.loss, np.array(values), np.array(totals))}
         if self.metrics:
             decided = self.loss.decide(np.concatenate(outputs))
             measured |= measure(self.metrics, np.concatenate(targets), decided)
@@ -316,13 +358,9 @@ class Trainer:
             self.optimizer.step()
         except NonfiniteGradientError as error:
             raise self._gradient_diverged() from error
+        for parameter in self._unmoved:
+            parameter.zero_grad()
         return value, output
-
-    def _joined_loss(self, values: Array, counts: Array) -> float:
-        """Return the loss of an epoch; `counts` holds each batch's rows, or their weight."""
-        if getattr(self.loss, "reduction", "mean") == "sum":
-            return float(values.sum())
-        return float(values @ counts / counts.sum()) if counts.any() else 0.0
 
     def _clip(self, max_norm: float) -> None:
         trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
@@ -332,10 +370,14 @@ class Trainer:
     def _gradient_diverged(self) -> DivergenceError:
         """Return the error for a gradient that is not finite, and discard the gradients."""
         fault = gradient_fault(self.model)
-        for parameter in self.optimizer.params:
-            if parameter.trainable:
-                parameter.zero_grad()
+        self._discard_gradients()
         return self._diverged(fault, self.optimizer.steps + 1)
+
+    def _check_weights(self) -> None:
+        """Raise ``DivergenceError`` if weights are not finite, whoever has made them so."""
+        fault = weights_fault(self.model)
+        if fault is not None:
+            raise self._diverged(fault, self.optimizer.steps)
 
     def _diverged(self, fault: str, step: int) -> DivergenceError:
         remedies = [f"a lower learning rate (now {self.optimizer.lr:g})", "standardised inputs"]
@@ -355,6 +397,8 @@ class Trainer:
             output = np.concatenate([self.model.predict(data.inputs(chunk)) for chunk in places])
             y, weight = data.targets(data.places(slice(None)))
             value = copy.copy(self.loss).forward(output, y, weight)
+        if not math.isfinite(value):
+            self._check_weights()
         return {"loss": value} | measure(self.metrics, y, self.loss.decide(output))
 
     def _parts(
@@ -378,17 +422,15 @@ class Trainer:
             "model": self.model,
             "optimizer": self.optimizer,
             "history": self.history,
+            "generators": Generators(self.model),
         } | callbacks
+
+    def _discard_gradients(self) -> None:
+        for parameter in (*self.model.parameters(), *self.optimizer.params):
+            parameter.zero_grad()
 
     def _tidy(self, modes: list[tuple[Layer, bool]]) -> None:
         """Put the layers back into their modes, and drop the gradient of a step cut short."""
         for layer, training in modes:
             layer.training = training
-        for parameter in self.optimizer.params:
-            if parameter.trainable:
-                parameter.zero_grad()
-
-
-def _check_kind(name: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
+        self._discard_gradients()

@@ -382,7 +382,7 @@ def test_a_bad_target_is_named_by_its_row_in_y_not_in_the_batch():
     [
         ({"model": 3}, TypeError, "model must be a Layer, got 3"),
         ({"loss": "mse"}, TypeError, "loss must be a Loss, got 'mse'"),
-        ({"optimizer": "adam"}, TypeError, "optimizer must be a Optimizer, got 'adam'"),
+        ({"optimizer": "adam"}, TypeError, "optimizer must be an Optimizer, got 'adam'"),
         ({"callbacks": [print]}, TypeError, r"callbacks\[0\] must be a Callback, got <built-in"),
         ({"clip_norm": 0}, ValueError, "clip_norm must be a finite number above 0, got 0"),
         ({"metrics": ["acuracy"]}, ValueError, "unknown metric 'acuracy', did you mean 'accuracy'"),

@@ -1,0 +1,176 @@
+"""The losses and metrics that a trainer reports are those of the rows as they were given."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import nnlayers as nn
+from nnlayers.training import DivergenceError, Trainer
+from nnlayers.training.metrics import accuracy
+
+X = np.random.default_rng(0).normal(size=(23, 3))
+CLASSES = np.random.default_rng(1).integers(3, size=23)
+WEIGHTS = np.random.default_rng(2).uniform(0, 3, size=23)
+
+
+def still(loss, *, outputs=3, dtype=np.float64, **options):
+    """Return a trainer whose weights stay as they are."""
+    model = nn.Sequential(nn.Affine(3, outputs, dtype=dtype, rng=3))
+    return Trainer(model, loss, nn.optim.SGD(model.parameters(), lr=0.0), **options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("class_weight", [None, [0.1, 1.0, 8.0], [0.0, 1.0, 1.0]])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weight", [None, WEIGHTS, WEIGHTS * 1e307, (WEIGHTS > 1) * 1.0])
+def test_the_loss_of_an_epoch_is_that_of_all_rows_at_once(
+    reduction, class_weight, smoothing, weight
+):
+    if reduction == "sum" and weight is not None:
+        weight = np.minimum(weight, 1e3)
+    loss = nn.SoftmaxCrossEntropy(class_weight, smoothing, reduction=reduction)
+    trainer = still(loss)
+    history = trainer.fit(X, CLASSES, epochs=1, batch_size=4, sample_weight=weight, rng=0)
+    expected = loss.forward(trainer.model.predict(X), CLASSES, weight)
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_loss_of_the_users_joins_its_batches_by_rows_or_weights():
+    class Quartic(nn.losses.Loss):
+        def forward(self, prediction, target, sample_weight=None):
+            weight = np.ones(len(target)) if sample_weight is None else sample_weight
+            self.slope = 4 * (prediction - target) ** 3 * (weight / weight.sum())[:, None]
+            return float(np.average((prediction - target)[:, 0] ** 4, weights=weight))
+
+        def backward(self):
+            return self.slope
+
+    y = X[:, :1] - 1
+    for weight in (None, WEIGHTS):
+        trainer = still(Quartic(), outputs=1)
+        history = trainer.fit(X, y, epochs=1, batch_size=4, sample_weight=weight)
+        expected = Quartic().forward(trainer.model.predict(X), y, weight)
+        assert history["loss"][0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_loss_of_held_out_rows_heeds_their_weights():
+    seen = []
+
+    def rows_of(y_true, y_pred):
+        seen.append(y_true)
+        return 0.0
+
+    y = np.arange(23.0)[:, None]
+    trainer = still(nn.MeanSquaredError(), outputs=1, metrics=[rows_of])
+    history = trainer.fit(X, y, epochs=1, validation=0.3, sample_weight=WEIGHTS, rng=0)
+    rows = seen[-1][:, 0].astype(int)
+    assert 1 < len(rows) < 10
+    errors = (trainer.model.predict(X[rows]) - y[rows])[:, 0] ** 2
+    assert history["val_loss"][0] == pytest.approx(np.average(errors, weights=WEIGHTS[rows]))
+    assert history["val_loss"][0] != pytest.approx(errors.mean(), rel=1e-3)
+
+
+def test_targets_keep_the_digits_that_the_model_has_not():
+    seen = []
+
+    def targets(y_true, y_pred):
+        seen.append(y_true)
+        return 0.0
+
+    y = np.full((2, 1), 16777217.0)
+    model = nn.Affine(1, 1, weight_init="zeros", dtype=np.float32)
+    model.b.value[...] = 16777216
+    trainer = Trainer(
+        model, nn.MeanSquaredError(), nn.optim.SGD(model.parameters(), lr=0.0), metrics=[targets]
+    )
+    history = trainer.fit([[0.0], [0.0]], y, epochs=1, validation=([[0.0]], y[:1]))
+    assert history.last["loss"] == history.last["val_loss"] == 1.0
+    assert trainer.evaluate([[0.0], [0.0]], y)["loss"] == trainer.step([[0.0]], y[:1]) == 1.0
+    for given in seen:
+        assert given.dtype == np.float64
+        assert (given == 16777217.0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.uint16, bool])
+def test_metrics_get_the_targets_in_the_dtype_that_they_had(dtype):
+    dtypes = set()
+
+    def look(y_true, y_pred):
+        dtypes.add(y_true.dtype)
+        return 0.0
+
+    trainer = still(nn.MeanSquaredError(), outputs=1, metrics=[look])
+    trainer.fit(X, np.ones((23, 1), dtype), epochs=1, validation=0.2, rng=0)
+    assert dtypes == {np.dtype(dtype)}
+
+
+def test_accuracy_of_several_labels_a_row_is_the_share_of_all_labels():
+    y_true = np.array([[1, 0, 1], [0, 0, 1]])
+    y_pred = np.array([[1, 1, 1], [0, 1, 0]])
+    assert accuracy(y_true, y_pred) == 0.5
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.integers(2, size=(2, 50, 7))
+    hits = sum(int(a == b) for a, b in zip(y_true.flat, y_pred.flat, strict=True))
+    assert accuracy(y_true, y_pred) == hits / 350
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["0.W", "1.running_var", "2.W"])
+def test_a_model_whose_weights_are_not_finite_is_never_measured_in_silence(value, name):
+    model = nn.Sequential(nn.Affine(3, 4, rng=0), nn.BatchNorm(4), nn.Affine(4, 3, rng=1))
+    trainer = Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.SGD(model.parameters(), lr=0.0))
+    state = model.state_dict()
+    state[name].flat[0] = value
+    model.load_state_dict(state)
+    layer = re.escape(repr(model[int(name[0])]))
+    message = f"epoch 1, step 0: the weights of layer {name[0]}, {layer}, are not finite"
+    with pytest.raises(DivergenceError, match=message):
+        trainer.evaluate(X, CLASSES)
+    with pytest.raises(DivergenceError, match=f"the weights of layer {name[0]}"):
+        trainer.fit(X, CLASSES, epochs=1, validation=(X, CLASSES))
+    assert len(trainer.history) == 0
+
+
+def test_rows_that_are_not_finite_are_measured_as_such():
+    x = X.copy()
+    x[3] = np.nan
+    assert math.isnan(still(nn.SoftmaxCrossEntropy()).evaluate(x, CLASSES)["loss"])
+
+
+def test_targets_in_a_row_suggest_a_column():
+    trainer = still(nn.MeanSquaredError(), outputs=1)
+    message = r"shape \(23, 1\), got \(23,\): a column of targets is y\[:, None\]"
+    with pytest.raises(ValueError, match=message):
+        trainer.fit(X, X[:, 0], epochs=1, batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": 3}, "model must be a Layer, got 3"),
+        ({"optimizer": "Adam"}, "optimizer must be an Optimizer, got 'Adam'"),
+        ({"loss": nn.MeanSquaredError}, "loss must be a Loss, got <class"),
+        ({"callbacks": [3]}, r"callbacks\[0\] must be a Callback, got 3"),
+        ({"callbacks": nn.callbacks.EarlyStopping()}, "callbacks must be a list of callbacks, got"),
+        ({"metrics": accuracy}, "metrics must be a list of names or functions, got <function"),
+        ({"clip_norm": True}, "clip_norm must be a finite number above 0, got True"),
+        ({"clip_norm": np.True_}, "clip_norm must be a finite number above 0, got np.True_"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(changes, message):
+    model = nn.Affine(3, 1)
+    given = {
+        "model": model,
+        "loss": nn.MeanSquaredError(),
+        "optimizer": nn.optim.SGD(model.parameters(), lr=0.1),
+    } | changes
+    with pytest.raises(TypeError, match=message):
+        Trainer(**given)
+
+
+@pytest.mark.parametrize("name", ["shuffle", "progress"])
+def test_a_switch_of_fit_is_true_or_false(name):
+    with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
+        still(nn.SoftmaxCrossEntropy()).fit(X, CLASSES, epochs=1, **{name: "no"})

@@ -11,6 +11,9 @@ import copy
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from inspect import signature
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,7 +24,8 @@ from nnlayers.constructors import call, kept_arguments, written
 from nnlayers.guards import guarded
 from nnlayers.numerics import Array, as_floats, float_dtype
 from nnlayers.parameter import Parameter
-from nnlayers.state import fitting_state
+from nnlayers.state import Change, commit, fitting_state
+from nnlayers.validation import Absent
 
 __all__ = ["Layer", "Parameter", "Symbol", "twin"]
 
@@ -76,15 +80,19 @@ class Layer(ABC):
 
     training: bool = True
     state_names: ClassVar[tuple[str, ...]] = ()
+    trainable = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
+    requires_grad = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
+
+    _takes_input_grad: ClassVar[bool] = False  # whether `backward` has that argument
     _cache: Any = None
     _forwarded: Any = None  # for the guards: what the last output was like
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # A subclass that changes one must not keep the shortcut that was written for the old one.
-        for changed, shortcut in (("forward", "predict"), ("backward", "backward_parameters")):
-            if changed in vars(cls) and shortcut not in vars(cls):
-                setattr(cls, shortcut, getattr(Layer, shortcut))
+        # A subclass that changes forward must not keep the predict written for the old one.
+        if "forward" in vars(cls) and "predict" not in vars(cls):
+            setattr(cls, "predict", Layer.predict)
+        cls._takes_input_grad = "input_grad" in signature(cls.backward).parameters
         for name in ("forward", "predict"):
             _guard(cls, name)
         if hasattr(cls.forward, "guarded"):  # which keeps what the guard of backward looks at
@@ -130,8 +138,14 @@ class Layer(ABC):
         """
 
     def backward_parameters(self, dout: Any) -> None:
-        """Do :meth:`backward` without d loss / d input, which the first layer never needs."""
-        self.backward(dout)
+        """Do :meth:`backward` without d loss / d input, which the first layer never needs.
+
+        It saves the work where `backward` takes ``input_grad=False``.
+        """
+        if self._takes_input_grad:
+            self.backward(dout, input_grad=False)  # type: ignore[call-arg]
+        else:
+            self.backward(dout)
 
     def predict(self, *inputs: Any) -> Any:
         """Return the output for inference, keeping nothing.
@@ -176,6 +190,26 @@ class Layer(ABC):
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    def freeze(self) -> Self:
+        """Keep optimizers from moving the parameters, those of inner layers too; return the layer.
+
+        Examples
+        --------
+        >>> import nnlayers as nn
+        >>> model = nn.mlp([4, 3, 2], rng=0)
+        >>> _ = model[0].freeze()
+        >>> [name for name, p in model.named_parameters().items() if p.trainable]
+        ['2.W', '2.b']
+        """
+        return self._set_trainable(False)
+
+    def unfreeze(self) -> Self:
+        """Let optimizers move the parameters, those of inner layers too; return the layer.
+
+        Gradients gathered while a parameter was frozen are discarded.
+        """
+        return self._set_trainable(True)
+
     def initialize(self, rng: int | np.random.Generator | None = None) -> Self:
         """Draw every parameter afresh from one seed or generator; return the layer.
 
@@ -203,12 +237,14 @@ class Layer(ABC):
             If `dtype` is neither.
         """
         dtype = float_dtype(dtype)
+        changes: list[Change] = []
         for parameter in self.parameters():
-            parameter.astype(dtype)
+            changes += parameter.prepare_astype(dtype)
         for layer in self.layers_by_name().values():
-            layer._cache = layer._forwarded = None
-            for name in layer.state_names:
-                setattr(layer, name, getattr(layer, name).astype(dtype))
+            new = {name: getattr(layer, name).astype(dtype) for name in layer.state_names}
+            new |= {"_cache": None, "_forwarded": None}
+            changes += [partial(setattr, layer, name, array) for name, array in new.items()]
+        commit(changes)
         return self
 
     def state_dict(self) -> dict[str, Array]:
@@ -224,11 +260,12 @@ class Layer(ABC):
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
         new = fitting_state(self, self._arrays(), state)
-        for name, parameter in self.named_parameters().items():
-            parameter.value = new[name]
+        changes = [p.prepare_value(new[name]) for name, p in self.named_parameters().items()]
         for prefix, layer in self.layers_by_name().items():
             for name in layer.state_names:
-                setattr(layer, name, new[_joined(prefix, name)].copy())
+                array = new[_joined(prefix, name)].copy()
+                changes.append(partial(setattr, layer, name, array))
+        commit(changes)
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments, from which :func:`nnlayers.save` makes a file.
@@ -279,6 +316,10 @@ class Layer(ABC):
     def _set_training(self, training: bool) -> Self:
         for layer in self.layers_by_name().values():
             layer.training = training
+        return self
+
+    def _set_trainable(self, trainable: bool) -> Self:
+        commit(chain.from_iterable(p.prepare_trainable(trainable) for p in self.parameters()))
         return self
 
     def _cached(self) -> Any:

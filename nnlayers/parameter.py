@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers.numerics import Array, as_floats, float_dtype, product
+from nnlayers.state import Change, commit
+from nnlayers.validation import Absent
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "Placement"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """The memory of a parameter, and whether optimizers move it.
+
+    A parameter whose memory or freedom changes gets another placement. So an optimizer that
+    compares identities notices any change, and an interrupt cannot leave half of one.
+
+    Attributes
+    ----------
+    value : ndarray
+        The weights.
+    grad : ndarray or None
+        The memory of the gradient; None before it is first used.
+    trainable : bool
+        Whether optimizers move the parameter.
+    flat : tuple of (ndarray, ndarray, int), optional
+        The flat vectors of values and of gradients of which both are views, and where they start
+        there; None before an optimizer has laid them out.
+    """
+
+    value: Array
+    grad: Array | None = None
+    trainable: bool = True
+    flat: tuple[Array, Array, int] | None = None
 
 
 class Parameter:
@@ -30,6 +60,11 @@ class Parameter:
     trainable : bool
         Whether optimizers may move it.
 
+    Attributes
+    ----------
+    placement : Placement
+        Its memory, and whether optimizers move it; another object after any change of these.
+
     Notes
     -----
     An optimizer lays the parameters that it is given side by side in one flat vector, and so their
@@ -47,17 +82,18 @@ class Parameter:
     array([[0., 0.]])
     """
 
-    relaid: ClassVar[int] = 0  # how often any parameter changed its memory or became (un)trainable
+    __slots__ = ("_origin", "_unwritten", "name", "placement")
 
-    __slots__ = ("_flat", "_grad", "_origin", "_trainable", "_unwritten", "_value", "name")
+    # A slot and no property, for optimizers compare all of them at each step.
+    placement: Placement
+
+    requires_grad = Absent("assign to .trainable, or call freeze() or unfreeze() of the layer")
 
     def __init__(self, value: npt.ArrayLike, name: str = "W", trainable: bool = True) -> None:
-        self._value: Array = np.array(as_floats(value, name="value"), order="C")
-        self._grad: Array | None = None
+        array: Array = np.array(as_floats(value, name="value"), order="C")
+        self.placement = Placement(array, trainable=bool(trainable))
         self._unwritten = True  # whether the gradient is zero, whatever its memory still holds
-        self._flat: tuple[Array, Array, int] | None = None
-        self._origin: Array | Callable[[np.random.Generator], Array] = self._value.copy()
-        self._trainable = bool(trainable)
+        self._origin: Array | Callable[[np.random.Generator], Array] = array.copy()
         self.name = name
 
     @classmethod
@@ -83,12 +119,12 @@ class Parameter:
     @property
     def value(self) -> Array:
         """The weights; assigning copies into them, and a shape that differs is an error."""
-        return self._value
+        return self.placement.value
 
     @value.setter
     def value(self, new: npt.ArrayLike) -> None:
-        if new is not self._value:
-            self._value[...] = self._fitting(new, "value")
+        if new is not self.placement.value:
+            self.placement.value[...] = self._fitting(new, "value")
 
     @property
     def grad(self) -> Array:
@@ -101,7 +137,7 @@ class Parameter:
 
     @grad.setter
     def grad(self, new: npt.ArrayLike) -> None:
-        if new is not self._grad:
+        if new is not self.placement.grad:
             self._memory()[...] = self._fitting(new, "grad")
             self._unwritten = False
 
@@ -112,29 +148,26 @@ class Parameter:
         A frozen parameter keeps its gradient: no step uses or clears it. Setting a frozen one free
         again discards what was gathered meanwhile, so that its first step is like any other.
         """
-        return self._trainable
+        return self.placement.trainable
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        if trainable and not self._trainable:
-            self.zero_grad()
-        self._trainable = bool(trainable)
-        Parameter.relaid += 1
+        commit(self.prepare_trainable(trainable))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
-        return self._value.shape
+        return self.placement.value.shape
 
     @property
     def size(self) -> int:
         """The number of weights."""
-        return self._value.size
+        return self.placement.value.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the weights, float32 or float64."""
-        return self._value.dtype
+        return self.placement.value.dtype
 
     def add_product(self, a: Array, b: Array) -> None:
         """Do ``grad += a @ b`` without the cost of zeroing and adding.
@@ -150,7 +183,9 @@ class Parameter:
         array([[ 5.],
                [15.]])
         """
-        grad = self._memory() if self._grad is None else self._grad
+        grad = self.placement.grad
+        if grad is None:
+            grad = self._memory()
         if self._unwritten:
             if len(b) > 1:
                 a.dot(b, grad)
@@ -164,11 +199,13 @@ class Parameter:
         """Discard the gradient: from here on it reads zero."""
         self._unwritten = True
 
-    def settle_grad(self) -> None:
-        """Put the gradient into its memory, where a step finds it; from here on it reads zero."""
-        if self._unwritten:
-            self._memory().fill(0)
-        self._unwritten = True
+    @staticmethod
+    def consume_grads(parameters: Iterable[Parameter]) -> None:
+        """Put all gradients into their memory, where a step finds them; they now read zero."""
+        for parameter in parameters:
+            if parameter._unwritten:
+                parameter._memory().fill(0)
+            parameter._unwritten = True
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the value afresh, or restore the one first given if it was no draw."""
@@ -177,37 +214,50 @@ class Parameter:
 
     def astype(self, dtype: npt.DTypeLike) -> None:
         """Convert value and gradient to float32 or float64."""
-        self._take_memory(
-            np.empty(self.size, float_dtype(dtype)), np.empty(self.size, float_dtype(dtype)), 0
-        )
-        self._flat = None
+        commit(self.prepare_astype(dtype))
 
-    @property
-    def flat(self) -> tuple[Array, Array, int] | None:
-        """The flat vectors of values and of gradients that it lies in, and where it starts there.
+    def prepare_value(self, new: Array) -> Change:
+        """Return the assignment of a value of its shape and dtype, for :func:`commit`."""
+        return partial(np.ndarray.__setitem__, self.value, ..., new)
 
-        ``None`` before an optimizer has laid it out.
-        """
-        return self._flat
+    def prepare_astype(self, dtype: npt.DTypeLike) -> list[Change]:
+        """Return the conversion to float32 or float64, for :func:`commit`."""
+        dtype = float_dtype(dtype)
+        if dtype is self.dtype:
+            return []
+        grad = None if self._unwritten else self.grad.astype(dtype)
+        placement = Placement(self.value.astype(dtype), grad, self.trainable)
+        return [self.prepare_placement(placement)]
 
-    def move_to(self, values: Array, grads: Array, start: int) -> None:
-        """Make part of two flat vectors, from `start` on, the memory of value and gradient."""
-        self._take_memory(values, grads, start)
-        self._flat = (values, grads, start)
+    def prepare_trainable(self, trainable: bool) -> list[Change]:
+        """Return the freezing or unfreezing, for :func:`commit`."""
+        trainable = bool(trainable)
+        if trainable is self.trainable:
+            return []
+        frozen: list[Change] = [
+            self.prepare_placement(replace(self.placement, trainable=trainable))
+        ]
+        return [partial(setattr, self, "_unwritten", True), *frozen] if trainable else frozen
 
-    def _take_memory(self, values: Array, grads: Array, start: int) -> None:
+    def prepare_placement(self, placement: Placement) -> Change:
+        """Return the move to a placement that holds its value and gradient, for :func:`commit`."""
+        return partial(setattr, self, "placement", placement)
+
+    def copy_into(self, values: Array, grads: Array, start: int) -> Placement:
+        """Copy value and gradient into two flat vectors, from `start` on; return that placement."""
         span = slice(start, start + self.size)
         value, grad = values[span].reshape(self.shape), grads[span].reshape(self.shape)
-        value[...] = self._value
+        value[...] = self.value
         if not self._unwritten:
-            grad[...] = self._memory()
-        self._value, self._grad = value, grad
-        Parameter.relaid += 1
+            grad[...] = self.grad
+        return Placement(value, grad, self.trainable, (values, grads, start))
 
     def _memory(self) -> Array:
-        if self._grad is None:
-            self._grad = np.empty_like(self._value)
-        return self._grad
+        grad = self.placement.grad
+        if grad is None:
+            grad = np.empty_like(self.value)
+            self.placement = replace(self.placement, grad=grad)
+        return grad
 
     def _fitting(self, new: npt.ArrayLike, what: str) -> Array:
         array = as_floats(new, name=what)
@@ -220,24 +270,21 @@ class Parameter:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            "value": self._value.copy(),
+            "value": self.value.copy(),
             "grad": None if self._unwritten else self.grad.copy(),
             "origin": self._origin,
-            "trainable": self._trainable,
+            "trainable": self.trainable,
             "name": self.name,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # An array that was pickled has a dtype equal to NumPy's own; the view has that itself.
-        self._value = state["value"].view(float_dtype(state["value"].dtype))
-        self._grad = state["grad"]
-        self._unwritten = self._grad is None
-        self._flat = None
+        value = state["value"].view(float_dtype(state["value"].dtype))
+        self.placement = Placement(value, state["grad"], state["trainable"])
+        self._unwritten = state["grad"] is None
         self._origin = state["origin"]
-        self._trainable = state["trainable"]
         self.name = state["name"]
-        Parameter.relaid += 1
 
     def __repr__(self) -> str:
-        frozen = "" if self._trainable else ", trainable=False"
+        frozen = "" if self.trainable else ", trainable=False"
         return f"Parameter({self.name!r}, shape={self.shape}, dtype={self.dtype}{frozen})"

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import call
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
 from nnlayers.numerics import Array, as_floats
 
-__all__ = ["check_names", "fitting_state"]
+__all__ = ["Change", "check_names", "commit", "fitting_state"]
+
+Change: TypeAlias = Callable[[], Any]
+
+
+def commit(changes: Iterable[Change]) -> None:
+    """Make all changes, or none where a signal such as Ctrl-C arrives before the first.
+
+    Signal handlers run between the instructions of Python code and never within a call of C. So
+    what is prepared aside, as :func:`functools.partial` objects of functions written in C, is
+    applied here by a single call.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> a, b = [], []
+    >>> commit([partial(a.append, 1), partial(b.append, 2)])
+    >>> a, b
+    ([1], [2])
+    """
+    changes = list(changes)
+    deque(map(call, changes), maxlen=0)
 
 
 def check_names(owner: object, own: Collection[str], given: Collection[str]) -> None:

@@ -9,11 +9,12 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 __all__ = [
+    "Absent",
     "check_axis",
     "check_boolean",
     "check_choice",
@@ -26,6 +27,38 @@ __all__ = [
 
 # As many known names as a message shows: a file of images has a column for each pixel.
 MOST_NAMES = 50
+
+
+class Absent:
+    """An attribute that other libraries have: using it is an error that says what to use here.
+
+    Examples
+    --------
+    >>> class Lamp:
+    ...     power = Absent("call switch()")
+    >>> Lamp().power = 1
+    Traceback (most recent call last):
+    AttributeError: Lamp has no attribute 'power': call switch()
+    >>> hasattr(Lamp(), "power")
+    False
+    """
+
+    def __init__(self, hint: str) -> None:
+        self.hint = hint
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else self._refuse(instance)
+
+    def __set__(self, instance: object, value: object) -> NoReturn:
+        self._refuse(instance)
+
+    def _refuse(self, instance: object) -> NoReturn:
+        raise AttributeError(
+            f"{type(instance).__name__} has no attribute {self.name!r}: {self.hint}"
+        )
 
 
 def unknown_name(

@@ -326,3 +326,47 @@ def test_repr_of_a_user_s_layer_shows_what_it_keeps_of_its_arguments():
 
 def test_the_layer_of_the_package_is_the_layer_of_the_module():
     assert nn.Layer is Layer
+
+
+def test_freeze_and_unfreeze_set_all_parameters_within():
+    model = nn.Sequential(nn.Affine(2, 2, rng=0), Holder(items=[Scale(), nn.Affine(2, 1, rng=1)]))
+    assert model.freeze() is model
+    assert not any(parameter.trainable for parameter in model.parameters())
+    for parameter in model.parameters():
+        parameter.grad += 1
+    assert model[1].unfreeze() is model[1]
+    trainable = {name: p.trainable for name, p in model.named_parameters().items()}
+    assert [name for name in trainable if not trainable[name]] == ["0.W", "0.b"]
+    for name, parameter in model.named_parameters().items():
+        assert (parameter.grad == (0 if trainable[name] else 1)).all()
+
+
+@pytest.mark.parametrize("name", ["trainable", "requires_grad"])
+@pytest.mark.parametrize("layer", [nn.Affine(2, 1), nn.ReLU(), nn.Sequential(), Scale()])
+def test_assigning_what_looks_like_freezing_and_is_none_names_freeze(layer, name):
+    with pytest.raises(AttributeError, match=rf"'{name}': call freeze\(\) or unfreeze\(\)"):
+        setattr(layer, name, False)
+    assert not hasattr(layer, name)
+
+
+def test_a_backward_with_input_grad_of_a_user_s_layer_is_told_to_leave_it_out():
+    asked = []
+
+    class Doubled(Scale):
+        def backward(self, dout, input_grad=True):
+            asked.append(input_grad)
+            return super().backward(dout)
+
+    class Plain:
+        def backward(self, dout):
+            asked.append(None)
+            return Scale.backward(self, dout)
+
+    class Mixed(Plain, Doubled):
+        pass
+
+    for kind in (Doubled, Mixed):
+        model = nn.Sequential(kind())
+        model.forward(np.ones((1, 2)))
+        assert model.backward(np.ones((1, 2)), input_grad=False) is None
+    assert asked == [False, None]

@@ -109,27 +109,51 @@ def test_astype_converts_value_and_gradient():
         parameter.astype("int8")
 
 
-def test_moving_keeps_value_and_gradient_and_makes_them_views():
+def test_a_move_keeps_value_and_gradient_and_makes_them_views():
     parameter = nn.Parameter([[1.0], [2.0]])
     parameter.grad += 3
     values, grads = np.zeros(5), np.zeros(5)
-    assert parameter.flat is None
-    parameter.move_to(values, grads, 2)
+    before = parameter.placement
+    assert before.flat is None
+    placement = parameter.copy_into(values, grads, 2)
+    assert parameter.placement is before
+    parameter.prepare_placement(placement)()
     np.testing.assert_array_equal([values, grads], [[0, 0, 1, 2, 0], [0, 0, 3, 3, 0]])
     parameter.value += 1
     parameter.grad += 1
     np.testing.assert_array_equal([values, grads], [[0, 0, 2, 3, 0], [0, 0, 4, 4, 0]])
-    assert parameter.flat[0] is values
-    assert parameter.flat[1] is grads
-    assert parameter.flat[2] == 2
+    assert parameter.placement is placement
+    assert placement.flat[0] is values
+    assert placement.flat[1] is grads
+    assert placement.flat[2] == 2
+    parameter.astype(np.float64)
+    assert parameter.placement is placement
     parameter.astype(np.float32)
-    assert parameter.flat is None
+    assert parameter.placement.flat is None
+
+
+def test_freezing_and_freeing_show_in_the_placement():
+    parameter = nn.Parameter([1.0])
+    placements = [parameter.placement]
+    for trainable in (False, False, True, True):
+        parameter.trainable = trainable
+        placements.append(parameter.placement)
+    assert len(set(placements)) == 3
+    assert placements[1] is placements[2]
+    assert placements[3] is placements[4]
+
+
+def test_requires_grad_is_called_trainable():
+    parameter = nn.Parameter([1.0])
+    with pytest.raises(AttributeError, match=r"Parameter has no attribute 'requires_grad'.*freeze"):
+        parameter.requires_grad = False
+    assert not hasattr(parameter, "requires_grad")
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_a_copy_keeps_everything_but_its_place_in_a_flat_vector(copied):
     parameter = nn.Parameter(np.ones((2, 1), np.float32), name="b", trainable=False)
-    parameter.move_to(np.empty(2, np.float32), np.empty(2, np.float32), 0)
+    nn.optim.SGD([parameter], lr=0.1)
     parameter.grad += 2
     twin = copied(parameter)
     assert (
@@ -137,7 +161,7 @@ def test_a_copy_keeps_everything_but_its_place_in_a_flat_vector(copied):
         == repr(parameter)
         == ("Parameter('b', shape=(2, 1), dtype=float32, trainable=False)")
     )
-    assert twin.flat is None
+    assert twin.placement.flat is None
     np.testing.assert_array_equal([twin.value, twin.grad], [[[1], [1]], [[2], [2]]])
     twin.value += 1
     twin.grad += 1

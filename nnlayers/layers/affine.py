@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,13 +103,18 @@ class Affine(Layer):
     def predict(self, x: npt.ArrayLike) -> Array:
         return self._output(as_floats(x, self.W.dtype))
 
-    def backward(self, dout: npt.ArrayLike) -> Array:
-        dy, shape = self._add_gradients(dout)
+    def backward(self, dout: npt.ArrayLike, input_grad: bool = True) -> Any:
+        dy, x = self._received(dout)
+        shape = x.shape
+        if len(shape) != 2:
+            x, dy = _rows(x), _rows(dy)
+        self.W.add_product(x.T, dy)
+        if self.b is not None:
+            self.b.add_product(ones(len(dy), dy.dtype), dy)
+        if not input_grad:
+            return None
         dx = product(dy, self.W.value.T)
         return dx if len(shape) == 2 else dx.reshape(shape)
-
-    def backward_parameters(self, dout: npt.ArrayLike) -> None:
-        self._add_gradients(dout)
 
     def _output(self, x: Array) -> Array:
         if x.ndim == 0 or x.shape[-1] != self.in_features:
@@ -119,17 +125,6 @@ class Affine(Layer):
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
-
-    def _add_gradients(self, dout: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        """Add to the gradients; return `dout` as rows, and the shape of x."""
-        dy, x = self._received(dout)
-        shape = x.shape
-        if len(shape) != 2:
-            x, dy = _rows(x), _rows(dy)
-        self.W.add_product(x.T, dy)
-        if self.b is not None:
-            self.b.add_product(ones(len(dy), dy.dtype), dy)
-        return dy, shape
 
 
 def _rows(x: Array) -> Array:

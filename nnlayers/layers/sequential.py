@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -55,6 +54,8 @@ class Sequential(Drawable):
     )
     """
 
+    _first_trained: int | None = None
+
     def __init__(self, *layers: Layer) -> None:
         for index, layer in enumerate(layers):
             if not isinstance(layer, Layer):
@@ -99,28 +100,31 @@ class Sequential(Drawable):
             False leaves out d loss / d x, a matrix product that training never needs, and
             returns None.
         """
-        if not input_grad:
-            Sequential.backward_parameters(self, dout)  # which in a subclass may come back here
-            return None
         cache = self._cached()
         if not self.layers:
-            return self._incoming(dout, *cache).copy()
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        return dout
-
-    def backward_parameters(self, dout: npt.ArrayLike) -> None:
-        self._cached()
-        first = self._first_trained
-        if first is not None:
-            for layer in self.layers[:first:-1]:
+            return self._incoming(dout, *cache).copy() if input_grad else None
+        if input_grad:
+            for layer in reversed(self.layers):
                 dout = layer.backward(dout)
+            return dout
+        first = self._first_trained
+        if first != 0:
+            first = self._find_first_trained()
+        for layer in self.layers[:first:-1]:
+            dout = layer.backward(dout)
+        if first < len(self.layers):
             self.layers[first].backward_parameters(dout)
+        return None
 
-    @cached_property
-    def _first_trained(self) -> int | None:
-        """The layer at which a backward pass for the parameters alone ends."""
-        return next((i for i, layer in enumerate(self.layers) if layer.parameters()), None)
+    def _find_first_trained(self) -> int:
+        """Return the index of the first layer with parameters, at which backward may end."""
+        # What was found before stays right but for the layers in front of it: these may have got
+        # parameters since, as a layer does that makes them at its first forward.
+        for index, layer in enumerate(self.layers[: self._first_trained]):
+            if layer.parameters():
+                self._first_trained = index
+                break
+        return len(self.layers) if self._first_trained is None else self._first_trained
 
     def summary(self, input_shape: Sequence[int] | None = None) -> str:
         """Return a table of the layers and their numbers of parameters.

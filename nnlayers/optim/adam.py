@@ -215,10 +215,14 @@ class NAdam(Optimizer):
         return self.betas[0] * (1 - 0.5 * float(0.96 ** (t * self.momentum_decay)))
 
     def _product(self, t: int) -> float:
-        """Return the product of the momenta up to step t, kept so that each is multiplied once."""
-        while len(self._products) <= t:
-            self._products.append(self._products[-1] * self._momentum(len(self._products)))
-        return self._products[t]
+        """Return the product of the momenta up to step t, kept so that each is multiplied once.
+
+        It becomes 0 after some thousand steps, and so the list ends there.
+        """
+        products = self._products
+        while len(products) <= t and products[-1] > 0:
+            products.append(products[-1] * self._momentum(len(products)))
+        return products[min(t, len(products) - 1)]
 
 
 def check_betas(betas: tuple[float, float]) -> tuple[float, float]:

@@ -1,26 +1,28 @@
-"""What an optimizer is, and how parameters come to lie in one flat vector."""
+"""Base of the optimizers."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from functools import partial
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers.layer import Parameter
 from nnlayers.numerics import Array
-from nnlayers.state import fitting_state
-from nnlayers.validation import check_number
+from nnlayers.optim.layout import Layout
+from nnlayers.state import commit, fitting_state
+from nnlayers.validation import Absent, check_number
 
 __all__ = ["LearningRate", "NonfiniteGradientError", "Optimizer", "decayed", "unique_parameters"]
 
 LearningRate: TypeAlias = float | Callable[[int], float]
 
-# Entries that are updated at a time, so that the arrays involved stay in the second-level cache.
-BLOCK = 32_768
+PLACEMENT = attrgetter("placement")
 
 
 class NonfiniteGradientError(FloatingPointError):
@@ -42,14 +44,6 @@ class NonfiniteGradientError(FloatingPointError):
 
     def __reduce__(self) -> tuple[type, tuple[Parameter, int]]:
         return type(self), (self.parameter, self.index)
-
-
-class _Bound(NamedTuple):
-    """What a parameter was like when the flat vectors were last laid out."""
-
-    parameter: Parameter
-    value: Array
-    trainable: bool
 
 
 class Optimizer(ABC):
@@ -93,18 +87,15 @@ class Optimizer(ABC):
     """
 
     state_names: tuple[str, ...] = ()
+    _layout: Layout
+    zero_grad = Absent("step() consumes the gradients, zero_grad() of a layer discards them")
 
     def __init__(self, params: Iterable[Parameter], lr: LearningRate) -> None:
         self.params = unique_parameters(params)
         self.steps = 0
         self.lr = lr
-        self._states = [self._fresh_state(parameter) for parameter in self.params]
-        self._bound: list[_Bound] = []
-        self._relaid = -1
-        self._trained: list[Parameter] = []
-        self._blocks: list[tuple[Array, Array, tuple[Array, ...]]] = []
-        self._grads: list[Array] = []
-        self._bind()
+        states = [self._fresh_state(parameter) for parameter in self.params]
+        self._lay_out(states, [0] * len(self.params))
 
     @abstractmethod
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
@@ -119,7 +110,7 @@ class Optimizer(ABC):
         lr : float
             The learning rate.
         t : int
-            Number of the step, from 1.
+            Number of the step, from 1; steps during which a parameter was frozen do not count.
         """
 
     @property
@@ -153,21 +144,20 @@ class Optimizer(ABC):
             If a gradient holds NaN or infinity; then no parameter, gradient or state has changed.
         """
         lr = self.lr
-        if self._relaid != Parameter.relaid:
-            if not self._is_bound():
-                self._bind()
-            self._relaid = Parameter.relaid
-        for grads in self._grads:
+        layout = self._layout
+        if list(map(PLACEMENT, self.params)) != layout.placements:
+            self._lay_out(layout.states, layout.missed_by(self.steps))
+            layout = self._layout
+        for grads in layout.grads:
             # A product with itself is the cheapest way to read every entry, and `vdot` the one that
             # does not warn when it overflows. That happens for finite entries too, and memory that
             # no backward pass has written may hold anything: hence the second look.
             if not math.isfinite(np.vdot(grads, grads)):
                 self._check_gradients()
-        for parameter in self._trained:
-            parameter.settle_grad()
-        self.steps += 1
-        for p, g, state in self._blocks:
-            self.update(p, g, state, lr, self.steps)
+        Parameter.consume_grads(layout.trained)
+        self.steps = steps = self.steps + 1
+        for p, g, state, missed in layout.blocks:
+            self.update(p, g, state, lr, steps - missed)
 
     def _check_gradients(self) -> None:
         for index, parameter in enumerate(self.params):
@@ -175,15 +165,20 @@ class Optimizer(ABC):
                 raise NonfiniteGradientError(parameter, index)
 
     def state_dict(self) -> dict[str, Array]:
-        """Return the number of steps, the learning rate if it is no schedule, and the state.
+        """Return the numbers of steps, the learning rate if it is no schedule, and the state.
 
-        The arrays are copies; those of the state are named after the parameter's place, such as
-        ``"0.m"``.
+        The arrays are copies. ``"parameter_steps"`` counts the steps of each parameter, those
+        during which it was frozen left out; arrays of state are named after the parameter's index,
+        such as ``"0.m"``.
         """
-        state = {"steps": np.array(self.steps)}
+        missed = self._layout.missed_by(self.steps)
+        state = {"steps": np.array(self.steps), "parameter_steps": self.steps - np.array(missed)}
         if not callable(self._lr):
             state["lr"] = np.array(self._lr)
-        return state | {name: array.copy() for name, array in self._named_state().items()}
+        for index, arrays in enumerate(self._layout.states):
+            for name, array in zip(self.state_names, arrays, strict=True):
+                state[f"{index}.{name}"] = array.copy()
+        return state
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Go on from what :meth:`state_dict` gave.
@@ -193,70 +188,38 @@ class Optimizer(ABC):
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        arrays = fitting_state(self, self.state_dict(), state)
-        if "lr" in arrays:
-            self.lr = float(arrays["lr"])
-        self.steps = int(arrays["steps"])
-        for name, array in self._named_state().items():
-            array[...] = arrays[name]
-
-    def _named_state(self) -> dict[str, Array]:
-        return {
-            f"{index}.{name}": array
-            for index, arrays in enumerate(self._states)
-            for name, array in zip(self.state_names, arrays, strict=True)
-        }
+        new = fitting_state(self, self.state_dict(), state)
+        steps = int(new["steps"])
+        missed = [steps - int(count) for count in new["parameter_steps"]]
+        states = [
+            [new[f"{index}.{name}"].copy() for name in self.state_names]
+            for index in range(len(self.params))
+        ]
+        scalars: dict[str, Any] = {"steps": steps}
+        if "lr" in new:
+            scalars["_lr"] = check_number("lr", float(new["lr"]), minimum=0)
+        self._lay_out(states, missed, **scalars)
 
     def _fresh_state(self, parameter: Parameter) -> list[Array]:
         return [np.zeros_like(parameter.value) for _ in self.state_names]
 
-    def _is_bound(self) -> bool:
-        for parameter, value, trainable in self._bound:
-            if parameter.value is not value or parameter.trainable is not trainable:
-                return False
-        return bool(self._bound)
-
-    def _bind(self) -> None:
-        """Lay out the flat vectors, and cut what is to be trained into blocks.
-
-        Parameters that another optimizer has laid out stay where they are. Each stretch of
-        neighbours that are trained becomes one run of blocks.
-        """
-        _pack([parameter for parameter in self.params if parameter.flat is None])
-        self._blocks, self._grads = [], []
-        for run in _runs(self.params):
-            self._add_blocks(run)
-        self._bound = [_Bound(p, p.value, p.trainable) for p in self.params]
-        self._trained = [p for p in self.params if p.trainable]
-
-    def _add_blocks(self, run: list[int]) -> None:
-        """Give a run of neighbours, by their places in `params`, its state and its blocks."""
-        values, grads, start = _place(self.params[run[0]])
-        length = sum(self.params[index].size for index in run)
-        states = tuple(np.empty(length, values.dtype) for _ in self.state_names)
-        offset = 0
-        for index in run:
-            span = slice(offset, offset + self.params[index].size)
-            views = [state[span].reshape(self.params[index].shape) for state in states]
-            for view, carried_over in zip(views, self._states[index], strict=True):
-                view[...] = carried_over
-            self._states[index] = views
-            offset = span.stop
-        self._grads.append(grads[start : start + length])
-        for first in range(0, length, BLOCK):
-            last = min(first + BLOCK, length)
-            flat = slice(start + first, start + last)
-            block_states = tuple(state[first:last] for state in states)
-            self._blocks.append((values[flat], grads[flat], block_states))
+    def _lay_out(self, states: list[list[Array]], missed: list[int], **attributes: Any) -> None:
+        """Build a layout aside, and put it and other attributes in place at once."""
+        layout = Layout.of(self.params, states, missed, attributes.get("steps", self.steps))
+        moves = [
+            parameter.prepare_placement(placement)
+            for parameter, placement in zip(self.params, layout.placements, strict=True)
+        ]
+        attributes["_layout"] = layout
+        commit([*moves, *(partial(setattr, self, *item) for item in attributes.items())])
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {
-            "_bound": [],
-            "_relaid": -1,
-            "_trained": [],
-            "_blocks": [],
-            "_grads": [],
-        }
+        laid_out = {"states": self._layout.states, "missed": self._layout.missed_by(self.steps)}
+        return vars(self) | {"_layout": laid_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lay_out(**state["_layout"])
 
     def __repr__(self) -> str:
         size = sum(parameter.size for parameter in self.params)
@@ -284,35 +247,3 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
 def decayed(g: Array, p: Array, weight_decay: float) -> Array:
     """Return the gradient with that of ``weight_decay / 2 * sum(p**2)`` added."""
     return g + weight_decay * p if weight_decay else g
-
-
-def _pack(params: list[Parameter]) -> None:
-    """Lay parameters side by side in two flat vectors for each dtype."""
-    for dtype in {parameter.dtype for parameter in params}:
-        members = [parameter for parameter in params if parameter.dtype == dtype]
-        size = sum(parameter.size for parameter in members)
-        values, grads = np.empty(size, dtype), np.empty(size, dtype)
-        start = 0
-        for parameter in members:
-            parameter.move_to(values, grads, start)
-            start += parameter.size
-
-
-def _place(parameter: Parameter) -> tuple[Array, Array, int]:
-    assert parameter.flat is not None
-    return parameter.flat
-
-
-def _runs(params: list[Parameter]) -> list[list[int]]:
-    """Return the places in `params` of those to be trained, neighbours in a flat vector joined."""
-    trained = [index for index, parameter in enumerate(params) if parameter.trainable]
-    trained.sort(key=lambda index: (id(_place(params[index])[0]), _place(params[index])[2]))
-    runs: list[list[int]] = []
-    end: tuple[int, int] | None = None
-    for index in trained:
-        values, _, start = _place(params[index])
-        if (id(values), start) != end:
-            runs.append([])
-        runs[-1].append(index)
-        end = id(values), start + params[index].size
-    return runs

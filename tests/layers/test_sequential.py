@@ -181,3 +181,52 @@ def test_summary_leaves_the_model_as_it_is():
     network.summary(input_shape=(4,))
     with pytest.raises(RuntimeError, match="before forward"):
         network.backward(np.ones((1, 2)))
+
+
+class Lazy(nn.Layer):
+    """y = s x, with an s that is made at the first forward."""
+
+    def forward(self, x):
+        if not hasattr(self, "s"):
+            self.s = nn.Parameter(np.full(x.shape[1], 2.0), name="s")
+        self.x = x
+        return x * self.s.value
+
+    def backward(self, dout):
+        self.s.grad += (dout * self.x).sum(axis=0)
+        return dout * self.s.value
+
+
+@pytest.mark.parametrize("front", [[], [nn.Tanh()], [nn.Sequential(nn.Tanh())]])
+def test_a_layer_that_gets_parameters_after_a_backward_gets_their_gradients(front):
+    first = nn.Identity()
+    network = nn.Sequential(*front, first, nn.Affine(2, 1, dtype=np.float64, rng=0))
+    x, dout = np.ones((3, 2)), np.ones((3, 1))
+    network.forward(x)
+    network.backward(dout, input_grad=False)
+    network.layers = (*front, lazy := Lazy(), *network.layers[len(front) + 1 :])
+    network.forward(x)
+    network.backward(dout, input_grad=False)
+    found = lazy.s.grad.copy()
+    assert found.any()
+    network.zero_grad()
+    network.backward(dout)
+    np.testing.assert_array_equal(lazy.s.grad, found)
+
+
+def test_a_layer_that_makes_its_parameters_at_a_later_forward_gets_their_gradients():
+    class Later(Lazy):
+        def forward(self, x):
+            if not hasattr(self, "seen"):
+                self.seen = True
+                return x.copy()
+            return super().forward(x)
+
+        def backward(self, dout):
+            return super().backward(dout) if hasattr(self, "s") else dout
+
+    network = nn.Sequential(nn.Tanh(), Later(), nn.Affine(2, 1, dtype=np.float64, rng=0))
+    for _ in range(2):
+        network.forward(np.ones((3, 2)))
+        network.backward(np.ones((3, 1)), input_grad=False)
+    assert network[1].s.grad.any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.optim.base import BLOCK
+from nnlayers.optim.layout import BLOCK
 
 OPTIMIZERS = {
     "SGD": lambda params, **kw: nn.optim.SGD(params, **{"lr": 0.1} | kw),
@@ -223,17 +223,6 @@ def test_a_frozen_parameter_keeps_value_and_gradient(make):
     np.testing.assert_array_equal(frozen.grad, value)
 
 
-@every_optimizer
-def test_freezing_for_a_while_leaves_the_others_on_their_course(make):
-    parameters, alone = quadratic(), quadratic()[:1]
-    optimizer, reference = make(parameters), make(alone)
-    for trainable in (True, False, True):
-        parameters[1].trainable = trainable
-        descend(parameters, optimizer, 2)
-        descend(alone, reference, 2)
-    np.testing.assert_array_equal(parameters[0].value, alone[0].value)
-
-
 def test_an_unfrozen_parameter_starts_without_the_gradient_gathered_meanwhile():
     parameter = nn.Parameter([1.0], trainable=False)
     optimizer = nn.optim.SGD([parameter], lr=1.0)
@@ -406,3 +395,100 @@ def test_gradients_of_frozen_parameters_may_be_anything():
     parameters[1].trainable = False
     parameters[1].grad += math.nan
     descend(parameters[:1], nn.optim.Adam(parameters))
+
+
+def test_zero_grad_of_an_optimizer_says_what_it_is_called_here():
+    optimizer = nn.optim.Adam(quadratic())
+    with pytest.raises(
+        AttributeError, match=r"Adam has no attribute 'zero_grad': step\(\) consumes"
+    ):
+        optimizer.zero_grad()
+
+
+@every_optimizer
+def test_a_parameter_frozen_between_two_steps_does_not_move_until_it_is_free(make):
+    parameters = quadratic()
+    optimizer = make(parameters)
+    descend(parameters, optimizer, 3)
+    for frozen in range(len(parameters)):
+        parameters[frozen].trainable = False
+        before = [parameter.value.copy() for parameter in parameters]
+        descend(parameters, optimizer)
+        moved = [
+            bool((p.value != value).any()) for p, value in zip(parameters, before, strict=True)
+        ]
+        assert moved == [index != frozen for index in range(len(parameters))]
+        parameters[frozen].trainable = True
+
+
+@every_optimizer
+def test_freezing_for_a_while_is_as_if_these_steps_were_not(make):
+    parameters, first, second = quadratic(), quadratic()[:1], quadratic()[1:]
+    optimizer, references = make(parameters), [make(first), make(second)]
+    for trainable in (True, False, True, False, True):
+        parameters[1].trainable = trainable
+        descend(parameters, optimizer, 2)
+        descend(first, references[0], 2)
+        if trainable:
+            descend(second, references[1], 2)
+    np.testing.assert_array_equal(parameters[0].value, first[0].value)
+    np.testing.assert_array_equal(parameters[1].value, second[0].value)
+
+
+@every_optimizer
+def test_one_that_is_freed_late_starts_as_if_new(make):
+    early, late, new = (
+        nn.Parameter([0.0]),
+        nn.Parameter([0.0], trainable=False),
+        nn.Parameter([0.0]),
+    )
+    optimizer, reference = make([early, late]), make([new])
+    for _ in range(1000):
+        early.grad += 1.0
+        optimizer.step()
+    late.trainable = True
+    for _ in range(10):
+        for parameter in (early, late, new):
+            parameter.grad += 1.0
+        optimizer.step()
+        reference.step()
+    assert late.value == new.value != 0
+
+
+def test_ten_steps_of_one_that_is_freed_late_move_it_by_ten_rates():
+    late = nn.Parameter([0.0], trainable=False)
+    optimizer = nn.optim.Adam([nn.Parameter([0.0]), late], lr=0.01)
+    for step in range(1010):
+        if step == 1000:
+            late.trainable = True
+        late.grad += 1.0
+        optimizer.step()
+    assert late.value == pytest.approx(-0.1, rel=1e-6)
+
+
+@every_optimizer
+@pytest.mark.parametrize("after", ["load", "deepcopy", "pickle"])
+def test_the_steps_of_each_parameter_are_saved(make, after):
+    def run(interrupt):
+        parameters = quadratic(sizes=((3, 2), (2,), (4,)))
+        optimizer = make(parameters)
+        for step in range(9):
+            if step == 5 and interrupt:
+                if after == "load":
+                    state, free = optimizer.state_dict(), [p.trainable for p in parameters]
+                    parameters = [nn.Parameter(p.value, p.name, p.trainable) for p in parameters]
+                    optimizer = make(parameters, lr=0.7)
+                    optimizer.load_state_dict(state)
+                    assert [p.trainable for p in parameters] == free
+                elif after == "deepcopy":
+                    parameters, optimizer = copy.deepcopy((parameters, optimizer))
+                else:
+                    parameters, optimizer = pickle.loads(pickle.dumps((parameters, optimizer)))
+            for index, parameter in enumerate(parameters):
+                parameter.trainable = (step * (index + 1)) % 4 < 3
+            descend(parameters, optimizer)
+        counts = optimizer.state_dict()["parameter_steps"].tolist()
+        return [p.value.tolist() for p in parameters], counts
+
+    assert run(True) == run(False)
+    assert run(False)[1] == [7, 9, 7]

@@ -24,7 +24,14 @@ from nnlayers.config.places import (
 )
 from nnlayers.config.predictor import Predictor, report
 from nnlayers.config.sections import build_loss, build_model, read_parts, read_sections
-from nnlayers.config.storage import read_arrays, read_json, write_arrays, write_file, write_text
+from nnlayers.config.storage import (
+    read_arrays,
+    read_history,
+    read_json,
+    write_arrays,
+    write_file,
+    write_text,
+)
 from nnlayers.data import DataError, Preprocessing, Table
 from nnlayers.numerics import Array
 from nnlayers.training import Trainer
@@ -89,8 +96,13 @@ class Run:
         self._checkpoint = read_arrays(path)
         try:
             self.stopped = bool(self._checkpoint["stopped"])
+            epochs = int(self._checkpoint["epochs"])
+            columns = read_history(self.directory / METRICS, epochs)
+            self.experiment.trainer.history.load_state_dict(columns)
             self.rewind()
             self.experiment.rng.bit_generator.state = json.loads(str(self._checkpoint["rng"]))
+        except ConfigError:  # which names its file
+            raise
         except Exception as error:  # a file of a stranger may hold anything
             raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
         self._resumed = True
@@ -161,14 +173,21 @@ class Run:
 
     def rewind(self) -> None:
         """Set the trainer to the last checkpoint, without what an interrupted epoch has done."""
-        own = {"rng", "stopped"}
+        trainer = self.experiment.trainer
+        own = {"epochs", "rng", "stopped"}
         state = {name: array for name, array in self._checkpoint.items() if name not in own}
-        self.experiment.trainer.load_state_dict(state)
+        epochs = int(self._checkpoint["epochs"])
+        columns = trainer.history.state_dict() if epochs else {}
+        trainer.load_state_dict(
+            state | {f"history.{name}": column[:epochs] for name, column in columns.items()}
+        )
 
     def _state(self) -> dict[str, Array]:
+        """Return all but the history, which grows: that is in the metrics' file, row by row."""
+        trainer = self.experiment.trainer
         rng_state = json.dumps(self.experiment.rng.bit_generator.state)
-        own = {"rng": np.array(rng_state), "stopped": np.array(self.stopped)}
-        return self.experiment.trainer.state_dict() | own
+        own = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
+        return trainer.state_dict(history=False) | {k: np.array(v) for k, v in own.items()}
 
     def _save(self) -> None:
         """Write what a run that has ended leaves."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +14,7 @@ from nnlayers.archives import Archive, write_archive
 from nnlayers.config.document import ConfigError
 from nnlayers.numerics import Array
 
-__all__ = ["read_arrays", "read_json", "write_arrays", "write_file", "write_text"]
+__all__ = ["read_arrays", "read_history", "read_json", "write_arrays", "write_file", "write_text"]
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -55,6 +57,29 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def read_history(path: Path, epochs: int) -> dict[str, list[float]]:
+    """Return the columns of the first epochs in a file of :class:`nnlayers.callbacks.CSVLogger`.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is damaged, or holds fewer epochs.
+    """
+    if not epochs:
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(islice(csv.reader(file), epochs + 1))
+        rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+        if [int(row.pop("epoch")) for row in rows] != list(range(1, epochs + 1)):
+            raise ValueError(f"expected epochs 1 to {epochs}")
+        return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except (LookupError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path}: not the metrics of this run's checkpoint: {error}") from None
 
 
 def read_json(path: Path) -> Any:

@@ -191,7 +191,7 @@ def test_a_damaged_or_missing_file_is_an_error_that_names_it(tmp_path, file):
 def test_weights_of_another_model_are_refused(tmp_path):
     start(tmp_path / "a", epochs=1).train()
     for file in ("model.npz", "checkpoint.npz"):
-        np.savez(tmp_path / "a" / file, W=np.zeros(3), rng=np.array("{}"), stopped=False)
+        np.savez(tmp_path / "a" / file, W=np.zeros(3), rng=np.array("{}"), stopped=False, epochs=0)
     with pytest.raises(ConfigError, match=r"model\.npz: state does not fit"):
         load_predictor(tmp_path / "a")
     with pytest.raises(ConfigError, match=r"checkpoint\.npz: not a checkpoint of this run: state"):

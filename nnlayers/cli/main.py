@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 FAILED_RUN = 1
 USAGE_ERROR = 2
+LONGEST_MESSAGE = 2000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +132,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(problem: object, status: int, *, lines: bool = True) -> int:
-    say(f"nnlayers: {problem}", file=sys.stderr, lines=lines)
+    text = str(problem)
+    if len(text) > LONGEST_MESSAGE:  # a value of a damaged file may be as long as the file
+        text = f"{text[:LONGEST_MESSAGE]}..."
+    say(f"nnlayers: {text}", file=sys.stderr, lines=lines)
     return status
 
 

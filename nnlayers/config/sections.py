@@ -37,7 +37,8 @@ class Sections:
         A data source: ``type`` and its arguments. A relative path in it is relative to the
         working directory.
     model, loss, optimizer : table
-        Constructors: ``type`` and arguments.
+        Constructors: ``type`` and arguments. The schedules ``CosineDecay`` and ``OneCycle`` last as
+        long as the run if they do not state their steps.
     training : table
         Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``.
     split : table

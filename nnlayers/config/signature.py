@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import types
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from nnlayers.config.document import shown
@@ -125,6 +126,14 @@ def mentions(hint: Any, kind: type) -> bool:
     return inspect.isclass(candidate) and issubclass(candidate, kind)
 
 
+def _eager(hint: Any) -> Any:
+    """Return the hint with lists for iterables, which pydantic checks only once they are used."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return reduce(operator.or_, map(_eager, arguments))
+    return types.GenericAlias(list, arguments) if origin is Iterable else hint
+
+
 def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
     function = constructor.__init__ if inspect.isclass(constructor) else constructor
     try:
@@ -137,7 +146,7 @@ def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
 def _adapter(hint: Any) -> Any:
     pydantic = optional_library("pydantic", "cli")
     try:
-        return pydantic.TypeAdapter(hint, config={"arbitrary_types_allowed": True})
+        return pydantic.TypeAdapter(_eager(hint), config={"arbitrary_types_allowed": True})
     except pydantic.errors.PydanticUserError:
         return None
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +39,8 @@ def test_a_value_that_fits_is_returned_as_the_hint_has_it(value, hint, expected)
         ([1.0], tuple[float, float], [], "must be tuple[float, float], got [1.0]"),
         ("x", Literal["mean", "sum"], [], "must be 'mean' or 'sum', got \"x\""),
         (["x"], list[Layer], ["0"], 'must be an instance of Layer, got "x"'),
+        (["x"], Iterable[Layer], ["0"], 'must be an instance of Layer, got "x"'),
+        ([3], Iterable[str] | None, ["0"], "must be a string, got 3"),
     ],
 )
 def test_a_value_that_does_not_fit_is_an_error_that_says_where_and_what(

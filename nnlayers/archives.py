@@ -18,7 +18,7 @@ _KINDS = "?biufcmMSU"  # of dtypes whose entries are plain bytes
 _LARGEST_CHARACTER = 0x10FFFF
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 2000  # NumPy's own take 128 bytes, and 64 axes of 20 digits 1,400
-_LONGEST = 200
+_LONGEST = 500
 
 
 class Archive:

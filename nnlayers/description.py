@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nnlayers import initializers
+from nnlayers.archives import one_line
 from nnlayers.constructors import call, kept_arguments
 from nnlayers.layer import Layer, Parameter
 from nnlayers.numerics import Array
@@ -19,6 +19,11 @@ __all__ = ["Builder", "Classes", "Description"]
 
 Classes: TypeAlias = Mapping[str, type[Layer]]
 
+# How deep layers may be nested in layers, and lists in the lists of one argument: each search for
+# parameters goes through all of these levels, and Python's own stack ends at 1,000 calls.
+MOST_NESTED = 32
+
+_NUMBERS = "biuf"  # the kinds of dtype
 _INITIALIZERS: dict[str, Any] = {
     name: getattr(initializers, name)
     for name in initializers.__all__
@@ -82,7 +87,7 @@ class Description:
             return {"initializer": [type(value).__name__, self._table(arguments)]}
         if value is np.float32 or value is np.float64:
             return self.value(np.dtype(value))
-        if isinstance(value, np.dtype) and value.kind in "biuf":
+        if isinstance(value, np.dtype) and value.kind in _NUMBERS:
             return {"dtype": value.str}
         if type(value) is np.ndarray or isinstance(value, np.generic):
             return {"array" if type(value) is np.ndarray else "scalar": self._array(value)}
@@ -123,7 +128,7 @@ class Description:
 
     def _array(self, value: Any) -> int:
         array = np.asarray(value)
-        if array.dtype.hasobject:
+        if array.dtype.kind not in "?biufcmMSU":  # which are what an archive gives back
             raise ValueError(f"a file cannot hold an array of dtype {array.dtype}")
         self.arrays.append(array)
         return len(self.arrays) - 1
@@ -136,51 +141,64 @@ class Builder:
     ----------
     layers, parameters, arrays : list
         Its attributes.
-    classes : mapping of str to class
-        Layer classes by name; others are imported.
+    find_class : callable
+        Returns the layer class of a name.
 
     Raises
     ------
     ValueError
-        If a class is not found, or refuses its arguments.
+        If a class is not found, or refuses its arguments, layers are nested too deeply, or the
+        lists hold anything that no description does.
 
     Examples
     --------
+    >>> from nnlayers import Softmax
     >>> layers = [{"class": "nnlayers:Softmax", "config": {"axis": 1}}]
-    >>> Builder(layers, [], [], {}).value({"tuple": [{"layer": 0}, 2]})
+    >>> classes = {"nnlayers:Softmax": Softmax}
+    >>> Builder(layers, [], [], classes.__getitem__).value({"tuple": [{"layer": 0}, 2]})
     (Softmax(axis=1), 2)
     """
 
     def __init__(
-        self, layers: list[Any], parameters: list[Any], arrays: list[Array], classes: Classes
+        self,
+        layers: list[Any],
+        parameters: list[Any],
+        arrays: list[Array],
+        find_class: Callable[[str], type[Layer]],
     ) -> None:
-        self._arrays = arrays
-        self._classes = classes
+        self._arrays: list[Array | None] = [*arrays]
+        self._find_class = find_class
         self._parameters = [
-            Parameter(arrays[entry["value"]], entry["name"], entry["trainable"])
+            Parameter(self._array(entry["value"]), entry["name"], entry["trainable"])
             for entry in parameters
         ]
         self._layers: list[Layer] = []
+        self._depths: list[int] = []
+        self._deepest = 0  # of the layers among the arguments of the one that is being made
         for entry in layers:
             self._layers.append(self._layer(entry))
 
-    def value(self, value: Any) -> Any:
-        """Return an argument."""
-        if isinstance(value, list):
-            return [self.value(entry) for entry in value]
-        if not isinstance(value, dict):
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """Return an argument, which is `depth` lists deep in others."""
+        if not isinstance(value, list | dict):
             return value
+        if depth > MOST_NESTED:
+            raise ValueError(f"an argument is nested more than {MOST_NESTED} deep")
+        if isinstance(value, list):
+            return [self.value(entry, depth + 1) for entry in value]
         ((kind, content),) = value.items()
         makers: dict[str, Callable[[Any], Any]] = {
             "float": float,
-            "tuple": lambda entries: tuple(map(self.value, entries)),
-            "dict": lambda pairs: {self.value(key): self.value(item) for key, item in pairs},
-            "layer": self._layers.__getitem__,
-            "parameter": self._parameters.__getitem__,
+            "tuple": lambda entries: tuple([self.value(entry, depth + 1) for entry in entries]),
+            "dict": lambda pairs: {
+                self.value(key, depth + 1): self.value(item, depth + 1) for key, item in pairs
+            },
+            "layer": self._layer_at,
+            "parameter": lambda index: self._parameters[_index(index)],
             "initializer": self._initializer,
-            "dtype": np.dtype,
-            "array": self._arrays.__getitem__,
-            "scalar": lambda place: self._arrays[place][()],
+            "dtype": _dtype,
+            "array": self._array,
+            "scalar": lambda index: self._array(index)[()],
         }
         return makers[kind](content)
 
@@ -188,17 +206,47 @@ class Builder:
         return {name: self.value(argument) for name, argument in table.items()}
 
     def _layer(self, entry: dict[str, Any]) -> Layer:
+        self._deepest = 0
         name, config = entry["class"], self._table(entry["config"])
-        cls = self._classes.get(name) or _imported(name)
+        self._depths.append(self._deepest + 1)
+        if self._depths[-1] > MOST_NESTED:
+            raise ValueError(f"its layers are nested more than {MOST_NESTED} deep")
+        cls = self._find_class(name)
         try:
             return cls.from_config(config)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # whatever a constructor of a user's raises
             given = f"{name} of {', '.join(config) or 'no arguments'}"
-            raise ValueError(f"cannot build {given}: {error}") from error
+            raise ValueError(f"cannot build {given}: {one_line(error)}") from error
+
+    def _layer_at(self, index: Any) -> Layer:
+        layer = self._layers[_index(index)]
+        self._deepest = max(self._deepest, self._depths[index])
+        return layer
+
+    def _array(self, index: Any) -> Array:
+        """Return an array; as each has a single use, a file cannot make many of one."""
+        array, self._arrays[index] = self._arrays[_index(index)], None
+        if array is None:
+            raise ValueError(f"array {index} is used twice")
+        return array
 
     def _initializer(self, content: list[Any]) -> Any:
         name, table = content
         return call(_INITIALIZERS[name], self._table(table))
+
+
+def _index(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"an index must be an integer from 0 on, got {value!r}")
+    return value
+
+
+def _dtype(name: Any) -> np.dtype[Any]:
+    """Return the dtype of a name, if it is one of numbers."""
+    dtype = np.dtype(name) if isinstance(name, str) else np.dtype("V")
+    if dtype.kind not in _NUMBERS:
+        raise ValueError(f"a dtype must be the name of one of real numbers, got {name!r}")
+    return dtype
 
 
 def _name_of(cls: type) -> str:
@@ -209,21 +257,3 @@ def _name_of(cls: type) -> str:
         if getattr(sys.modules.get(module), cls.__qualname__, None) is cls:
             return f"{module}:{cls.__qualname__}"
     return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _imported(name: str) -> type[Layer]:
-    """Return the layer class of an import path."""
-    module_name, _, qualified_name = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in qualified_name.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # whatever the code of the module raises
-        given = f"nn.load(path, classes={{{name!r}: {qualified_name.split('.')[-1]}}})"
-        raise ValueError(
-            f"cannot import the layer {name!r} ({type(error).__name__}: {error}); "
-            f"give its class: {given}"
-        ) from error
-    if not (inspect.isclass(found) and issubclass(found, Layer)):
-        raise ValueError(f"{name!r} is no Layer class, but {found!r}")
-    return found

@@ -91,9 +91,18 @@ class Parameter:
 
     def __init__(self, value: npt.ArrayLike, name: str = "W", trainable: bool = True) -> None:
         array: Array = np.array(as_floats(value, name="value"), order="C")
-        self.placement = Placement(array, trainable=bool(trainable))
+        self._start(array, array.copy(), name, trainable)
+
+    def _start(
+        self,
+        value: Array,
+        origin: Array | Callable[[np.random.Generator], Array],
+        name: str,
+        trainable: bool,
+    ) -> None:
+        self.placement = Placement(value, trainable=bool(trainable))
         self._unwritten = True  # whether the gradient is zero, whatever its memory still holds
-        self._origin: Array | Callable[[np.random.Generator], Array] = array.copy()
+        self._origin = origin
         self.name = name
 
     @classmethod
@@ -112,8 +121,8 @@ class Parameter:
         >>> Parameter.drawn(lambda rng: rng.normal(size=3), rng, "float32", name="b")
         Parameter('b', shape=(3,), dtype=float32)
         """
-        parameter = cls(np.asarray(draw(rng)).astype(float_dtype(dtype)), name)
-        parameter._origin = draw
+        parameter = cls.__new__(cls)  # which copies no array of draws, as large as it may be
+        parameter._start(np.array(draw(rng), float_dtype(dtype), order="C"), draw, name, True)
         return parameter
 
     @property

@@ -15,17 +15,19 @@ import json
 import os
 import re
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnlayers.archives import Archive, add_array, one_line
 from nnlayers.description import Builder, Classes, Description
 from nnlayers.files import write_file
 from nnlayers.layer import Layer
 from nnlayers.numerics import Array
+from nnlayers.rebuilding import rebuilding
+from nnlayers.resolving import check_modules, resolve_class
 
 __all__ = ["load", "save"]
 
@@ -37,17 +39,8 @@ _STATE = "state/"
 _DIGEST_LENGTH = 64
 _COMMENT = b"nnlayers model %d sha256 "
 _END = re.compile(rb"nnlayers model (\d+) sha256 [0-9a-f]{64}\Z")
-
-# What a file gives that is whole, and yet not what `save` writes.
-_MALFORMED = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# A parameter's attributes beside its value, with their types, in the order of the file.
+_SETTINGS = {"name": str, "trainable": bool}
 
 
 def save(model: Layer, path: str | os.PathLike[str]) -> Path:
@@ -55,9 +48,9 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
 
     What :func:`load` makes of the file predicts the same to the last bit. Each layer is written as
     its class and its constructor's arguments, see :meth:`nnlayers.Layer.config`. Before anything is
-    written the model is built anew from that, so that what cannot come back is refused here. Not
-    kept are gradients, what ``forward`` cached, and random generators: a loaded dropout draws
-    afresh.
+    written the model is built anew from that, without drawing weights, so that what cannot come
+    back is refused here. Not kept are gradients, what ``forward`` cached, and random generators: a
+    loaded dropout draws afresh.
 
     Parameters
     ----------
@@ -77,7 +70,8 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
         If `model` is no layer.
     ValueError
         If the model could not be built anew: an argument is not kept or of a kind that a file
-        cannot hold, or a part was replaced or shared after construction.
+        cannot hold, a part was replaced or shared after construction, or layers are nested more
+        than 32 deep.
     OSError
         If the file cannot be written.
 
@@ -95,39 +89,54 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     if not isinstance(model, Layer):
         raise TypeError(f"model must be a Layer, got {model!r}")
     try:
-        content, classes = _written(model)
-        _check_same(model, _read(content, classes))
-    except (RecursionError, TypeError, ValueError) as error:
+        content = _content(model)
+    except RecursionError as error:
+        raise ValueError(
+            f"{type(model).__name__} cannot be saved: it is nested too deep"
+        ) from error
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{type(model).__name__} cannot be saved: {error}") from error
     write_file(path, lambda file: file.write(content))
     return Path(path)
 
 
-def load(path: str | os.PathLike[str], classes: Classes | None = None) -> Layer:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    modules: Iterable[str] = (),
+    classes: Classes | None = None,
+    allow_nonfinite: bool = False,
+) -> Layer:
     """Return the model that a file holds.
 
     Parameters
     ----------
     path : str or path-like
         What :func:`save` has written.
+    modules : iterable of str
+        Modules and packages, beside nnlayers, from which layer classes may be imported. The code of
+        a module that is imported runs, so name those that you trust.
     classes : mapping of str to class, optional
         Layer classes that cannot be imported under the name in the file, by that name: those made
-        within a function or in another script, or moved since. An error says which are needed.
+        within a function or in a script, or moved since. An error says which are needed.
+    allow_nonfinite : bool
+        Whether weights and state may be NaN or infinite.
 
     Raises
     ------
     ValueError
-        If the file is no such model, altered, cut short, or of a newer format, or a class is not
-        found or has changed.
+        If the file is no such model, altered, cut short, or of a newer format, a class is not
+        found, not allowed or has changed, or a weight is not finite. The message is one line.
+    TypeError
+        If `modules` or `classes` holds anything else.
     OSError
         If there is no file, or it cannot be read.
 
     Notes
     -----
-    The checksum finds damage, not malice. Nothing in a file is executed and nothing unpickled, but
-    a file says which modules are imported, as by an ``import`` statement, and which subclasses of
-    :class:`nnlayers.Layer` in them are called with which arguments. So load a stranger's file
-    only where no importable module does harm when it is imported.
+    The checksum finds damage, not malice. A file of a stranger runs no code: nothing in it is
+    executed or unpickled, and the classes that it names must be those of layers, in nnlayers or in
+    what you have allowed. Nor does it take more memory than a small multiple of its size.
 
     Examples
     --------
@@ -151,70 +160,100 @@ def load(path: str | os.PathLike[str], classes: Classes | None = None) -> Layer:
     ...     nn.load(nn.save(Scale(3.0), f"{directory}/model.nn"), classes={name: Scale})
     Scale(3.0)
     """
-    classes = dict(classes or {})
+    modules, classes = check_modules(modules), dict(classes or {})
     for name, cls in classes.items():
         if not (inspect.isclass(cls) and issubclass(cls, Layer)):
             raise TypeError(f"classes must hold subclasses of Layer, got {name!r}: {cls!r}")
     content = Path(path).read_bytes()
+
+    base: Any = Layer  # to mypy an abstract class is no value
+
+    def find_class(name: str) -> type[Layer]:
+        try:
+            found: type[Layer] = classes.get(name) or resolve_class(name, base, modules)
+        except ValueError as error:
+            given = f"classes={{{name!r}: {name.rpartition('.')[2].rpartition(':')[2]}}}"
+            raise ValueError(f"{error}; or give the class itself: {given}") from error
+        return found
+
     try:
-        return _read(content, classes)
+        _check_whole(content)
+        table, arguments, state = _unpacked(content)
+        if not allow_nonfinite:
+            _check_finite(state)
+        return _built(table, arguments, state, find_class, len(content))
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from error
+        raise ValueError(f"{os.fspath(path)}: {one_line(error)}") from error
+    except Exception as error:  # whatever a forged file leads to
+        raise ValueError(f"{os.fspath(path)}: malformed: {one_line(error)}") from error
 
 
-def _written(model: Layer) -> tuple[bytes, Classes]:
-    """Return the content of a model's file, and the classes of its layers."""
+def _content(model: Layer) -> memoryview:
+    """Return the content of a model's file."""
     description = Description()
+    value = description.value(model)
+    layers = model.layers_by_name()
     table = {
-        "model": description.value(model),
-        "layers": description.layers,
-        "parameters": description.parameters,
-        "evaluation": [
-            name for name, layer in model.layers_by_name().items() if not layer.training
-        ],
+        "model": value,
+        "layers": description.layers[:],
+        "parameters": description.parameters[:],
+        "evaluation": [name for name, layer in layers.items() if not layer.training],
         "names": {
-            name: [parameter.name, parameter.trainable]
+            name: [getattr(parameter, setting) for setting in _SETTINGS]
             for name, parameter in model.named_parameters().items()
         },
     }
-    arrays = {f"{_ARGUMENTS}{place}": array for place, array in enumerate(description.arrays)}
-    arrays |= {f"{_STATE}{name}": array for name, array in model.state_dict().items()}
+    arguments, state = description.arrays[:], model.state_dict()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        # A ZipInfo of a name alone has no time, so that one model gives one file.
-        text = json.dumps(table, indent=1, allow_nan=False)
-        archive.writestr(zipfile.ZipInfo(_TABLE), text)
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+        archive.writestr(zipfile.ZipInfo(_TABLE), json.dumps(table, allow_nan=False))
+        for index, array in enumerate(arguments):
+            add_array(archive, f"{_ARGUMENTS}{index}", array)
+        for name, array in state.items():
+            add_array(archive, f"{_STATE}{name}", array)
         archive.comment = _COMMENT % VERSION + b"0" * _DIGEST_LENGTH
+    # Copies, as a constructor may write to what it is given.
+    copies = [array.copy() for array in arguments]
+    size, classes = buffer.tell(), description.classes
+    twin = _built(table, copies, state, classes.__getitem__, size)
+    _check_same(layers, _outlines(layers, description), twin)
     buffer.seek(-_DIGEST_LENGTH, os.SEEK_END)
     buffer.write(_digest(buffer.getbuffer()))
-    return buffer.getvalue(), description.classes
+    return buffer.getbuffer()
 
 
-def _read(content: bytes, classes: Classes) -> Layer:
-    """Return the model of a file's content."""
-    _check_whole(content)
-    try:
-        table, arrays = _unpacked(content)
-        places = range(sum(name.startswith(_ARGUMENTS) for name in arrays))
-        arguments = [arrays[f"{_ARGUMENTS}{place}"] for place in places]
-        builder = Builder(table["layers"], table["parameters"], arguments, classes)
+def _built(
+    table: dict[str, Any],
+    arguments: list[Array],
+    state: Mapping[str, Array],
+    find_class: Callable[[str], type[Layer]],
+    size: int,
+) -> Layer:
+    """Return the model of a table, whose file has `size` bytes and so at most as many weights."""
+    with rebuilding(size):
+        builder = Builder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = builder.value(table["model"])
-        names, evaluation = table["names"], frozenset(table["evaluation"])
-        state = {
-            name.removeprefix(_STATE): array
-            for name, array in arrays.items()
-            if name.startswith(_STATE)
-        }
-        _restore(model, state)
-        for name, parameter in model.named_parameters().items():
-            parameter.name, parameter.trainable = names[name]
-        for name, layer in model.layers_by_name().items():
-            layer.training = name not in evaluation
-    except _MALFORMED as error:
-        raise ValueError(f"malformed: {type(error).__name__}: {error}") from error
+    layers, parameters = model.layers_by_name(), model.named_parameters()
+    for name, parameter in parameters.items():
+        if name in state and state[name].dtype != parameter.dtype:
+            parameter.astype(state[name].dtype)
+    for prefix, layer in layers.items():
+        for attribute in layer.state_names:
+            name = f"{prefix}.{attribute}" if prefix else attribute
+            if name in state:
+                setattr(layer, attribute, getattr(layer, attribute).astype(state[name].dtype))
+    try:
+        model.load_state_dict(state)
+    except ValueError as error:
+        raise ValueError(f"its weights are not those of the model built anew: {error}") from error
+    for name, parameter in parameters.items():
+        for (setting, kind), value in zip(_SETTINGS.items(), table["names"][name], strict=True):
+            if type(value) is not kind:
+                raise ValueError(f"{setting} of {name!r} must be a {kind.__name__}, got {value!r}")
+            setattr(parameter, setting, value)
+    evaluation = frozenset(table["evaluation"])
+    for name, layer in layers.items():
+        layer.training = name not in evaluation
     return model
 
 
@@ -233,53 +272,61 @@ def _digest(content: memoryview) -> bytes:
     return hashlib.sha256(content[:-_DIGEST_LENGTH]).hexdigest().encode()
 
 
-def _unpacked(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the architecture in an archive, and the arrays by name."""
-    arrays = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for entry in archive.namelist():
-            name, suffix = os.path.splitext(entry)
-            if suffix == ".npy":
-                with archive.open(entry) as file:
-                    arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
-        return json.loads(archive.read(_TABLE)), arrays
+def _unpacked(content: bytes) -> tuple[dict[str, Any], list[Array], dict[str, Array]]:
+    """Return the architecture in an archive, the arrays among the arguments, and the state."""
+    archive = Archive(io.BytesIO(content))
+    state = [name for name in archive.names if name.startswith(_STATE)]
+    arguments = range(sum(name.startswith(_ARGUMENTS) for name in archive.names))
+    return (
+        json.loads(archive.content(_TABLE)),
+        [archive.array(f"{_ARGUMENTS}{index}") for index in arguments],
+        {name.removeprefix(_STATE): archive.array(name) for name in state},
+    )
 
 
-def _restore(model: Layer, state: Mapping[str, Array]) -> None:
-    """Set weights and state, each in the dtype that it had."""
-    for name, parameter in model.named_parameters().items():
-        if name in state:
-            parameter.astype(state[name].dtype)
-    for prefix, layer in model.layers_by_name().items():
-        for attribute in layer.state_names:
-            name = f"{prefix}.{attribute}" if prefix else attribute
-            if name in state:
-                setattr(layer, attribute, getattr(layer, attribute).astype(state[name].dtype))
-    try:
-        model.load_state_dict(state)
-    except ValueError as error:
-        raise ValueError(f"its weights are not those of the model built anew: {error}") from error
+def _check_finite(state: Mapping[str, Array]) -> None:
+    for name, array in state.items():
+        # The extremes are NaN where an entry is, and take no memory.
+        if array.dtype.kind == "f" and array.size and not np.isfinite(array.min() + array.max()):
+            if np.isfinite(array).all():
+                continue
+            raise ValueError(
+                f"entry {name!r} holds NaN or infinite values; pass allow_nonfinite=True to load "
+                "it nevertheless"
+            )
 
 
-def _check_same(model: Layer, twin: Layer) -> None:
+def _check_same(layers: Mapping[str, Layer], outlines: Mapping[str, Any], twin: Layer) -> None:
     """Raise an error that names the first layer of a model that is another in its twin."""
-    layers, twins = model.layers_by_name(), twin.layers_by_name()
-    for name in layers | twins:
-        layer, other = layers.get(name), twins.get(name)
-        if layer is None or other is None or _outline(layer) != _outline(other):
-            had, has = (" ".join(repr(item).split()) for item in (layer, other))
+    twins = twin.layers_by_name()
+    twin_outlines = _outlines(twins, Description())
+    for name in {**outlines, **twin_outlines}:
+        if outlines.get(name) != twin_outlines.get(name):
+            had, has = (" ".join(repr(item.get(name)).split()) for item in (layers, twins))
             raise ValueError(
                 f"built anew, its layer {name!r} is {has}, not {had}: what is replaced or shared "
                 "after construction must be an argument of the constructor"
             )
 
 
-def _outline(layer: Layer) -> Any:
-    """Return what two layers that are built alike have in common."""
-    description = Description()
-    try:
-        value = description.value(layer)
-    except ValueError:  # a part that its holder makes, and that need not be written
-        return type(layer)
-    arrays = [(array.dtype, array.shape, array.tobytes()) for array in description.arrays]
-    return value, description.layers, description.parameters, description.classes, arrays
+def _outlines(layers: Mapping[str, Layer], description: Description) -> dict[str, Any]:
+    """Return by name what the layers of two models that are built alike have in common.
+
+    `description` is empty, or of the first layer.
+    """
+    outlines: dict[str, Any] = {}
+    lists = (description.layers, description.parameters, description.arrays)
+    counts = [0, 0, 0]
+    for name, layer in layers.items():
+        try:
+            value = description.value(layer)
+        except ValueError:  # a part that its holder makes, and that need not be written
+            value = None
+        # Of what it is made of only what is not in the outlines before: the rest has an index.
+        entries, parameters, arrays = (
+            new[count:] for new, count in zip(lists, counts, strict=True)
+        )
+        counts = [len(new) for new in lists]
+        contents = [(array.dtype, array.shape, array.tobytes()) for array in arrays]
+        outlines[name] = type(layer), value, entries, parameters, contents
+    return outlines

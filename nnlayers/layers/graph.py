@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.feeding import Feed, with_floats
-from nnlayers.layers.node import Input, Node
+from nnlayers.layers.node import Input, Node, check_name
 from nnlayers.layers.steps import Step, add, go_back, go_forward, list_order, list_steps
 from nnlayers.layers.structure import (
     check_inputs,
@@ -315,7 +315,10 @@ class Graph(Drawable):
         outputs = config["outputs"]
         made = nodes[outputs] if isinstance(outputs, int) else [nodes[place] for place in outputs]
         graph = cls(made, inputs=[nodes[place] for place in config["inputs"]])
-        graph._names = list(config["names"])
+        names = check_unique([check_name(name) for name in config["names"]])
+        if len(names) != len(graph.nodes):
+            raise ValueError(f"names must be {len(graph.nodes)}, got {len(names)}")
+        graph._names = names
         return graph
 
     def _members(self) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,9 @@ from nnlayers.numerics import as_reals
 if TYPE_CHECKING:
     from nnlayers.layers.graph import Graph
 
-__all__ = ["Input", "Node", "has_float_dtype"]
+__all__ = ["Input", "Node", "check_name", "has_float_dtype"]
+
+_LONGEST_NAME = 100  # as it is part of the names of all parameters within
 
 
 class Node(Symbol):
@@ -67,13 +69,9 @@ class Node(Symbol):
         Raises
         ------
         TypeError, ValueError
-            If it is no string, or empty.
+            If it is no string, empty, or longer than 100 characters.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"name must be a string, got {name!r}")
-        if not name:
-            raise ValueError("name must not be empty")
-        self.own_name = name
+        self.own_name = check_name(name)
         return self
 
     @property
@@ -226,6 +224,23 @@ def _constant(value: Any) -> Input:
 def _binary(kind: type[Layer], a: Any, b: Any) -> Node:
     node: Node = a if isinstance(a, Node) else b
     return node.apply(kind(), [a, b])
+
+
+def check_name(name: object) -> str:
+    """Return the name of a node, if it may be one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no string, empty, or longer than 100 characters.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, got {name!r}")
+    if not name:
+        raise ValueError("name must not be empty")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"name must have at most {_LONGEST_NAME} characters, got {len(name)}")
+    return name
 
 
 def has_float_dtype(value: Any, array: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnlayers.layer import Layer, Parameter
 from nnlayers.numerics import Array, as_floats, float_dtype, ones
+from nnlayers.rebuilding import full
 from nnlayers.validation import check_integer, check_number
 
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
@@ -90,8 +91,8 @@ class BatchNorm(Layer):
         self.momentum = check_number("momentum", momentum, minimum=0, maximum=1)
         self.eps = check_number("eps", eps, above=0)
         dtype = float_dtype(dtype)
-        self.gamma = Parameter(np.ones(self.features, dtype), name="gamma")
-        self.beta = Parameter(np.zeros(self.features, dtype), name="beta")
+        self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
+        self.beta = Parameter(full(self.features, 0, dtype), name="beta")
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -203,8 +204,8 @@ class LayerNorm(Layer):
         self.features = check_integer("features", features, minimum=1)
         self.eps = check_number("eps", eps, above=0)
         dtype = float_dtype(dtype)
-        self.gamma = Parameter(np.ones(self.features, dtype), name="gamma")
-        self.beta = Parameter(np.zeros(self.features, dtype), name="beta")
+        self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
+        self.beta = Parameter(full(self.features, 0, dtype), name="beta")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _checked(self, x, self.gamma)
@@ -274,7 +275,7 @@ class RMSNorm(Layer):
     ) -> None:
         self.features = check_integer("features", features, minimum=1)
         self.eps = None if eps is None else check_number("eps", eps, above=0)
-        self.gamma = Parameter(np.ones(self.features, float_dtype(dtype)), name="gamma")
+        self.gamma = Parameter(full(self.features, 1, float_dtype(dtype)), name="gamma")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _checked(self, x, self.gamma)

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.operation import Elementwise
 from nnlayers.numerics import Array, as_floats, float_dtype, ones
+from nnlayers.rebuilding import full
 from nnlayers.validation import check_choice, check_integer, check_number
 
 __all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "SiLU"]
@@ -139,7 +140,7 @@ class PReLU(Layer):
 
     def __init__(self, features: int = 1, *, dtype: npt.DTypeLike = np.float32) -> None:
         self.features = check_integer("features", features, minimum=1)
-        self.a = Parameter(np.full(self.features, 0.25, float_dtype(dtype)), name="a")
+        self.a = Parameter(full(self.features, 0.25, float_dtype(dtype)), name="a")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = as_floats(x, self.a.dtype)

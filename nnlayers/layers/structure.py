@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nnlayers.layers.node import Input, Node
+from nnlayers.layers.node import Input, Node, check_name
 
 __all__ = [
     "check_inputs",
@@ -42,10 +42,12 @@ def check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
     for node in inputs:
         if not isinstance(node, Input) or node.given is not None:
             raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
-        if node not in fed:
+    counts, used = Counter(inputs), set(fed)  # as there may be thousands
+    for node in inputs:
+        if node not in used:
             raise ValueError(f"nothing in the graph uses the input {node.name!r}")
     for node in fed:
-        times = inputs.count(node)
+        times = counts[node]
         if times != 1:
             raise ValueError(f"inputs must hold {node.name!r} once, has it {times} times")
 
@@ -140,6 +142,6 @@ def nodes_of_tables(tables: Iterable[Any]) -> list[Any]:
             node: Node = Input(table["name"] or "constant", table["value"])
         else:
             node = Node(table["layer"], [nodes[i] for i in table["parents"]])
-        node.own_name = table["name"]
+        node.own_name = None if table["name"] is None else check_name(table["name"])
         nodes.append(node)
     return nodes

@@ -1,0 +1,85 @@
+"""Layers built anew to take weights that there are already: nothing is drawn, sizes are bounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from nnlayers.numerics import Array
+
+__all__ = ["full", "rebuilding", "reserve"]
+
+
+class _Budget:
+    """How many more weights may be made."""
+
+    def __init__(self, entries: int) -> None:
+        self.entries = self.left = entries
+
+
+# Each thread and task has its own, as it has NumPy's `errstate`.
+_budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def rebuilding(entries: int) -> Iterator[None]:
+    """Make layers for weights that are read afterwards, `entries` of them at most.
+
+    Their initial values are not drawn, which takes longer than to read them, and a layer that is
+    larger is refused before its memory is asked for.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> with rebuilding(100):
+    ...     nn.Affine(10**6, 10**6)
+    Traceback (most recent call last):
+    ValueError: an array of shape (1000000, 1000000) is larger than all that the model may have, \
+100 weights
+    """
+    token = _budget.set(_Budget(entries))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def reserve(shape: tuple[int, ...]) -> bool:
+    """Count the weights that a layer is about to make; whether their values do not matter.
+
+    Raises
+    ------
+    ValueError
+        If they are more than the file that is being read can hold.
+
+    Examples
+    --------
+    >>> reserve((2, 3))
+    False
+    """
+    budget = _budget.get()
+    if budget is None:
+        return False
+    budget.left -= math.prod(shape)
+    if budget.left < 0:
+        raise ValueError(
+            f"an array of shape {shape} is larger than all that the model may have, "
+            f"{budget.entries} weights"
+        )
+    return True
+
+
+def full(size: int, value: float, dtype: np.dtype[np.floating]) -> Array:
+    """Return the initial values of a parameter that starts as one number; see :func:`reserve`.
+
+    Examples
+    --------
+    >>> full(2, 0.25, np.dtype(np.float32))
+    array([0.25, 0.25], dtype=float32)
+    """
+    reserve((size,))
+    return np.full(size, value, dtype)

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -151,7 +151,9 @@ class Layer(ABC):
         """Return the output for inference, keeping nothing.
 
         Dropout is off and running statistics are used, whatever the mode; many threads may call
-        it at once. Here it runs :meth:`forward` on a twin that shares the parameters.
+        it at once. Here it runs :meth:`forward` on a twin that shares the parameters, and all
+        lists and dictionaries without layers: where `forward` changes one of them in place, define
+        `predict` too.
         """
         return twin(self, training=False).forward(*inputs)
 
@@ -398,8 +400,31 @@ def _entries(item: Any) -> Iterable[tuple[Any, Any]]:
     return item.items() if isinstance(item, dict) else enumerate(item)
 
 
+_CONTAINERS = (list, tuple, dict)
+
+# As many entries of a container are looked at, and into as many containers within it: a list of
+# layers starts with layers, and going through 100,000 words takes longer than most predictions.
+_ENTRIES, _WITHIN = 256, 32
+
+
+def _holds_layers(container: Any, seen: set[int]) -> bool:
+    """Return whether a layer is among the first entries, or theirs."""
+    seen.add(id(container))
+    values = container.values() if isinstance(container, dict) else container
+    entries = list(islice(values, _ENTRIES))
+    kinds = set(map(type, entries))
+    if any(issubclass(kind, Layer) for kind in kinds):
+        return True
+    if not any(issubclass(kind, _CONTAINERS) for kind in kinds):
+        return False
+    within = [entry for entry in entries if isinstance(entry, _CONTAINERS)][:_WITHIN]
+    return any(_holds_layers(entry, seen) for entry in within if id(entry) not in seen)
+
+
 def twin(layer: Layer, training: bool | None = None) -> Layer:
-    """Return a copy that shares parameters and arrays, but not what ``forward`` keeps.
+    """Return a copy that shares parameters, arrays and lists, but not what ``forward`` caches.
+
+    Lists, tuples and dictionaries are copied where layers are among their entries.
 
     Parameters
     ----------
@@ -420,6 +445,8 @@ def twin(layer: Layer, training: bool | None = None) -> Layer:
 
 
 def _twin(item: Any, training: bool | None, made: dict[int, Any]) -> Any:
+    if isinstance(item, _CONTAINERS) and not _holds_layers(item, set()):
+        return item
     if isinstance(item, tuple):
         return tuple.__new__(type(item), [_twin(entry, training, made) for entry in item])
     if not isinstance(item, Layer | list | dict):

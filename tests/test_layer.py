@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.layer import Layer
+from nnlayers.layer import Layer, twin
 
 
 class Scale(nn.Layer):
@@ -144,6 +144,71 @@ def test_predict_of_a_user_s_layer_keeps_nothing_and_draws_nothing():
     np.testing.assert_array_equal(layer.predict(x), expected)
     assert pickle.dumps(layer) == before
     assert not hasattr(layer.items[0], "x")
+
+
+class Owner(nn.Layer):
+    """Passes x through all layers that it holds, and looks at what else it holds."""
+
+    def __init__(self, held, layers):
+        self.held, self.layers = held, layers
+
+    def forward(self, x):
+        for layer in self.layers(self.held):
+            x = layer.forward(x)
+        self.seen = self.held
+        return x
+
+    def backward(self, dout):
+        return dout
+
+
+class CountedList(list):
+    """A list that counts how many of its entries were looked at."""
+
+    looked_at = 0
+
+    def __iter__(self):
+        for entry in super().__iter__():
+            self.looked_at += 1
+            yield entry
+
+    def __copy__(self):
+        return CountedList(iter(self))
+
+
+@pytest.mark.parametrize("wrap", [lambda words: words, lambda words: {"words": words}])
+def test_predict_neither_copies_nor_goes_through_what_holds_no_layers(wrap):
+    words = CountedList([["a word"]] * 100_000)
+    layer = Owner(wrap(words), lambda held: ())
+    layer.predict(np.ones(2))
+    assert words.looked_at <= 300
+    assert twin(layer).held is layer.held
+
+
+@pytest.mark.parametrize(
+    ("hold", "layers"),
+    [
+        (lambda layer: [layer], list),
+        (lambda layer: (layer, 3), lambda held: held[:1]),
+        (lambda layer: {"a": layer}, dict.values),
+        (lambda layer: [("a", layer)], lambda held: [held[0][1]]),
+        (lambda layer: [None] * 200 + [layer], lambda held: held[200:]),
+        (lambda layer: {"words": ["a"] * 9999, "layers": [layer]}, lambda held: held["layers"]),
+        (lambda layer: {"words": {"a": 1}, "deep": [[[layer]]]}, lambda held: held["deep"][0][0]),
+    ],
+)
+def test_predict_goes_through_twins_of_the_layers_in_containers(hold, layers):
+    inner = Scale(1)
+    layer = Owner(hold(inner), layers)
+    np.testing.assert_array_equal(layer.predict([3.0]), [3.0])
+    assert "x" not in vars(inner)
+    assert next(iter(layers(twin(layer).held))) is not inner
+
+
+def test_a_list_that_holds_itself_is_taken():
+    held = ["a"]
+    held.append(held)
+    assert Owner(held, lambda held: ()).predict([1.0]) == [1.0]
 
 
 def test_predict_between_forward_and_backward_does_no_harm():
@@ -288,10 +353,10 @@ def test_other_dtypes_are_refused(dtype):
 def test_copies_share_nothing_and_drop_what_forward_kept():
     model = nn.mlp([2, 3, 1], rng=0)
     model.forward(np.ones((1, 2)))
-    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         with pytest.raises(RuntimeError, match="before forward"):
-            twin.backward([[1.0]])
-        for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+            copied.backward([[1.0]])
+        for a, b in zip(model.parameters(), copied.parameters(), strict=True):
             np.testing.assert_array_equal(a.value, b.value)
             assert not np.shares_memory(a.value, b.value)
 

@@ -273,6 +273,16 @@ class Scratch(Sigmoid):
         return 1 / (1 + self.scratch)
 
 
+@breaks("predict must leave the layer as it is: it changed log")
+class Logs(Sigmoid):
+    def __init__(self):
+        self.log = []
+
+    def forward(self, x):
+        self.log.append(float(np.sum(x)))
+        return super().forward(x)
+
+
 @breaks("predict must leave the layer as it is: it changed _cache")
 class HiddenScratch(Sigmoid):
     def predict(self, x):

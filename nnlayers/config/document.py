@@ -37,8 +37,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not UTF-8 text, at byte {error.start}") from None
     except Exception as error:  # tomllib lets pass what int() and a deep nesting raise
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    if _is_deep(config):
-        raise ConfigError(f"{path}: must not be nested more than {_DEEPEST} deep")
+    _check_depth(config, str(path))
     return config
 
 
@@ -50,7 +49,8 @@ def override(config: dict[str, Any], assignments: Iterable[str], source: str) ->
     Raises
     ------
     ConfigError
-        If an assignment has no ``=``, or its path leads through something that is no table.
+        If an assignment has no ``=``, its path leads through something that is no table, or the
+        config gets nested too deeply.
 
     Examples
     --------
@@ -72,6 +72,7 @@ def override(config: dict[str, Any], assignments: Iterable[str], source: str) ->
             if not isinstance(table, dict | list):
                 raise ConfigError(f"{place}: must be a table to set {path!r}, got {shown(table)}")
         table[_key(table, last, f"{source}: {path}")] = _value(text.strip())
+    _check_depth(config, source)
 
 
 def dumps(config: Mapping[str, Any]) -> str:
@@ -108,7 +109,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value))}]"
     if isinstance(value, dict):
@@ -128,11 +129,12 @@ def shown_key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else shown(str(key))
 
 
-def _is_deep(value: Any) -> bool:
-    level = [value]
+def _check_depth(config: dict[str, Any], source: str) -> None:
+    level: list[Any] = [config]
     for _ in range(_DEEPEST):
         level = [item for entry in level for item in (_children(entry) or {}).values()]
-    return bool(level)
+    if level:
+        raise ConfigError(f"{source}: must not be nested {_DEEPEST} tables or arrays deep")
 
 
 def _children(value: Any) -> dict[str, Any] | None:

@@ -152,17 +152,19 @@ def _leaves(hint: Any) -> Iterator[Any]:
             yield from _leaves(argument)
 
 
-def _constructors(module: ModuleType) -> dict[str, Constructor]:
+def _constructors(module: ModuleType, base: Any, *excluded: Any) -> dict[str, Constructor]:
+    """Return the public classes derived from `base`, and the functions that return one."""
     exported = {name: getattr(module, name) for name in module.__all__}
-    return {name: item for name, item in exported.items() if _constructs(item)}
+    return {
+        name: item
+        for name, item in exported.items()
+        if _makes(item, base) and item not in (base, *excluded)
+    }
 
 
-def _constructs(item: Any) -> bool:
-    """Whether it is a class of objects, or a function that returns one of the library's."""
-    if inspect.isclass(item):
-        return not inspect.isabstract(item)
-    result = _result(item) if inspect.isfunction(item) else None
-    return inspect.isclass(result) and result.__module__.startswith("nnlayers.")
+def _makes(item: Any, base: Any) -> bool:
+    made = _result(item) if inspect.isfunction(item) else item
+    return inspect.isclass(made) and issubclass(made, base) and not inspect.isabstract(made)
 
 
 def _result(function: Any) -> Any:
@@ -183,35 +185,25 @@ def _joined(first: Family, second: Family) -> Family:
     )
 
 
-def _without(known: dict[str, Constructor], *excluded: Any) -> dict[str, Constructor]:
-    return {name: item for name, item in known.items() if item not in excluded}
-
-
 def _derived_from(base: str) -> str:
     return f"a class derived from {base} or a function annotated to return one"
 
 
 _CALLABLE = "a class whose objects can be called"
 
-LAYERS = Family("a layer", _derived_from("Layer"), (Layer,), _constructors(layers))
-LOSSES = Family("a loss", _derived_from("Loss"), (Loss,), _constructors(losses))
+LAYERS = Family("a layer", _derived_from("Layer"), (Layer,), _constructors(layers, Layer))
+LOSSES = Family("a loss", _derived_from("Loss"), (Loss,), _constructors(losses, Loss))
 OPTIMIZERS = Family(
-    "an optimizer",
-    _derived_from("Optimizer"),
-    (Optimizer,),
-    _without(_constructors(optim), Optimizer),
+    "an optimizer", _derived_from("Optimizer"), (Optimizer,), _constructors(optim, Optimizer)
 )
 SOURCES = Family(
     "a data source",
     "a function annotated to return a Table",
     (Table,),
-    _without(_constructors(sources), sources.read_rows, Table),
+    _constructors(sources, Table, sources.read_rows),
 )
 CALLBACKS = Family(
-    "a callback",
-    _derived_from("Callback"),
-    (Callback,),
-    _without(_constructors(callbacks), Callback),
+    "a callback", _derived_from("Callback"), (Callback,), _constructors(callbacks, Callback)
 )
 METRICS = Family(
     "a metric", "a function of y_true and y_pred", (Metric,), {"accuracy": metrics.accuracy}
@@ -220,13 +212,13 @@ INITIALIZERS = Family(
     "an initializer",
     _CALLABLE,
     (initializers.Initializer,),
-    _constructors(initializers),
+    _constructors(initializers, Callable),
 )
 SCHEDULES = Family(
     "a schedule",
     _CALLABLE,
     tuple(hint for hint in get_args(LearningRate) if hint is not float),
-    _without(_constructors(schedules), schedules.ReduceOnPlateau),
+    _constructors(schedules, Callable),
 )
 _PARTS = _joined(LAYERS, INITIALIZERS)
 _STEPS = _joined(OPTIMIZERS, SCHEDULES)

@@ -2,7 +2,7 @@ import tomllib
 
 import pytest
 
-from nnlayers.config.document import ConfigError, differences, dumps, override, read
+from nnlayers.config.document import ConfigError, differences, dumps, override, read, shown
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,12 @@ from nnlayers.config.document import ConfigError, differences, dumps, override, 
     [
         (b"a = [1,", "x.toml: not valid TOML: "),
         (b"a = '\xff'", "x.toml: not UTF-8 text, at byte 5"),
+        (b"a = 1\0", "x.toml: not valid TOML: "),
+        (b"a = " + b"9" * 10_000, "x.toml: not valid TOML: "),
+        (b"a = " + b"[" * 100_000, "x.toml: not valid TOML: "),
+        (b"a = " + b"{a=" * 100_000, "x.toml: not valid TOML: "),
+        (b"[" + b"a." * 10_000 + b"a]", "x.toml: must not be nested 64 tables or arrays deep"),
+        (b"a." * 10_000 + b"a = 1", "x.toml: must not be nested 64 tables or arrays deep"),
     ],
 )
 def test_a_malformed_file_is_an_error_that_names_it(tmp_path, content, message):
@@ -60,3 +66,22 @@ def test_equal_configs_do_not_differ():
 
 def test_a_key_of_one_config_alone_differs():
     assert list(differences({"a": {}}, {"a": {"b": 1}})) == [("a.b", None, 1)]
+
+
+def test_no_assignment_nests_too_deeply():
+    with pytest.raises(ConfigError, match=r"x\.toml: must not be nested 64 tables"):
+        override({}, ["a." * 10_000 + "a=1"], "x.toml")
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "{a=" * 100_000, "9" * 10_000])
+def test_an_assigned_value_that_toml_cannot_read_is_a_plain_string(value):
+    config = {}
+    override(config, [f"a={value}"], "x.toml")
+    assert config == {"a": value}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[0m", '"', "\\", "\t", "ü", "\0", "\x7f"])
+def test_values_and_keys_are_shown_as_toml_reads_them(text):
+    assert tomllib.loads(f"a = {shown({text: text})}".replace("\x7f", "\\u007f"))["a"] == {
+        text: text
+    }

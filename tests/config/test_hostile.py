@@ -1,5 +1,6 @@
 """A config or a run directory of a stranger runs no code, wherever a name may stand."""
 
+import inspect
 import sys
 
 import pytest
@@ -91,6 +92,14 @@ def test_hostile_names_are_refused_in_every_family_in_a_line_of_bounded_length(f
         assert len(str(caught.value)) < 2000, name
         assert "\n" not in str(caught.value)
     assert names is WITHIN or set(sys.modules) == modules
+
+
+def test_a_family_knows_what_belongs_to_it_alone():
+    for family in FAMILIES:
+        assert family.known
+        for name, item in family.known.items():
+            assert resolve(name, family) is item
+            assert not (inspect.isclass(item) and issubclass(item, BaseException))
 
 
 def config():

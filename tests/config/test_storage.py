@@ -50,8 +50,9 @@ def test_pickled_objects_are_not_read(tmp_path):
         read_arrays(tmp_path / "a.npz")
 
 
-def test_malformed_json_is_an_error_that_names_the_file(tmp_path):
-    (tmp_path / "a.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "", "[" * 200_000, '{"a":' * 200_000, "9" * 10_000, "1\0"])
+def test_malformed_json_is_an_error_that_names_the_file(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
     with pytest.raises(ConfigError, match=r"a\.json: not valid JSON"):
         read_json(tmp_path / "a.json")
 

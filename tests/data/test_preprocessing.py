@@ -169,6 +169,14 @@ def test_json_keeps_all_that_was_learnt(kind):
         (lambda data: data["target"].update(values=[1, "a"]), "values must be integers or strings"),
         (lambda data: data["target"].update(values=[]), r"integers or strings, got \[\]"),
         (lambda data: data.update(target=None), "preprocessing: "),
+        (lambda data: data["target"].update(values=["a", "a"]), "values must differ"),
+        (lambda data: data["target"].update(values=["a", "\ud800"]), "'utf-8' codec can't encode"),
+        (lambda data: data["target"].update(values=[1, 2**63]), "values must fit 64-bit integers"),
+        (lambda data: data["target"].update(name=["y"]), "name must be a string, got"),
+        (lambda data: data["columns"][0].update(name="\ud800"), "'utf-8' codec can't encode"),
+        (lambda data: data.update(columns=[]), "columns must be at least one"),
+        (lambda data: data["columns"].append(data["columns"][0]), "columns must be at least one"),
+        (lambda data: data.update(columns="x"), "preprocessing: "),
     ],
 )
 def test_a_damaged_description_is_an_error_that_names_the_entry(change, message):

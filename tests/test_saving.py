@@ -334,3 +334,26 @@ def test_one_model_gives_one_file_and_numpy_reads_its_weights(path):
     assert nn.save(nn.load(path), path).read_bytes() == content
     with np.load(path, allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["state/0.W"], model[0].W.value)
+
+
+def test_neither_saving_nor_loading_draws_weights(path, monkeypatch):
+    model = nn.Sequential(nn.mlp([2, 3, 2], norm="batch", rng=0), nn.Affine(2, 2, rng=1))
+
+    def refuse(*args, **options):
+        raise AssertionError
+
+    for kind in (nn.initializers.VarianceScaling, nn.initializers.Constant):
+        monkeypatch.setattr(kind, "__call__", refuse)
+    assert nn.load(nn.save(model, path)).predict(X).tobytes() == model.predict(X).tobytes()
+
+
+def test_saving_leaves_what_a_constructor_would_change(path):
+    class Writes(Keeps):
+        def __init__(self, value):
+            value += 1
+            self.value = value
+
+    given = np.arange(3.0)
+    with pytest.raises(ValueError, match="built anew, its layer ''"):
+        nn.save(Writes(given), path)
+    np.testing.assert_array_equal(given, np.arange(3.0) + 1)

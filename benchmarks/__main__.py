@@ -20,6 +20,7 @@ COMMANDS = {
     "estimators": "estimators",
     "estimator-scores": "estimator_scores",
     "parts": "parts",
+    "initialization": "initialization",
 }
 
 

@@ -143,6 +143,7 @@ class VarianceScaling:
     ``he_*``             2     in        He et al. (2015) [He15]_
     ``glorot_*``         1     average   Glorot & Bengio (2010) [GB10]_
     ``lecun_*``          1     in        LeCun et al. (1998) [LC98]_
+    ``small_normal``     0.01  in        for the last layer: outputs that start near 0
     ==================== ===== ========= ===========================
 
     Parameters
@@ -253,6 +254,7 @@ NAMES: dict[str, Initializer] = {
     "glorot_uniform": VarianceScaling(1, "average", "uniform"),
     "lecun_normal": VarianceScaling(1, "in", "normal"),
     "lecun_uniform": VarianceScaling(1, "in", "uniform"),
+    "small_normal": VarianceScaling(0.01, "in", "normal"),
     "orthogonal": Orthogonal(),
 }
 

@@ -29,6 +29,7 @@ DISTRIBUTIONS = {
         -np.sqrt(6 / (FAN_IN + FAN_OUT)), 2 * np.sqrt(6 / (FAN_IN + FAN_OUT))
     ),
     "lecun_normal": stats.norm(0, np.sqrt(1 / FAN_IN)),
+    "small_normal": stats.norm(0, np.sqrt(0.01 / FAN_IN)),
     "lecun_uniform": stats.uniform(-np.sqrt(3 / FAN_IN), 2 * np.sqrt(3 / FAN_IN)),
     "normal": stats.norm(0, 0.05),
     "uniform": stats.uniform(-0.05, 0.1),

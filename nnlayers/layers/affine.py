@@ -33,7 +33,9 @@ class Affine(Layer):
     bias : bool
         Whether there is a b.
     weight_init, bias_init : str or callable
-        How W and b are drawn, see :mod:`nnlayers.initializers`.
+        How W and b are drawn, see :mod:`nnlayers.initializers`. The default suits a hidden layer
+        before a ReLU; a network's last layer does better with ``"small_normal"``, see
+        :ref:`initial-weights`.
     dtype : {float32, float64}
         Of the parameters; inputs are taken to it.
     rng : int or numpy.random.Generator, optional

@@ -19,7 +19,11 @@ optimizer consumes the gradients:
 True
 """
 
+import sys as _sys
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from nnlayers import initializers, optim, testing
+from nnlayers.elsewhere import missing_attribute as _missing_attribute
 from nnlayers.jacobian import jacobian
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import (
@@ -197,3 +201,9 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if not _TYPE_CHECKING:  # or each misspelt name would have a type
+
+    def __getattr__(name: str) -> object:
+        """Say what a name of another library is called here."""
+        raise AttributeError(_missing_attribute(name), name=name, obj=_sys.modules[__name__])

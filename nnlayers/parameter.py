@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nnlayers.numerics import Array, as_floats, float_dtype, product
 from nnlayers.state import Change, commit
-from nnlayers.validation import Absent
+from nnlayers.validation import Absent, check_boolean
 
 __all__ = ["Parameter", "Placement"]
 
@@ -100,7 +100,7 @@ class Parameter:
         name: str,
         trainable: bool,
     ) -> None:
-        self.placement = Placement(value, trainable=bool(trainable))
+        self.placement = Placement(value, trainable=check_boolean("trainable", trainable))
         self._unwritten = True  # whether the gradient is zero, whatever its memory still holds
         self._origin = origin
         self.name = name
@@ -240,7 +240,7 @@ class Parameter:
 
     def prepare_trainable(self, trainable: bool) -> list[Change]:
         """Return the freezing or unfreezing, for :func:`commit`."""
-        trainable = bool(trainable)
+        trainable = check_boolean("trainable", trainable)
         if trainable is self.trainable:
             return []
         frozen: list[Change] = [

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nnlayers as nn
 from nnlayers.validation import (
     check_axis,
     check_boolean,
@@ -141,3 +142,33 @@ def test_an_axis_becomes_what_numpy_takes(axis, expected):
 def test_what_is_no_axis_is_a_type_error(bad):
     with pytest.raises(TypeError, match="axis must be an integer, a tuple of integers or None"):
         check_axis(bad)
+
+
+@pytest.mark.parametrize("value", ["no", 0, 1, None, 1.0, []])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda value: nn.Affine(2, 1, bias=value), "bias"),
+        (lambda value: nn.Sum(keepdims=value), "keepdims"),
+        (lambda value: nn.Mean(keepdims=value), "keepdims"),
+        (lambda value: nn.Parameter([1.0], trainable=value), "trainable"),
+        (lambda value: setattr(nn.Parameter([1.0]), "trainable", value), "trainable"),
+        (lambda value: nn.optim.SGD([nn.Parameter([1.0])], 1e-3, nesterov=value), "nesterov"),
+        (lambda value: nn.optim.RMSProp([nn.Parameter([1.0])], centered=value), "centered"),
+        (
+            lambda value: nn.callbacks.EarlyStopping("loss", restore_best=value),
+            "restore_best",
+        ),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused_by_name(make, name, value):
+    with pytest.raises(TypeError, match=rf"{name} must be True or False, got "):
+        make(value)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, np.False_])
+def test_true_and_false_are_no_numbers(value):
+    with pytest.raises(TypeError, match=r"rate must be a finite number .* got"):
+        nn.Dropout(value)
+    with pytest.raises(TypeError, match="in_features must be an integer"):
+        nn.Affine(value, 1)

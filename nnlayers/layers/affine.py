@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnlayers import initializers
 from nnlayers.layer import Layer, Parameter
 from nnlayers.numerics import Array, as_floats, ones, product
-from nnlayers.validation import check_integer
+from nnlayers.validation import check_boolean, check_integer
 
 __all__ = ["Affine"]
 
@@ -86,7 +86,7 @@ class Affine(Layer):
     ) -> None:
         self.in_features = check_integer("in_features", in_features, minimum=1)
         self.out_features = check_integer("out_features", out_features, minimum=1)
-        self.bias = bool(bias)
+        self.bias = check_boolean("bias", bias)
         self.weight_init = weight_init
         self.bias_init = bias_init
         rng = np.random.default_rng(rng)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers.layers.operation import Arithmetic
-from nnlayers.validation import check_axis
+from nnlayers.validation import check_axis, check_boolean
 
 __all__ = ["Mean", "Sum"]
 
@@ -40,7 +40,7 @@ class Sum(Arithmetic):
 
     def __init__(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> None:
         self.axis = check_axis(axis)
-        self.keepdims = bool(keepdims)
+        self.keepdims = check_boolean("keepdims", keepdims)
 
     def compute(self, x: Any) -> tuple[Any, Any]:
         axes = self._axes(self.axis, x)

@@ -9,7 +9,7 @@ import numpy as np
 from nnlayers.layer import Parameter
 from nnlayers.numerics import Array
 from nnlayers.optim.base import LearningRate, Optimizer, decayed
-from nnlayers.validation import check_number
+from nnlayers.validation import check_boolean, check_number
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
@@ -144,7 +144,7 @@ class RMSProp(Optimizer):
         self.eps = check_number("eps", eps, above=0)
         self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         self.momentum = check_number("momentum", momentum, minimum=0, below=1)
-        self.centered = bool(centered)
+        self.centered = check_boolean("centered", centered)
         self.state_names = ("v", *["a"] * self.centered, *["u"] * (self.momentum > 0))
         super().__init__(params, lr)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from nnlayers.layer import Parameter
 from nnlayers.numerics import Array
 from nnlayers.optim.base import LearningRate, Optimizer, decayed
-from nnlayers.validation import check_number
+from nnlayers.validation import check_boolean, check_number
 
 __all__ = ["SGD"]
 
@@ -63,7 +63,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         self.momentum = check_number("momentum", momentum, minimum=0, below=1)
-        self.nesterov = bool(nesterov)
+        self.nesterov = check_boolean("nesterov", nesterov)
         self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")

@@ -1,0 +1,62 @@
+"""Names of other libraries: what nnlayers says of them is what the page says."""
+
+import operator
+import re
+from pathlib import Path
+
+import pytest
+
+import nnlayers as nn
+from nnlayers.elsewhere import NAMES, NOT_HERE
+
+PAGE = (Path(__file__).parents[1] / "docs" / "names.md").read_text()
+
+
+def names(cell):
+    """Return the names of classes and functions in a cell of a table."""
+    found = re.findall(r"`(?:[a-z]+\.)*([A-Za-z_]+)(?:\(.*?\))?`", cell)
+    return [name for name in found if name != "W"]
+
+
+def documented():
+    """Yield names of PyTorch and Keras, and what the page has for each."""
+    for row in re.findall(r"^\| (`.*) \|$", PAGE, re.MULTILINE):
+        ours, *columns = row.split(" | ")
+        for column in columns[:2]:
+            theirs = [name for name in names(column) if name[0].isupper() and name != "Activation"]
+            here = names(ours)
+            pairs = zip(theirs, here, strict=True) if len(theirs) == len(here) else ()
+            yield from pairs or ((name, here[0]) for name in theirs if len(here) == 1)
+
+
+def test_what_the_page_says_of_a_name_is_said_of_the_attribute():
+    pairs = [(theirs, ours) for theirs, ours in documented() if not hasattr(nn, theirs)]
+    assert len(pairs) > 40
+    for theirs, ours in pairs:
+        assert NAMES[theirs].rpartition(".")[2] == ours, theirs
+
+
+def test_every_name_is_on_the_page_and_what_it_is_called_here_exists():
+    for name, path in NAMES.items():
+        assert re.search(rf"`([a-z]+\.)*{name}\b", PAGE), name
+        assert operator.attrgetter(path)(nn)
+    for name, what in NOT_HERE.items():
+        assert f"`{name}`" in PAGE
+        assert what in PAGE
+    assert not (NAMES.keys() | NOT_HERE.keys()) & set(nn.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Linear", "nnlayers has no 'Linear': here it is nn.Affine"),
+        ("Adam", "nnlayers has no 'Adam': here it is nn.optim.Adam"),
+        ("Conv2d", "nnlayers has no 'Conv2d': there is no convolution here"),
+        ("Afine", "module 'nnlayers' has no attribute 'Afine'"),
+    ],
+)
+def test_a_name_of_another_library_is_an_error_that_says_what_it_is_here(name, words):
+    with pytest.raises(AttributeError) as caught:
+        getattr(nn, name)
+    assert str(caught.value) == words
+    assert (caught.value.name, caught.value.obj) == (name, nn)

@@ -25,6 +25,7 @@ from nnlayers.training.joining import adds_up, joined_loss, total_weight
 from nnlayers.training.metrics import Metric, measure, resolve
 from nnlayers.training.progress import progress_bars
 from nnlayers.training.rows import Rows
+from nnlayers.training.signals import HeldSignals
 from nnlayers.validation import check_boolean, check_integer, check_number
 
 __all__ = ["Trainer"]
@@ -142,6 +143,9 @@ class Trainer:
         Gradients that the optimizer does not consume, of parameters that are frozen or not its own,
         are discarded.
 
+        Ctrl-C, or a SIGTERM that Python code handles, ends fit between two steps: weights and the
+        optimizer's state are those after a whole step.
+
         Parameters
         ----------
         X : array_like, shape (rows, ...)
@@ -191,7 +195,7 @@ class Trainer:
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.layers_by_name().values()
         self._stopping = False
-        with ExitStack() as at_the_end:
+        with HeldSignals() as signals, ExitStack() as at_the_end:
             at_the_end.callback(self._tidy, [(layer, layer.training) for layer in layers])
             for callback in reversed(callbacks):
                 at_the_end.callback(callback.on_fit_end, self)
@@ -200,7 +204,7 @@ class Trainer:
             for _ in range(epochs):
                 for layer in layers:  # a callback may have switched them
                     layer.training = True
-                row = self._train_epoch(rows, batch_size, rng if shuffle else None)
+                row = self._train_epoch(rows, batch_size, rng if shuffle else None, signals)
                 if held_out is not None:
                     measured = self._measure(held_out)
                     row |= {f"val_{name}": value for name, value in measured.items()}
@@ -310,7 +314,11 @@ class Trainer:
         self._split_seed = None if seed is None else int(np.asarray(seed))
 
     def _train_epoch(
-        self, data: Rows, batch_size: int, rng: np.random.Generator | None
+        self,
+        data: Rows,
+        batch_size: int,
+        rng: np.random.Generator | None,
+        signals: HeldSignals,
     ) -> dict[str, float]:
         """Go once through the rows; return the loss and the metrics of the steps."""
         values, totals, outputs, targets = [], [], [], []
@@ -319,7 +327,7 @@ class Trainer:
                 rows = data.places(batch)
                 x, (y, weight) = data.inputs(rows), data.targets(rows)
                 try:
-                    value, output = self._step(x, y, weight, rows)
+                    value, output = signals.whole(self._step, x, y, weight, rows)
                 except ValueError:
                     self._measure(data.whole())  # says the same of rows of y, not of the batch
                     raise

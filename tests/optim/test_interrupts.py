@@ -1,0 +1,124 @@
+"""Ctrl-C at many lines of what moves parameters in memory or changes what is trained."""
+
+import itertools
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from interrupts import Interrupter, raise_interrupt
+
+import nnlayers as nn
+
+
+def make():
+    model = nn.Sequential(nn.BatchNorm(2), nn.Affine(2, 1, rng=0))
+    optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
+    train(model, optimizer, 2)
+    return model, optimizer
+
+
+def train(model, optimizer, steps):
+    for _ in range(steps):
+        for parameter in model.parameters():
+            parameter.grad += 1
+        optimizer.step()
+
+
+def other_state(part):
+    return {name: array + 1 for name, array in part.state_dict().items()}
+
+
+OPERATIONS = {
+    "bind": lambda model, optimizer: nn.optim.SGD(model.parameters(), lr=0.1),
+    "freeze": lambda model, optimizer: model.freeze(),
+    "freeze a part": lambda model, optimizer: model[0].freeze(),
+    "unfreeze": lambda model, optimizer: model.unfreeze(),
+    "astype": lambda model, optimizer: model.astype("float64"),
+    "load a model": lambda model, optimizer: model.load_state_dict(other_state(model)),
+    "load an optimizer": lambda model, optimizer: optimizer.load_state_dict(other_state(optimizer)),
+    "set lr": lambda model, optimizer: setattr(optimizer, "lr", 0.5),
+}
+# What an operation starts from.
+PREPARATIONS = {
+    "": lambda model, optimizer: None,
+    "frozen": lambda model, optimizer: model.freeze(),
+    "not laid out": lambda model, optimizer: model.astype("float64").astype("float32"),
+    "frozen in part for a step": lambda model, optimizer: (
+        model[1].freeze() and train(model, optimizer, 1)
+    ),
+}
+
+
+def states(model, optimizer):
+    """Return all that an operation may change."""
+    parts = [model.state_dict(), optimizer.state_dict()]
+    arrays = [{n: (str(a.dtype), a.tolist()) for n, a in part.items()} for part in parts]
+    grads = [(p.grad.tolist(), p.trainable) for p in model.parameters()]
+    return arrays, grads, [vars(layer).get("_cache") for layer in model]
+
+
+@pytest.mark.parametrize("prepare", PREPARATIONS.values(), ids=PREPARATIONS.keys())
+@pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_an_interrupted_operation_is_done_or_undone_and_training_goes_on(operate, prepare):
+    def run(line, steps):
+        model, optimizer = make()
+        prepare(model, optimizer)
+        with Interrupter(line, raise_interrupt) as interrupter, suppress(KeyboardInterrupt):
+            operate(model, optimizer)
+        interrupted = states(model, optimizer)
+        train(model, optimizer, steps)
+        return interrupter.struck, interrupted, states(model, optimizer)
+
+    endings = [run(0, 2)[1:], run(10**9, 2)[1:]]
+    for line in itertools.count(step=3):
+        struck, *found = run(line, 2)
+        if not struck:
+            break
+        assert tuple(found) in endings
+    assert line > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.freeze(),
+        lambda model: model[0].freeze(),
+        lambda model: model.unfreeze(),
+        lambda model: model.astype("float64"),
+        lambda model: model[1].astype("float64"),
+    ],
+)
+@pytest.mark.parametrize("prepare", PREPARATIONS.values(), ids=PREPARATIONS.keys())
+def test_after_a_step_that_is_interrupted_all_that_is_free_moves(change, prepare):
+    for line in itertools.count(step=7):
+        model, optimizer = make()
+        prepare(model, optimizer)
+        change(model)
+        dtypes = [parameter.dtype for parameter in model.parameters()]
+        with Interrupter(line, raise_interrupt) as interrupter, suppress(KeyboardInterrupt):
+            train(model, optimizer, 1)
+        for free in (False, True):
+            if free:
+                model.unfreeze()
+            before = [parameter.value.copy() for parameter in model.parameters()]
+            train(model, optimizer, 1)
+            for parameter, value, dtype in zip(model.parameters(), before, dtypes, strict=True):
+                assert (parameter.value != value).all() == parameter.trainable
+                assert parameter.dtype == parameter.grad.dtype == dtype
+        if not interrupter.struck:
+            break
+    assert line > 20
+
+
+def test_two_optimizers_of_one_parameter_work_on_its_own_memory_however_it_is_laid_out():
+    model = nn.Affine(2, 2, dtype="float64", rng=0)
+    optimizers = [nn.optim.SGD(model.parameters(), lr=0.5) for _ in range(2)]
+    for change in (None, model.freeze, model.unfreeze, lambda: model.astype("float32")):
+        if change is not None:
+            change()
+        for optimizer in optimizers:
+            before = [parameter.value.copy() for parameter in model.parameters()]
+            train(model, optimizer, 1)
+            for parameter, value in zip(model.parameters(), before, strict=True):
+                expected = value - 0.5 if parameter.trainable else value
+                np.testing.assert_allclose(parameter.value, expected, rtol=1e-6)

@@ -1,0 +1,102 @@
+"""Ctrl-C at every line of library code that a fit runs."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+from interrupts import Interrupter
+
+import nnlayers as nn
+
+X = np.random.default_rng(0).normal(size=(8, 2))
+Y = X.sum(axis=1, keepdims=True)
+
+
+def make():
+    model = nn.Sequential(
+        nn.Affine(2, 3, rng=0), nn.BatchNorm(3), nn.Tanh(), nn.Affine(3, 1, rng=1)
+    )
+    optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
+    return nn.Trainer(model, nn.MeanSquaredError(), optimizer)
+
+
+def fit(trainer, epochs=2):
+    trainer.fit(X, Y, epochs=epochs, batch_size=4, shuffle=False)
+
+
+def state_of(trainer):
+    parts = {"model": trainer.model.state_dict(), "optimizer": trainer.optimizer.state_dict()}
+    return {f"{p}.{n}": a.tolist() for p, part in parts.items() for n, a in part.items()}
+
+
+def states_after_each_step():
+    trainer = make()
+    states = [state_of(trainer)]
+    for first in (0, 4, 0, 4):
+        trainer.step(X[first : first + 4], Y[first : first + 4])
+        states.append(state_of(trainer))
+    return states
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_wherever_it_is_interrupted_a_fit_ends_after_a_whole_step(number):
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        wholes, found, line = states_after_each_step(), set(), 0
+        while True:
+            trainer = make()
+            ended = False
+            try:
+                with Interrupter(line, lambda: signal.raise_signal(number)) as interrupter:
+                    fit(trainer)
+                ended = True
+            except KeyboardInterrupt:
+                pass
+            if not interrupter.struck:
+                break
+            assert not ended
+            assert state_of(trainer) in wholes
+            found.add(trainer.optimizer.steps)
+            signal.signal(number, signal.default_int_handler)
+            line += 11
+        assert found == {0, 1, 2, 3, 4}
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
+def test_handlers_are_as_before_after_a_fit(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        fit(make())
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_fit_in_another_thread_leaves_signals_alone():
+    handlers = []
+
+    class Looker(nn.callbacks.Callback):
+        def on_epoch_end(self, trainer):
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    trainer = make()
+    trainer.callbacks.append(Looker())
+    thread = threading.Thread(target=fit, args=(trainer,))
+    thread.start()
+    thread.join()
+    assert handlers == [signal.getsignal(signal.SIGINT)] * 2
+
+
+def test_an_interrupt_between_steps_takes_effect_at_once():
+    class Interrupting(nn.callbacks.Callback):
+        def on_epoch_end(self, trainer):
+            signal.raise_signal(signal.SIGINT)
+
+    trainer = make()
+    trainer.callbacks.append(Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer)
+    assert len(trainer.history) == 1

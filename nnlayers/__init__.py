@@ -19,6 +19,7 @@ optimizer consumes the gradients:
 True
 """
 
+import importlib as _importlib
 import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
@@ -110,6 +111,9 @@ from nnlayers.losses import (
 from nnlayers.saving import load, save
 from nnlayers.training import DivergenceError, History, Trainer, callbacks
 
+if _TYPE_CHECKING:
+    from nnlayers import drawing
+
 __all__ = [
     "ELU",
     "GELU",
@@ -174,6 +178,7 @@ __all__ = [
     "Trainer",
     "callbacks",
     "concatenate",
+    "drawing",
     "exp",
     "initializers",
     "jacobian",
@@ -205,5 +210,7 @@ __version__ = "0.1.0"
 if not _TYPE_CHECKING:  # or each misspelt name would have a type
 
     def __getattr__(name: str) -> object:
-        """Say what a name of another library is called here."""
+        """Import what few need when it is first asked for; say what other names are called here."""
+        if name == "drawing":
+            return _importlib.import_module("nnlayers.drawing")
         raise AttributeError(_missing_attribute(name), name=name, obj=_sys.modules[__name__])

@@ -15,6 +15,18 @@ print(*loaded - set(sys.stdlib_module_names))
 """
 
 
+def test_drawing_is_loaded_when_it_is_asked_for():
+    script = """
+import sys, nnlayers as nn
+assert "nnlayers.drawing" not in sys.modules
+graph = nn.drawing.as_graph(nn.Sequential(nn.Square()))
+assert graph is not None and "nnlayers.drawing" in sys.modules
+nn.drawings
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "AttributeError: module 'nnlayers' has no attribute 'drawings'" in run.stderr
+
+
 def test_import_loads_numpy_and_nothing_heavier_than_scipy_special():
     out = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from nnlayers.layer import Layer, Parameter, Symbol
+from nnlayers.layers import functions
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
 from nnlayers.layers.elementary import Negative, Power
 from nnlayers.numerics import as_reals
@@ -51,9 +54,6 @@ class Node(Symbol):
     >>> product.value
     array(1.)
     """
-
-    # NumPy leaves operators between an array and a node to the node.
-    __array_ufunc__ = None
 
     def __init__(self, layer: Layer | None, parents: Sequence[Node] = ()) -> None:
         self.layer = layer
@@ -107,6 +107,22 @@ class Node(Symbol):
     def apply(self, layer: Layer, inputs: Sequence[Any]) -> Node:
         """Return the node of a layer applied to nodes, numbers and arrays."""
         return Node(layer, [item if isinstance(item, Node) else _constant(item) for item in inputs])
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Return the node of an operator with an array on its left, for which NumPy asks here."""
+        if method == "__call__" and ufunc in _OPERATORS and not options.keys() - {"out"}:
+            return _OPERATORS[ufunc](*inputs)  # `array += node` has `out`, and is then the node
+        raise _no_function_of_nodes(ufunc.__name__)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        raise _no_function_of_nodes(function.__name__)
+
+    # Not NoReturn, for which type checkers would accept a node wherever an array may stand.
+    def __array__(self, dtype: Any = None, copy: Any = None) -> None:
+        raise TypeError(
+            f"{self!r} is no array: call the layer, as in layer(node), not its forward; "
+            "its numbers are node.value once its graph has run"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy has: a graph that is copied too is shown again by that graph."""
@@ -241,6 +257,26 @@ def check_name(name: object) -> str:
     if len(name) > _LONGEST_NAME:
         raise ValueError(f"name must have at most {_LONGEST_NAME} characters, got {len(name)}")
     return name
+
+
+_OPERATORS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.add: partial(_binary, Add),
+    np.subtract: partial(_binary, Subtract),
+    np.multiply: partial(_binary, Multiply),
+    np.divide: partial(_binary, Divide),
+    np.matmul: partial(_binary, MatMul),
+    np.power: lambda a, b: Node.__rpow__(b, a) if isinstance(b, Node) else a**b,
+    np.equal: operator.is_,
+    np.not_equal: operator.is_not,
+}
+
+
+def _no_function_of_nodes(name: str) -> TypeError:
+    """Return the error of a function of NumPy's that was given a node."""
+    if name in functions.__all__:
+        return TypeError(f"np.{name} takes no node of a graph: use nn.{name}")
+    known = ", ".join(f"nn.{name}" for name in functions.__all__)
+    return TypeError(f"np.{name} takes no node of a graph; functions that do: {known}")
 
 
 def has_float_dtype(value: Any, array: Any) -> bool:

@@ -156,7 +156,58 @@ def test_only_a_graph_knows_its_inputs_by_name():
 
 
 def test_no_node_stands_in_for_an_array():
-    with pytest.raises(TypeError):
-        np.exp(nn.Input("x"))
-    with pytest.raises(TypeError, match="must hold real numbers"):
-        nn.Affine(2, 2).forward(nn.Input("x"))
+    no_array = r"<node 'x': input> is no array: call the layer, as in layer\(node\)"
+    for call in (nn.Affine(2, 2).forward, nn.ReLU().predict, np.asarray, lambda x: np.array([x])):
+        with pytest.raises(TypeError, match=no_array):
+            call(nn.Input("x"))
+
+
+OPERATORS = {"matmul", "power"}  # which NumPy asks for too where an operator is written
+
+
+@pytest.mark.parametrize("name", sorted(({*nn.layers.functions.__all__} & {*dir(np)}) - OPERATORS))
+def test_functions_of_numpy_name_that_of_the_library(name):
+    x = nn.Input("x")
+    arguments = {
+        "concatenate": [[x, x]],
+        "reshape": [x, (2,)],
+        "maximum": [[1.0], x],
+    }.get(name, [x])
+    with pytest.raises(TypeError, match=rf"np\.{name} takes no node of a graph: use nn\.{name}"):
+        getattr(np, name)(*arguments)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [np.cbrt, np.add.reduce, np.std, lambda x: np.floor_divide(2, x), lambda x: np.ones(2) < x],
+)
+def test_other_functions_of_numpy_name_those_there_are(call):
+    with pytest.raises(TypeError, match=r"takes no node of a graph; functions that do: nn\.conc"):
+        call(nn.Input("x"))
+
+
+@pytest.mark.parametrize("left", [np.array([2.0, 3.0]), np.float64(2), np.float32(3), np.int64(2)])
+def test_operators_with_numpy_on_their_left_build_nodes(left):
+    x = nn.Input("x")
+    given = np.array([0.5, 4.0])
+    for written in (
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a * b,
+        lambda a, b: a / b,
+    ):
+        graph = nn.Graph(written(left, x))
+        np.testing.assert_array_equal(graph.forward(given), written(left, given))
+        assert len(graph.nodes) == 3
+    assert (left == x, left != x) == (False, True)
+    with pytest.raises(TypeError, match="the base must be a node"):
+        left**x
+
+
+def test_an_array_takes_a_node_by_its_operators():
+    x, W = nn.Input("x"), np.eye(2)
+    assert nn.Graph(W @ x).forward([1.0, 2.0]).tolist() == [1, 2]
+    total = left = np.zeros(2)
+    total += x
+    assert nn.Graph(total).forward([1.0, 2.0]).tolist() == [1, 2]
+    assert left.tolist() == [0, 0]

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from itertools import chain, islice
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,17 @@ from nnlayers.validation import Absent
 __all__ = ["Layer", "Parameter", "Symbol", "twin"]
 
 
-class Symbol(ABC):
-    """What stands for an array in an expression, such as a node of a graph."""
+S = TypeVar("S")
+
+
+class Symbol(ABC, Generic[S]):
+    """What stands for an array in an expression, such as a node of a graph.
+
+    Its argument for type checkers is the class of what layers make of it.
+    """
 
     @abstractmethod
-    def apply(self, layer: Layer, inputs: Sequence[Any]) -> Any:
+    def apply(self, layer: Layer, inputs: Sequence[Any]) -> S:
         """Return what stands for ``layer.forward(*inputs)``, of which it is one."""
 
 
@@ -157,6 +163,12 @@ class Layer(ABC):
         """
         return twin(self, training=False).forward(*inputs)
 
+    @overload
+    def __call__(self, first: Symbol[S], /, *inputs: Any, **named_inputs: Any) -> S: ...
+    @overload
+    def __call__(self, first: npt.ArrayLike, second: Symbol[S], /, *inputs: Any) -> S: ...
+    @overload
+    def __call__(self, *inputs: npt.ArrayLike) -> Array: ...
     def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
         """Return ``forward`` of the inputs; of nodes of a graph, the node that stands for it."""
         for item in (*inputs, *named_inputs.values()):

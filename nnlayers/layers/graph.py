@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layer import Parameter
+from nnlayers.layer import Parameter, S, Symbol
 from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.feeding import Feed, with_floats
 from nnlayers.layers.node import Input, Node, check_name
@@ -155,6 +155,16 @@ class Graph(Drawable):
         except (TypeError, ValueError) as error:
             raise self._misfit(values, error) from error
         return self._results(values)
+
+    @overload
+    def __call__(self, first: Symbol[S], /, *inputs: Any, **named_inputs: Any) -> S: ...
+    @overload
+    def __call__(self, first: npt.ArrayLike, second: Symbol[S], /, *inputs: Any) -> S: ...
+    @overload
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any: ...
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any:
+        """Return ``forward`` of the inputs; of nodes, which may go by name, a node."""
+        return super().__call__(*inputs, **named_inputs)
 
     def backward(self, *douts: npt.ArrayLike) -> Any:
         """Return d loss / d input for each input; then each node has its gradient.

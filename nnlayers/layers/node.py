@@ -24,7 +24,7 @@ __all__ = ["Input", "Node", "check_name", "has_float_dtype"]
 _LONGEST_NAME = 100  # as it is part of the names of all parameters within
 
 
-class Node(Symbol):
+class Node(Symbol["Node"]):
     """A value of a computational graph: what a layer makes of other nodes.
 
     Nodes come from calling a layer with nodes, from ``+ - * / @ **`` and unary minus, and from the

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from nnlayers import initializers, layers, losses, optim
+from nnlayers import elsewhere, initializers, layers, losses, optim
 from nnlayers.data import Table, sources
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -35,13 +35,8 @@ __all__ = [
 
 Constructor = Callable[..., Any]
 
-# What other libraries call it.
-_ELSEWHERE = {
-    "BatchNorm1d": "BatchNorm",
-    "Dense": "Affine",
-    "Linear": "Affine",
-    "MSELoss": "MeanSquaredError",
-}
+# What other libraries call it, without the module in which it is here.
+_ELSEWHERE = {name: here.rpartition(".")[2] for name, here in elsewhere.NAMES.items()}
 
 
 class Family(NamedTuple):

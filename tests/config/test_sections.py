@@ -68,6 +68,10 @@ def test_a_misspelt_name_lists_names_that_fit_its_place_alone(build, mine, not_m
             "model.type: unknown layer 'Linear', did you mean 'Affine'?",
         ),
         (
+            {"optimizer": {"type": "SGD", "lr": {"type": "CosineAnnealingLR"}}},
+            "optimizer.lr.type: unknown schedule 'CosineAnnealingLR', did you mean 'CosineDecay'?",
+        ),
+        (
             {"training": {"epochs": 1, "metrics": "accuracy"}},
             'training.metrics: must be an array, such as ["accuracy"], got "accuracy"',
         ),

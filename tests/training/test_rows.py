@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnlayers as nn
+from nnlayers.data import split
 from nnlayers.training.rows import Rows
 
 
@@ -40,3 +41,19 @@ def test_a_part_shares_the_memory_of_the_whole():
     for part in data.held_out(0.5, nn.MeanSquaredError(), seed=0):
         assert part.X is data.X
     assert np.shares_memory(data.X[data.places(slice(2, 4))], data.X)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rare_classes_that_have_rows_enough_are_held_out_too(seed):
+    y = np.repeat([0, 1], [396, 4])
+    training, held_out = rows_of(y).held_out(0.25, nn.SoftmaxCrossEntropy(), seed)
+    assert np.bincount(y[held_out.index]).tolist() == [99, 1]
+    assert np.bincount(y[training.index]).tolist() == [297, 3]
+
+
+@pytest.mark.parametrize("sizes", [[9, 3], [3, 3, 90]])
+def test_one_class_too_small_for_its_share_stops_no_split(sizes):
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    _, held_out = rows_of(y).held_out(0.25, nn.SoftmaxCrossEntropy(), seed=0)
+    assert len(held_out) == round(0.25 * len(y))
+    assert held_out.index.tolist() == split(len(y), validation=0.25, test=0.0, seed=0)[1].tolist()

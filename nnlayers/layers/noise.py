@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layers.operation import Operation
+from nnlayers.layers.operation import MISSING, Operation
 from nnlayers.numerics import Array, as_floats
 from nnlayers.validation import check_number
 
@@ -20,7 +20,9 @@ class Noise(Operation):
     def __init__(self, rng: int | np.random.Generator | None) -> None:
         self.rng = np.random.default_rng(rng)
 
-    def predict(self, x: npt.ArrayLike, /) -> Array:
+    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
+        if more or x is MISSING:
+            raise self._miscounted(x, *more)
         return as_floats(x).copy()
 
 

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from nnlayers.layer import Layer
 from nnlayers.numerics import Array, as_floats
 
-__all__ = ["Arithmetic", "Elementwise", "Operation", "SeveralInputs", "is_pure"]
+__all__ = ["MISSING", "Arithmetic", "Elementwise", "Operation", "SeveralInputs", "is_pure"]
+
+MISSING: Array = np.empty(0)  # stands for an input that was not given
 
 
 class Operation(Layer):
@@ -49,10 +51,15 @@ class Operation(Layer):
     def gradients(self, dout: Any, kept: Any) -> Any:
         """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
 
-    def forward(self, x: npt.ArrayLike, /) -> Array:
+    # Python would name the class in which a pass is written, and not the layer.
+    def forward(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
+        if more or x is MISSING:
+            raise self._miscounted(x, *more)
         return self._kept(*self.compute(as_floats(x)))
 
-    def predict(self, x: npt.ArrayLike, /) -> Array:
+    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
+        if more or x is MISSING:
+            raise self._miscounted(x, *more)
         return _own(self.compute(as_floats(x))[0])
 
     def backward(self, dout: npt.ArrayLike) -> Any:
@@ -61,6 +68,10 @@ class Operation(Layer):
         if isinstance(gradients, tuple):
             return tuple([_own(gradient, dout) for gradient in gradients])
         return _own(gradients, dout)
+
+    def _miscounted(self, *inputs: npt.ArrayLike) -> TypeError:
+        count = sum(x is not MISSING for x in inputs)
+        return TypeError(f"{self!r} expected 1 input, got {count}")
 
     def _kept(self, result: Any, kept: Any) -> Array:
         """Keep what the way back needs; return the result."""

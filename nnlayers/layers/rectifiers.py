@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers.operation import Elementwise
+from nnlayers.layers.operation import MISSING, Elementwise
 from nnlayers.numerics import Array, as_floats, float_dtype, ones
 from nnlayers.rebuilding import full
 from nnlayers.validation import check_choice, check_integer, check_number
@@ -45,9 +45,9 @@ class ReLU(Elementwise):
         # 1 for NaN, as in PyTorch. A product with a bool array would take a tenth longer.
         return y, (y != 0).astype(x.dtype)
 
-    def predict(self, x: npt.ArrayLike, /) -> Array:
-        if type(self).compute is not ReLU.compute:
-            return super().predict(x)
+    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
+        if more or x is MISSING or type(self).compute is not ReLU.compute:
+            return super().predict(x, *more)
         x = as_floats(x)
         return np.asarray(np.maximum(x, _zeros(x)))
 

@@ -106,3 +106,17 @@ def test_eight_threads_predict_what_one_does(entry):
         found = list(threads.map(lambda inputs: layer.predict(*inputs), batches))
     for y, right in zip(found, expected, strict=True):
         np.testing.assert_array_equal(y, right)
+
+
+@every_layer
+@pytest.mark.parametrize("call", ["forward", "predict"])
+def test_another_number_of_inputs_is_an_error_that_names_the_layer(entry, call):
+    layer, inputs = entry.make(), entry.draw()
+    given = [[], [*inputs, *inputs]]
+    if isinstance(layer, nn.Concatenate):  # which takes any number but none
+        given.pop()
+    for bad in given:
+        # A graph says which of its inputs is missing.
+        error = ValueError if isinstance(layer, nn.Graph) and not bad else TypeError
+        with pytest.raises(error, match=rf"^{type(layer).__name__}\W"):
+            getattr(layer, call)(*bad)

@@ -32,6 +32,8 @@ def minimize_lbfgs(
     *,
     l2: float = 0.0,
     max_iter: int = 200,
+    gtol: float = 1e-5,
+    ftol: float = 2.220446049250313e-09,
 ) -> Any:
     r"""Minimise the loss over all rows by L-BFGS-B, and leave the best weights in the model.
 
@@ -52,6 +54,11 @@ def minimize_lbfgs(
         :math:`\lambda`, at least 0, for the weights and biases alike.
     max_iter : int
         The most iterations, at least 1.
+    gtol : float
+        It ends where no entry of the gradient is larger, at least 0.
+    ftol : float
+        It ends where an iteration makes the loss smaller by no more than this share of it, at
+        least 0.
 
     Returns
     -------
@@ -81,6 +88,11 @@ def minimize_lbfgs(
 
     l2 = check_number("l2", l2, minimum=0)
     max_iter = check_integer("max_iter", max_iter, minimum=1)
+    options = {
+        "maxiter": max_iter,
+        "gtol": check_number("gtol", gtol, minimum=0),
+        "ftol": check_number("ftol", ftol, minimum=0),
+    }
     params = [parameter for parameter in model.parameters() if parameter.trainable]
     if not params:
         raise ValueError("model must have a parameter to train, got none")
@@ -102,9 +114,7 @@ def minimize_lbfgs(
     modes = {layer: layer.training for layer in model.layers_by_name().values()}
     model.eval()
     try:
-        result = minimize(
-            objective, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter}
-        )
+        result = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
         assign(result.x)
     finally:
         model.zero_grad()

@@ -64,11 +64,28 @@ def test_it_stops_after_max_iter():
     assert minimize_lbfgs(model, nn.MeanSquaredError(), x, y, max_iter=2).nit == 2
 
 
+def test_tolerances_say_where_it_ends():
+    x, y = rows()
+
+    def fit(**tolerances):
+        model = nn.Affine(3, 1, dtype="float64", rng=1)
+        result = minimize_lbfgs(model, nn.MeanSquaredError(), x, y, **tolerances)
+        return result.nit, np.abs(result.jac).max()
+
+    by_default = fit()
+    assert by_default[1] > 1e-10
+    assert fit(gtol=1e-10, ftol=0)[1] < 1e-10
+    assert fit(gtol=1.0)[0] < by_default[0]
+    assert fit(ftol=0.5)[0] < by_default[0]
+
+
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
         (nn.ReLU(), {}, "model must have a parameter to train, got none"),
         (nn.Affine(3, 1), {"l2": -1}, "l2 must be .* at least 0, got -1"),
+        (nn.Affine(3, 1), {"gtol": -1}, "gtol must be .* at least 0, got -1"),
+        (nn.Affine(3, 1), {"ftol": -1}, "ftol must be .* at least 0, got -1"),
         (nn.Affine(3, 1), {"max_iter": 0}, "max_iter must be .* at least 1, got 0"),
     ],
 )

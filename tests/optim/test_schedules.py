@@ -71,6 +71,26 @@ def test_the_last_rate_stays(schedule):
     assert schedule(1000) == schedule(10)
 
 
+def test_one_cycle_may_have_its_peak_at_step_0():
+    # pct_start * steps - 1 is 0; half a cosine leads from there to the end, at step 9.
+    rates = [OneCycle(2.0, 10, pct_start=0.1)(step) for step in range(12)]
+    expected = [1.0 + math.cos(math.pi * min(step, 9) / 9) for step in range(12)]
+    assert rates == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [-1e-3, -math.inf, math.inf, math.nan])
+def test_a_schedule_whose_rate_is_negative_or_not_finite_is_refused(rate):
+    parameter = nn.Parameter([1.0])
+    stepped = nn.optim.SGD([parameter], lr=lambda step: rate if step == 1 else 0.5)
+    parameter.grad += 1.0
+    stepped.step()
+    parameter.grad += 1.0
+    with pytest.raises(ValueError, match=rf"lr must be .* at least 0, .* gave {rate} for step 1"):
+        stepped.step()
+    assert parameter.value == 0.5
+    assert parameter.grad == 1.0
+
+
 def test_a_warmup_leads_into_the_schedule_that_it_holds():
     schedule = LinearWarmup(CosineDecay(0.8, 10), steps=4, start_factor=0.5)
     assert schedule(0) == 0.4

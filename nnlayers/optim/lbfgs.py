@@ -88,7 +88,7 @@ def minimize_lbfgs(
 
     l2 = check_number("l2", l2, minimum=0)
     max_iter = check_integer("max_iter", max_iter, minimum=1)
-    options = {
+    options: Any = {
         "maxiter": max_iter,
         "gtol": check_number("gtol", gtol, minimum=0),
         "ftol": check_number("ftol", ftol, minimum=0),

@@ -24,8 +24,30 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from nnlayers import initializers, optim, testing
-from nnlayers.elsewhere import missing_attribute as _missing_attribute
-from nnlayers.jacobian import jacobian
+from nnlayers._core.foreign_names import missing_attribute as _missing_attribute
+from nnlayers.graphs.functions import (
+    concatenate,
+    exp,
+    log,
+    log_softmax,
+    matmul,
+    maximum,
+    mean,
+    power,
+    reciprocal,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    square,
+    sum,
+    tanh,
+)
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.jacobian import jacobian
+from nnlayers.graphs.node import Input
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import (
     ELU,
@@ -73,28 +95,6 @@ from nnlayers.layers import (
     Tanh,
     mlp,
 )
-from nnlayers.layers.functions import (
-    concatenate,
-    exp,
-    log,
-    log_softmax,
-    matmul,
-    maximum,
-    mean,
-    power,
-    reciprocal,
-    relu,
-    reshape,
-    sigmoid,
-    softmax,
-    softplus,
-    sqrt,
-    square,
-    sum,
-    tanh,
-)
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Input
 from nnlayers.losses import (
     GaussianNLL,
     Hinge,

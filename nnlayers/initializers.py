@@ -25,9 +25,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.numerics import FLOAT64, as_floats
-from nnlayers.rebuilding import reserve
-from nnlayers.validation import check_choice, check_number, unknown_name
+from nnlayers._core.arrays import FLOAT64, as_floats
+from nnlayers._core.checks import check_choice, check_number, unknown_name
+from nnlayers._core.rebuilding import reserve
 
 __all__ = [
     "NAMES",

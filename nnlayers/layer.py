@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from nnlayers.constructors import call, kept_arguments, written
-from nnlayers.guards import guarded
-from nnlayers.numerics import Array, as_floats, float_dtype
+from nnlayers._core.arrays import Array, as_floats, float_dtype
+from nnlayers._core.checks import Absent
+from nnlayers._core.constructors import call, kept_arguments, written
+from nnlayers._core.guards import guarded
+from nnlayers._core.state import Change, commit, fitting_state
 from nnlayers.parameter import Parameter
-from nnlayers.state import Change, commit, fitting_state
-from nnlayers.validation import Absent
 
 __all__ = ["Layer", "Parameter", "Symbol", "twin"]
 
@@ -50,7 +50,7 @@ class Layer(ABC):
     A layer of your own needs only :meth:`forward` and :meth:`backward`, and, if it has weights,
     attributes that are :class:`Parameter`\ s. Layers may hold layers, directly or in lists, tuples
     and dictionaries. The rest of this class then works as it stands, and what goes into your
-    methods is checked: see :mod:`nnlayers.guards`.
+    methods is checked: see :mod:`nnlayers._core.guards`.
 
     Attributes
     ----------

@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.numerics import Array, as_floats, float_dtype, product
-from nnlayers.state import Change, commit
-from nnlayers.validation import Absent, check_boolean
+from nnlayers._core.arrays import Array, as_floats, float_dtype, product
+from nnlayers._core.checks import Absent, check_boolean
+from nnlayers._core.state import Change, commit
 
 __all__ = ["Parameter", "Placement"]
 

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import unknown_name
+from nnlayers._core.constructors import call
+from nnlayers._core.resolving import check_modules
 from nnlayers.config.document import ConfigError, shown, shown_key
 from nnlayers.config.families import METRICS, Family, family_of, resolve
 from nnlayers.config.signature import Argument, HintError, arguments_of, check_hint, mentions
-from nnlayers.constructors import call
 from nnlayers.layer import Layer
-from nnlayers.numerics import Array
 from nnlayers.optim import schedules
-from nnlayers.resolving import check_modules
 from nnlayers.training import DivergenceError
-from nnlayers.validation import unknown_name
 
 __all__ = ["Builder", "Built"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnlayers.validation import optional_library
+from nnlayers._core.checks import optional_library
 
 __all__ = ["ConfigError", "differences", "dumps", "override", "read", "shown", "shown_key"]
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.checks import check_integer
+from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Builder
 from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS
@@ -23,9 +25,7 @@ from nnlayers.config.sections import (
 )
 from nnlayers.config.signature import Argument, arguments_of
 from nnlayers.data import Preprocessing, Table, batches
-from nnlayers.resolving import check_modules
 from nnlayers.training import Trainer
-from nnlayers.validation import check_integer
 
 __all__ = ["Experiment", "prepare"]
 

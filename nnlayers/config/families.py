@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from nnlayers import elsewhere, initializers, layers, losses, optim
+from nnlayers import initializers, layers, losses, optim
+from nnlayers._core import foreign_names
+from nnlayers._core.checks import unknown_name
+from nnlayers._core.resolving import find, within
 from nnlayers.data import Table, sources
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer, schedules
 from nnlayers.optim.base import LearningRate
-from nnlayers.resolving import find, within
 from nnlayers.training import callbacks, metrics
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.metrics import Metric
-from nnlayers.validation import unknown_name
 
 __all__ = [
     "CALLBACKS",
@@ -36,7 +37,7 @@ __all__ = [
 Constructor = Callable[..., Any]
 
 # What other libraries call it, without the module in which it is here.
-_ELSEWHERE = {name: here.rpartition(".")[2] for name, here in elsewhere.NAMES.items()}
+_ELSEWHERE = {name: here.rpartition(".")[2] for name, here in foreign_names.NAMES.items()}
 
 
 class Family(NamedTuple):

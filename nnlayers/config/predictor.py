@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, softmax
 
+from nnlayers._core.arrays import Array
 from nnlayers.data import Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
-from nnlayers.numerics import Array
 
 __all__ = ["Predictor", "report"]
 

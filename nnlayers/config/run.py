@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import optional_library
 from nnlayers.config.document import ConfigError, differences, dumps, read, shown
 from nnlayers.config.experiment import Experiment
 from nnlayers.config.places import (
@@ -33,10 +35,8 @@ from nnlayers.config.storage import (
     write_text,
 )
 from nnlayers.data import DataError, Preprocessing, Table
-from nnlayers.numerics import Array
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
-from nnlayers.validation import optional_library
 
 __all__ = ["Run", "load_predictor", "load_test_rows", "numbered"]
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nnlayers._core.checks import check_integer
 from nnlayers.config.builder import Builder, Built
 from nnlayers.config.document import ConfigError
 from nnlayers.config.families import LAYERS, LOSSES, OPTIMIZERS, SOURCES
 from nnlayers.data import DataError, Preprocessing, Split, Table, split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.validation import check_integer
 
 __all__ = [
     "Sections",

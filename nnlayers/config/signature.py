@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from nnlayers._core.checks import optional_library
 from nnlayers.config.document import shown
-from nnlayers.validation import optional_library
 
 __all__ = ["Argument", "HintError", "arguments_of", "check_hint", "mentions"]
 

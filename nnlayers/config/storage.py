@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nnlayers import files
-from nnlayers.archives import Archive, write_archive
+from nnlayers._core import files
+from nnlayers._core.archives import Archive, write_archive
+from nnlayers._core.arrays import Array
 from nnlayers.config.document import ConfigError
-from nnlayers.numerics import Array
 
 __all__ = ["read_arrays", "read_history", "read_json", "write_arrays", "write_file", "write_text"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.validation import check_integer
+from nnlayers._core.checks import check_integer
 
 __all__ = ["batches"]
 

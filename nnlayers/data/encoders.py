@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.checks import check_number
 from nnlayers.data.table import Array, check_finite, shown
-from nnlayers.validation import check_number
 
 __all__ = ["Categories", "Encoder", "Standardizer", "check_text", "restored"]
 

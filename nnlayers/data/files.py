@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers.archives import Archive
+from nnlayers._core.archives import Archive
+from nnlayers._core.checks import optional_library, unknown_name
 from nnlayers.data.table import Array, DataError, check_finite
-from nnlayers.validation import optional_library, unknown_name
 
 __all__ = ["CsvFile", "npz_arrays", "npz_columns"]
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import float_dtype, unmasked
+from nnlayers._core.checks import check_choice
 from nnlayers.data.encoders import Categories, Encoder, Standardizer, check_text, restored
 from nnlayers.data.table import (
     Array,
@@ -20,8 +22,6 @@ from nnlayers.data.table import (
     check_rows,
     shown,
 )
-from nnlayers.numerics import float_dtype, unmasked
-from nnlayers.validation import check_choice
 
 __all__ = ["Preprocessing", "TargetKind"]
 

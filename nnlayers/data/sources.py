@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nnlayers._core.checks import check_integer, check_number, optional_library, unknown_name
 from nnlayers.data.files import CsvFile, npz_arrays, npz_columns
 from nnlayers.data.table import Array, ColumnKind, DataError, Table
-from nnlayers.validation import check_integer, check_number, optional_library, unknown_name
 
 __all__ = [
     "breast_cancer",

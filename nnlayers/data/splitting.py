@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import unmasked
+from nnlayers._core.checks import check_integer, check_number
 from nnlayers.data.table import DataError
-from nnlayers.numerics import unmasked
-from nnlayers.validation import check_integer, check_number
 
 __all__ = ["Split", "split"]
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.numerics import unmasked
-from nnlayers.validation import unknown_name
+from nnlayers._core.arrays import unmasked
+from nnlayers._core.checks import unknown_name
 
 __all__ = ["Array", "ColumnKind", "DataError", "Table", "check_finite", "check_rows", "shown"]
 

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
 from nnlayers.drawing.operations import Description
 from nnlayers.drawing.values import MOST_NUMBERS, shortened
-from nnlayers.jacobian import jacobian
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.jacobian import jacobian
+from nnlayers.graphs.node import Node
 from nnlayers.layer import Layer
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.arithmetic import Binary, MatMul
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Node
 from nnlayers.layers.noise import Dropout, Noise
-from nnlayers.numerics import Array
 
 __all__ = ["Local", "local_derivatives"]
 

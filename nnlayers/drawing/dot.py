@@ -9,9 +9,9 @@ from typing import Any
 from nnlayers.drawing.operations import symbol
 from nnlayers.drawing.structure import as_graph, is_container
 from nnlayers.drawing.values import shortened
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.node import Input, Node
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Input, Node
 
 __all__ = ["to_dot"]
 

@@ -8,11 +8,11 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from nnlayers._core.files import write_file
 from nnlayers.drawing.formulas import Formula
 from nnlayers.drawing.picture import Schedule, to_svg
 from nnlayers.drawing.trace import Sent, Trace, Visit, kind, partial, trace
-from nnlayers.files import write_file
-from nnlayers.layers.graph import Graph
+from nnlayers.graphs.graph import Graph
 
 __all__ = ["to_html"]
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from nnlayers.drawing.layout import Point, lay_out
 from nnlayers.drawing.trace import Trace, kind
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Node
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.node import Node
 
 __all__ = ["Schedule", "to_svg"]
 

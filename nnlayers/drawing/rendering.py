@@ -7,11 +7,11 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from nnlayers._core.checks import optional_library
+from nnlayers._core.files import write_file
 from nnlayers.drawing.dot import to_dot
 from nnlayers.drawing.structure import as_graph
-from nnlayers.files import write_file
 from nnlayers.layer import Layer
-from nnlayers.validation import optional_library
 
 __all__ = ["draw", "mime_bundle", "render"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.node import Input, Node
 from nnlayers.layer import Layer
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Input, Node
 from nnlayers.layers.residual import Residual
 from nnlayers.layers.sequential import Sequential
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnlayers.drawing.trace import Sent, Visit, kind, partial, trace
-from nnlayers.layers.graph import Graph
+from nnlayers.graphs.graph import Graph
 
 __all__ = ["explain"]
 

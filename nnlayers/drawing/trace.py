@@ -9,9 +9,9 @@ from nnlayers.drawing.derivatives import Local, local_derivatives
 from nnlayers.drawing.formulas import Formula
 from nnlayers.drawing.operations import Description, describe
 from nnlayers.drawing.values import shortened
+from nnlayers.graphs.graph import Graph
+from nnlayers.graphs.node import Input, Node
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers.graph import Graph
-from nnlayers.layers.node import Input, Node
 
 __all__ = ["Sent", "Trace", "Visit", "kind", "partial", "trace"]
 

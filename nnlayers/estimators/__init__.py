@@ -10,7 +10,7 @@
 0.98
 """
 
-from nnlayers.validation import optional_library
+from nnlayers._core.checks import optional_library
 
 try:
     from nnlayers.estimators.classifier import MLPClassifier

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from nnlayers._core.arrays import Array, refuse_masked
 from nnlayers.estimators.networks import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -34,7 +35,6 @@ from nnlayers.estimators.solvers import (
 )
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array, refuse_masked
 
 try:
     from sklearn.utils.validation import validate_data

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from nnlayers.numerics import Array
+from nnlayers._core.arrays import Array
 
 __all__ = ["weights_by_class"]
 

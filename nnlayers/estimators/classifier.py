@@ -15,12 +15,12 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from nnlayers._core.arrays import Array
 from nnlayers.estimators.base import BaseMLP, keep_arguments
 from nnlayers.estimators.class_weights import weights_by_class
 from nnlayers.estimators.objectives import CLASSIFICATION, classification
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
-from nnlayers.numerics import Array
 
 __all__ = ["MLPClassifier"]
 

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from nnlayers._core.arrays import Array, ones
+from nnlayers._core.checks import check_number, unknown_name
 from nnlayers.initializers import Uniform
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import (
@@ -25,8 +27,6 @@ from nnlayers.layers import (
     rectifiers,
 )
 from nnlayers.losses.base import rows_where
-from nnlayers.numerics import Array, ones
-from nnlayers.validation import check_number, unknown_name
 
 __all__ = [
     "ACTIVATIONS",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logsumexp, xlogy
 
+from nnlayers._core.arrays import Array, as_floats
 from nnlayers.losses import (
     GaussianNLL,
     Hinge,
@@ -21,7 +22,6 @@ from nnlayers.losses import (
     SoftmaxCrossEntropy,
 )
 from nnlayers.losses.base import Elementwise
-from nnlayers.numerics import Array, as_floats
 
 __all__ = [
     "CLASSIFICATION",

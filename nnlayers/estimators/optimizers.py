@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from nnlayers._core.arrays import Array
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim import Adam, LearningRate, Optimizer
 
 __all__ = ["Momentum", "ScikitAdam"]

@@ -10,10 +10,10 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from nnlayers._core.arrays import Array
 from nnlayers.estimators.base import BaseMLP, keep_arguments
 from nnlayers.estimators.objectives import REGRESSION, regression
 from nnlayers.losses import GaussianNLL, Loss
-from nnlayers.numerics import Array
 
 __all__ = ["MLPRegressor"]
 

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from nnlayers._core.arrays import Array
 from nnlayers.data import batches
 from nnlayers.estimators.networks import SparseInput, is_finite, penalize, trained
 from nnlayers.estimators.optimizers import Momentum, ScikitAdam
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array
 from nnlayers.optim import NonfiniteGradientError, Optimizer
 from nnlayers.training import Trainer
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.checks import check_number
 from nnlayers.layers.operation import Elementwise
-from nnlayers.validation import check_number
 
 __all__ = ["HardTanh", "Identity", "Sigmoid", "Softplus", "Softsign", "Tanh"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers import initializers
+from nnlayers._core.arrays import Array, as_floats, ones, product
+from nnlayers._core.checks import check_boolean, check_integer
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array, as_floats, ones, product
-from nnlayers.validation import check_boolean, check_integer
 
 __all__ = ["Affine"]
 

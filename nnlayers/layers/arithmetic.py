@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats
 from nnlayers.layers.operation import Arithmetic, SeveralInputs
-from nnlayers.numerics import Array, as_floats
 
 __all__ = ["Add", "Binary", "Divide", "MatMul", "Maximum", "Multiply", "Subtract"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nnlayers.layer import Layer
 
 if TYPE_CHECKING:
-    from nnlayers.layers.graph import Graph
+    from nnlayers.graphs.graph import Graph
 
 __all__ = ["Drawable"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.checks import check_number
 from nnlayers.layers.operation import Arithmetic, Elementwise
-from nnlayers.validation import check_number
 
 __all__ = ["Exp", "Log", "Negative", "Power", "Reciprocal", "Sqrt", "Square"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers import initializers
+from nnlayers._core.arrays import Array, unmasked
+from nnlayers._core.checks import check_integer
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array, unmasked
-from nnlayers.validation import check_integer
 
 __all__ = ["Embedding"]
 

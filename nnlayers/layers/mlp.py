@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.checks import check_number, unknown_name
 from nnlayers.layer import Layer
 from nnlayers.layers.activations import (
     HardTanh,
@@ -22,7 +23,6 @@ from nnlayers.layers.noise import Dropout
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
 from nnlayers.layers.sequential import Sequential
-from nnlayers.validation import check_number, unknown_name
 
 __all__ = ["mlp"]
 

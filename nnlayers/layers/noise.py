@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.checks import check_number
 from nnlayers.layers.operation import MISSING, Operation
-from nnlayers.numerics import Array, as_floats
-from nnlayers.validation import check_number
 
 __all__ = ["Dropout", "GaussianNoise"]
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
+from nnlayers._core.checks import check_integer, check_number
+from nnlayers._core.rebuilding import full
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array, as_floats, float_dtype, ones
-from nnlayers.rebuilding import full
-from nnlayers.validation import check_integer, check_number
 
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
 

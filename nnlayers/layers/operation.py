@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats
 from nnlayers.layer import Layer
-from nnlayers.numerics import Array, as_floats
 
 __all__ = ["MISSING", "Arithmetic", "Elementwise", "Operation", "SeveralInputs", "is_pure"]
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
+from nnlayers._core.checks import check_choice, check_integer, check_number
+from nnlayers._core.rebuilding import full
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.operation import MISSING, Elementwise
-from nnlayers.numerics import Array, as_floats, float_dtype, ones
-from nnlayers.rebuilding import full
-from nnlayers.validation import check_choice, check_integer, check_number
 
 __all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "SiLU"]
 

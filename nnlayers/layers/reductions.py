@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.checks import check_axis, check_boolean
 from nnlayers.layers.operation import Arithmetic
-from nnlayers.validation import check_axis, check_boolean
 
 __all__ = ["Mean", "Sum"]
 

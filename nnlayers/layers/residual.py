@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats
 from nnlayers.layers.sequential import Sequential
-from nnlayers.numerics import Array, as_floats
 
 __all__ = ["Residual"]
 

@@ -8,9 +8,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import as_floats
 from nnlayers.layer import Layer
 from nnlayers.layers.drawable import Drawable
-from nnlayers.numerics import as_floats
 
 __all__ = ["Sequential"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.arrays import as_floats
+from nnlayers._core.checks import check_integer
 from nnlayers.layers.operation import Operation, SeveralInputs
-from nnlayers.numerics import as_floats
-from nnlayers.validation import check_integer
 
 __all__ = ["Concatenate", "Flatten", "Reshape"]
 

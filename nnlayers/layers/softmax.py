@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.checks import check_integer
 from nnlayers.layers.operation import Operation
-from nnlayers.validation import check_integer
 
 __all__ = ["LogSoftmax", "Softmax"]
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.constructors import written
-from nnlayers.numerics import FLOAT64, Array, as_floats
-from nnlayers.validation import check_choice
+from nnlayers._core.arrays import FLOAT64, Array, as_floats
+from nnlayers._core.checks import check_choice
+from nnlayers._core.constructors import written
 
 __all__ = [
     "Elementwise",

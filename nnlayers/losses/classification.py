@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import FLOAT64, Array, as_floats, as_reals, ones
+from nnlayers._core.checks import check_number
 from nnlayers.losses.base import (
     Elementwise,
     Loss,
@@ -18,8 +20,6 @@ from nnlayers.losses.base import (
     rows_where,
     weighted,
 )
-from nnlayers.numerics import FLOAT64, Array, as_floats, as_reals, ones
-from nnlayers.validation import check_number
 
 __all__ = ["Hinge", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
 

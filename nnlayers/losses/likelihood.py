@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
+from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers.losses.base import Elementwise, check_range, column_hint, weighted
-from nnlayers.numerics import FLOAT64, Array, as_floats
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
 

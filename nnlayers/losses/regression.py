@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_number
 from nnlayers.losses.base import Elementwise, Reduction
-from nnlayers.numerics import Array
-from nnlayers.validation import check_number
 
 __all__ = ["Huber", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
 

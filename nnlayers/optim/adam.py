@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim.base import LearningRate, Optimizer, decayed
-from nnlayers.validation import check_number
 
 __all__ = ["Adam", "AdamW", "NAdam", "check_betas"]
 

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import Absent, check_number
+from nnlayers._core.state import commit, fitting_state
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim.layout import Layout
-from nnlayers.state import commit, fitting_state
-from nnlayers.validation import Absent, check_number
 
 __all__ = ["LearningRate", "NonfiniteGradientError", "Optimizer", "decayed", "unique_parameters"]
 

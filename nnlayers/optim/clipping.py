@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nnlayers._core.arrays import FLOAT64, Array
+from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.numerics import FLOAT64, Array
 from nnlayers.optim.base import unique_parameters
-from nnlayers.validation import check_number
 
 __all__ = ["clip_grad_norm", "clip_grad_value"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnlayers.numerics import Array
+from nnlayers._core.arrays import Array
 from nnlayers.parameter import Parameter, Placement
 
 __all__ = ["BLOCK", "Layout"]

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import FLOAT64, Array
+from nnlayers._core.checks import check_integer, check_number
 from nnlayers.layer import Layer
-from nnlayers.numerics import FLOAT64, Array
-from nnlayers.validation import check_integer, check_number
 
 __all__ = ["minimize_lbfgs"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim.adam import check_betas
 from nnlayers.optim.base import LearningRate, Optimizer
-from nnlayers.validation import check_number
 
 __all__ = ["Lion"]
 

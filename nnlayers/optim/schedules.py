@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nnlayers._core.checks import check_choice, check_integer, check_number
 from nnlayers.optim.base import LearningRate, Optimizer
-from nnlayers.validation import check_choice, check_integer, check_number
 
 __all__ = [
     "Constant",

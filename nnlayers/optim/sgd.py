@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim.base import LearningRate, Optimizer, decayed
-from nnlayers.validation import check_boolean, check_number
 
 __all__ = ["SGD"]
 

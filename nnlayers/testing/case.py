@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import FLOAT64, Array, as_reals
 from nnlayers.layer import Layer
-from nnlayers.numerics import FLOAT64, Array, as_reals
 from nnlayers.testing.errors import LayerError
 from nnlayers.testing.gradients import input_gradients
 

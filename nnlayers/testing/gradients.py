@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import FLOAT64, Array, as_floats, refuse_masked
+from nnlayers._core.checks import check_number
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.numerics import FLOAT64, Array, as_floats, refuse_masked
 from nnlayers.testing.errors import GradientError
-from nnlayers.validation import check_number
 
 __all__ = ["check_gradients", "input_gradients"]
 

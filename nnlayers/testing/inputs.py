@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
-from nnlayers.numerics import Array
 from nnlayers.testing.case import MODES, Case, copies
 
 __all__ = ["INPUTS"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnlayers.numerics import FLOAT32, FLOAT64, Array
+from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers.testing.case import Case, copies
 
 __all__ = ["BASICS", "KEEPING", "copies_give_the_same"]

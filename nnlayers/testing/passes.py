@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers.layer import Layer
-from nnlayers.numerics import FLOAT32, FLOAT64, Array
 from nnlayers.testing.case import MODES, Case, copies, difference, pickled
 from nnlayers.testing.errors import GradientError
 from nnlayers.testing.gradients import check_gradients, input_gradients

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.checks import check_number
 from nnlayers.layer import Layer
 from nnlayers.testing.case import Case
 from nnlayers.testing.independence import INDEPENDENCE
@@ -15,7 +16,6 @@ from nnlayers.testing.inputs import INPUTS
 from nnlayers.testing.keeping import BASICS, KEEPING, copies_give_the_same
 from nnlayers.testing.passes import PASSES, nothing_given_is_written_to
 from nnlayers.testing.threads import predict_serves_many_threads
-from nnlayers.validation import check_number
 
 __all__ = ["check_layer"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from nnlayers.numerics import Array
-from nnlayers.state import check_names
+from nnlayers._core.arrays import Array
+from nnlayers._core.state import check_names
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer

@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from nnlayers.files import write_file
+from nnlayers._core.checks import check_path
+from nnlayers._core.files import write_file
 from nnlayers.training.callback import Callback
 from nnlayers.training.history import History
 from nnlayers.training.monitored import Checkpoint, EarlyStopping, ReduceOnPlateau
-from nnlayers.validation import check_path
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer

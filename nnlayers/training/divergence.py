@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses.base import rows_where
-from nnlayers.numerics import Array
 
 __all__ = ["DivergenceError", "gradient_fault", "loss_fault", "weights_fault"]
 

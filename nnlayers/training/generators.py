@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.state import check_names
 from nnlayers.layer import Layer
-from nnlayers.numerics import Array
-from nnlayers.state import check_names
 
 __all__ = ["Generators"]
 

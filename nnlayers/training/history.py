@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.validation import optional_library, unknown_name
+from nnlayers._core.checks import optional_library, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nnlayers._core.arrays import Array
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array
 
 __all__ = ["adds_up", "joined_loss", "total_weight"]
 

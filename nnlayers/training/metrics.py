@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, unmasked
+from nnlayers._core.checks import unknown_name
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array, unmasked
-from nnlayers.validation import unknown_name
 
 __all__ = ["Metric", "accuracy", "measure", "resolve"]
 

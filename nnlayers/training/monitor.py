@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.numerics import Array
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_choice, check_number, unknown_name
 from nnlayers.training.history import History
-from nnlayers.validation import check_choice, check_number, unknown_name
 
 __all__ = ["Mode", "Monitor"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_boolean, check_integer, check_path
+from nnlayers._core.state import check_names
 from nnlayers.layer import Parameter
-from nnlayers.numerics import Array
 from nnlayers.optim import SGD, Optimizer, schedules
 from nnlayers.saving import save
-from nnlayers.state import check_names
 from nnlayers.training.callback import Callback
 from nnlayers.training.monitor import Mode, Monitor
-from nnlayers.validation import check_boolean, check_integer, check_path
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from nnlayers._core.checks import optional_library
 from nnlayers.training.callbacks import Callback
-from nnlayers.validation import optional_library
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats, unmasked
+from nnlayers._core.checks import check_number
 from nnlayers.data import split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.losses.base import row_weights
-from nnlayers.numerics import Array, as_floats, unmasked
-from nnlayers.validation import check_number
 
 __all__ = ["Rows"]
 

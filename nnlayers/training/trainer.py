@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_boolean, check_integer, check_number
 from nnlayers.data import batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.numerics import Array
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.checks import check_kind, parameters_not_moved
@@ -26,7 +27,6 @@ from nnlayers.training.metrics import Metric, measure, resolve
 from nnlayers.training.progress import progress_bars
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import HeldSignals
-from nnlayers.validation import check_boolean, check_integer, check_number
 
 __all__ = ["Trainer"]
 

@@ -51,16 +51,17 @@ WITHIN = words("""
 nnlayers.__main__.main nnlayers.__main__:x nnlayers.__builtins__.eval nnlayers:__builtins__.eval
 nnlayers.__loader__.load_module nnlayers.__spec__.loader nnlayers.ReLU.__init__.__globals__
 nnlayers:ReLU.__mro__ nnlayers:ReLU.__subclasses__ nnlayers:ReLU.__class__ nnlayers:ReLU.forward
-nnlayers.saving.os.system nnlayers.saving:os.system nnlayers.saving.os nnlayers.files.os.remove
-nnlayers.files:os nnlayers.layer.np.load nnlayers.layer:np.load nnlayers.layer:np
+nnlayers.saving.os.system nnlayers.saving:os.system nnlayers.saving.os
+nnlayers._core.files.os.remove nnlayers._core.files:os
+nnlayers.layer.np.load nnlayers.layer:np.load nnlayers.layer:np
 nnlayers.saving.zipfile.ZipFile nnlayers.saving:zipfile.ZipFile nnlayers.save nnlayers.load
-nnlayers.saving.save nnlayers.saving.load nnlayers.files.write_file nnlayers.cli.main
+nnlayers.saving.save nnlayers.saving.load nnlayers._core.files.write_file nnlayers.cli.main
 nnlayers.cli.main.main nnlayers.cli:main nnlayers.config.prepare nnlayers.config.read
 nnlayers.config.write_file nnlayers.config.run.shutil.rmtree nnlayers.config.run:shutil.rmtree
-nnlayers.config.storage.write_text nnlayers.constructors.call nnlayers.resolving.find
-nnlayers.resolving.importlib.import_module nnlayers.validation.optional_library
+nnlayers.config.storage.write_text nnlayers._core.constructors.call nnlayers._core.resolving.find
+nnlayers._core.resolving.importlib.import_module nnlayers._core.checks.optional_library
 nnlayers.data.read_rows nnlayers.data.files.CsvFile nnlayers.data.files.Path
-nnlayers.drawing.draw nnlayers.files.threading.Thread nnlayers.files:threading.Thread
+nnlayers.drawing.draw nnlayers._core.files.threading.Thread nnlayers._core.files:threading.Thread
 nnlayers.Parameter
 """)
 MALFORMED = [
@@ -156,7 +157,7 @@ def test_no_place_of_a_config_calls_what_a_stranger_names(monkeypatch, place, wr
         ("sys.exit", "status"),
         ("evil.Evil", "x"),
         ("nnlayers.saving:os.system", "command"),
-        ("nnlayers.files.write_file", "path"),
+        ("nnlayers._core.files.write_file", "path"),
     ]:
         tables = config()
         put(tables, place, wrap({"type": name, argument: "touch was_imported"}))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 import nnlayers as nn
-from nnlayers.layers.node import Node
+from nnlayers.graphs.node import Node
 
 Array = npt.NDArray[Any]
 

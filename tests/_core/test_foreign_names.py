@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import nnlayers as nn
-from nnlayers.elsewhere import NAMES, NOT_HERE
+from nnlayers._core.foreign_names import NAMES, NOT_HERE
 
-PAGE = (Path(__file__).parents[1] / "docs" / "names.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "names.md").read_text()
 
 
 def names(cell):

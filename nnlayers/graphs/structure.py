@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nnlayers.layers.node import Input, Node, check_name
+from nnlayers.graphs.node import Input, Node, check_name
 
 __all__ = [
     "check_inputs",

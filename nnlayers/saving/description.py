@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nnlayers import initializers
-from nnlayers.archives import one_line
-from nnlayers.constructors import call, kept_arguments
+from nnlayers._core.archives import one_line
+from nnlayers._core.arrays import Array
+from nnlayers._core.constructors import call, kept_arguments
 from nnlayers.layer import Layer, Parameter
-from nnlayers.numerics import Array
 
 __all__ = ["Builder", "Classes", "Description"]
 

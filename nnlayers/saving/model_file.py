@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers.archives import Archive, add_array, one_line
-from nnlayers.description import Builder, Classes, Description
-from nnlayers.files import write_file
+from nnlayers._core.archives import Archive, add_array, one_line
+from nnlayers._core.arrays import Array
+from nnlayers._core.files import write_file
+from nnlayers._core.rebuilding import rebuilding
+from nnlayers._core.resolving import check_modules, resolve_class
 from nnlayers.layer import Layer
-from nnlayers.numerics import Array
-from nnlayers.rebuilding import rebuilding
-from nnlayers.resolving import check_modules, resolve_class
+from nnlayers.saving.description import Builder, Classes, Description
 
 __all__ = ["load", "save"]
 

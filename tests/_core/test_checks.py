@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnlayers as nn
-from nnlayers.validation import (
+from nnlayers._core.checks import (
     check_axis,
     check_boolean,
     check_choice,

@@ -8,12 +8,12 @@ from typing import Any, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers.layer import Parameter, S, Symbol
-from nnlayers.layers.drawable import Drawable
-from nnlayers.layers.feeding import Feed, with_floats
-from nnlayers.layers.node import Input, Node, check_name
-from nnlayers.layers.steps import Step, add, go_back, go_forward, list_order, list_steps
-from nnlayers.layers.structure import (
+from nnlayers._core.arrays import FLOAT32, FLOAT64, Array, as_floats
+from nnlayers._core.checks import unknown_name
+from nnlayers.graphs.feeding import Feed, with_floats
+from nnlayers.graphs.node import Input, Node, check_name
+from nnlayers.graphs.steps import Step, add, go_back, go_forward, list_order, list_steps
+from nnlayers.graphs.structure import (
     check_inputs,
     check_unique,
     checked_outputs,
@@ -23,8 +23,8 @@ from nnlayers.layers.structure import (
     nodes_of_tables,
     sorted_nodes,
 )
-from nnlayers.numerics import FLOAT32, FLOAT64, Array, as_floats
-from nnlayers.validation import unknown_name
+from nnlayers.layer import Parameter, S, Symbol
+from nnlayers.layers.drawable import Drawable
 
 __all__ = ["Graph"]
 

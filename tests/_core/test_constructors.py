@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 import nnlayers as nn
-from nnlayers.constructors import call, kept_arguments
+from nnlayers._core.constructors import call, kept_arguments
 
 
 class Item:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nnlayers._core.arrays import as_reals
+from nnlayers.graphs import functions
 from nnlayers.layer import Layer, Parameter, Symbol
-from nnlayers.layers import functions
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
 from nnlayers.layers.elementary import Negative, Power
-from nnlayers.numerics import as_reals
 
 if TYPE_CHECKING:
-    from nnlayers.layers.graph import Graph
+    from nnlayers.graphs.graph import Graph
 
 __all__ = ["Input", "Node", "check_name", "has_float_dtype"]
 

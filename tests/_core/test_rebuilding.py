@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.rebuilding import full, rebuilding, reserve
+from nnlayers._core.rebuilding import full, rebuilding, reserve
 
 
 def test_weights_are_counted_together_and_only_within():

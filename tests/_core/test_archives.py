@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from nnlayers.archives import Archive, one_line, write_archive
+from nnlayers._core.archives import Archive, one_line, write_archive
 
 ARRAYS = {
     "0.W": np.array([[np.nan, -0.0, 5e-324]]),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-from nnlayers.numerics import Array, as_floats
+from nnlayers._core.arrays import Array, as_floats
 
 __all__ = ["Change", "check_names", "commit", "fitting_state"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers.numerics import FLOAT32, FLOAT64, as_floats, as_reals
+from nnlayers._core.arrays import FLOAT32, FLOAT64, as_floats, as_reals
 
 __all__ = ["guarded"]
 

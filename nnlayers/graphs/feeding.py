@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from nnlayers._core.arrays import FLOAT32, FLOAT64, as_floats, as_reals
+from nnlayers.graphs.node import Input, Node, has_float_dtype
 from nnlayers.layer import Parameter
 from nnlayers.layers.arithmetic import Binary
-from nnlayers.layers.node import Input, Node, has_float_dtype
 from nnlayers.layers.operation import is_pure
-from nnlayers.numerics import FLOAT32, FLOAT64, as_floats, as_reals
 
 __all__ = ["Feed", "with_floats"]
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nnlayers.numerics import Array
+from nnlayers._core.arrays import Array
 
 __all__ = ["Archive", "add_array", "one_line", "write_archive"]
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from nnlayers.numerics import Array
+from nnlayers._core.arrays import Array
 
 __all__ = ["full", "rebuilding", "reserve"]
 

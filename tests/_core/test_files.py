@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nnlayers.files import write_file
+from nnlayers._core.files import write_file
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):

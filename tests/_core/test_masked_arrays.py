@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
+from nnlayers._core.arrays import unmasked
 from nnlayers.data import DataError, split
 from nnlayers.data.table import Table
-from nnlayers.numerics import unmasked
 from nnlayers.testing import check_gradients
 from nnlayers.training.metrics import accuracy
 

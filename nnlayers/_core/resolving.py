@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from nnlayers.validation import unknown_name
+from nnlayers._core.checks import unknown_name
 
 __all__ = ["check_modules", "find", "resolve_class", "within"]
 

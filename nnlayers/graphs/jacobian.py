@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.checks import unknown_name
+from nnlayers.graphs.graph import Graph
 from nnlayers.layer import Layer
-from nnlayers.layers.graph import Graph
-from nnlayers.numerics import Array, as_floats
-from nnlayers.validation import unknown_name
 
 __all__ = ["jacobian"]
 

@@ -165,7 +165,7 @@ def test_no_node_stands_in_for_an_array():
 OPERATORS = {"matmul", "power"}  # which NumPy asks for too where an operator is written
 
 
-@pytest.mark.parametrize("name", sorted(({*nn.layers.functions.__all__} & {*dir(np)}) - OPERATORS))
+@pytest.mark.parametrize("name", sorted(({*nn.graphs.functions.__all__} & {*dir(np)}) - OPERATORS))
 def test_functions_of_numpy_name_that_of_the_library(name):
     x = nn.Input("x")
     arguments = {

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnlayers.graphs.feeding import Feed, with_floats
+from nnlayers.graphs.node import Node
 from nnlayers.layer import Layer, twin
-from nnlayers.layers.feeding import Feed, with_floats
-from nnlayers.layers.node import Node
 from nnlayers.layers.operation import is_pure
 
 __all__ = ["Step", "add", "go_back", "go_forward", "list_order", "list_steps"]

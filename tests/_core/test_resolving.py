@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from nnlayers import Layer, ReLU
-from nnlayers.resolving import check_modules, find, resolve_class, within
+from nnlayers._core.resolving import check_modules, find, resolve_class, within
 
 OWN = """
 from os import system
@@ -47,7 +47,7 @@ WALKS = [
     "nnlayers.saving.os.system",
     "nnlayers.saving:os.system",
     "nnlayers.saving:os",
-    "nnlayers.files:os.system",
+    "nnlayers._core.files:os.system",
     "nnlayers.layer.np.load",
     "nnlayers.layer:np.load",
     "nnlayers.layer:np.ndarray",
@@ -58,8 +58,8 @@ WALKS = [
     "nnlayers:save",
     "nnlayers.load",
     "nnlayers.cli.main",
-    "nnlayers.validation:importlib.import_module",
-    "nnlayers.resolving.importlib.import_module",
+    "nnlayers._core.checks:importlib.import_module",
+    "nnlayers._core.resolving.importlib.import_module",
 ]
 MALFORMED = [
     "",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
 from nnlayers.layers.activations import Sigmoid, Softplus, Tanh
 from nnlayers.layers.arithmetic import MatMul, Maximum
 from nnlayers.layers.elementary import Exp, Log, Power, Reciprocal, Sqrt, Square
@@ -19,10 +20,9 @@ from nnlayers.layers.rectifiers import ReLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.shaping import Concatenate, Reshape
 from nnlayers.layers.softmax import LogSoftmax, Softmax
-from nnlayers.numerics import Array
 
 if TYPE_CHECKING:
-    from nnlayers.layers.node import Node
+    from nnlayers.graphs.node import Node
 
 __all__ = [
     "concatenate",

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nnlayers.numerics import as_floats, float_dtype, ones
+from nnlayers._core.arrays import as_floats, float_dtype, ones
 
 
 @pytest.mark.parametrize("dtype", [np.float32, "f4", "float32", np.dtype("f4")])

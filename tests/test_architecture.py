@@ -1,0 +1,139 @@
+"""The floors of the package: every import goes down, and no module imports itself in a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "nnlayers"
+
+# As docs/architecture.md has them, from the bottom to the top.
+FLOORS = [
+    ["_core"],
+    ["initializers", "layer", "parameter"],
+    ["drawing"],
+    ["data", "layers", "losses", "optim"],
+    ["saving", "testing"],
+    ["graphs"],
+    ["engine"],
+    ["training"],
+    ["config", "export"],
+    ["cli", "estimators"],
+]
+# Files that stand alone and build on each other; every other entry of a floor is a room of its own.
+CONTRACT = {"initializers", "layer", "parameter"}
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+class Import(NamedTuple):
+    """One name imported by one module, both by dotted paths within the package."""
+
+    module: str
+    imported: str
+    for_types_only: bool
+    line: int
+
+
+def modules() -> dict[str, Path]:
+    """Return the package's files by dotted name, ``""`` for the package itself."""
+    named = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        named[".".join(part for part in parts if part != "__init__")] = path
+    return named
+
+
+MODULES = modules()
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    """Yield the imports of a module, those within functions included."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.split(".")[0] == "nnlayers":
+                imported = name.removeprefix("nnlayers").lstrip(".")
+                yield Import(module, imported, id(node) in typing_only, node.lineno)
+
+
+def module_of(imported: str) -> str:
+    """Return the longest prefix of a dotted name that is a module."""
+    while imported not in MODULES:
+        imported = imported.rpartition(".")[0]
+    return imported
+
+
+def room_of(dotted: str) -> str:
+    room = dotted.split(".")[0]
+    return "contract" if room in CONTRACT else room
+
+
+IMPORTS = [found for module in MODULES for found in imports_of(module)]
+# The two modules that stand outside the house: the front door, and `python -m nnlayers`.
+# The command line says the package's version, which the front door has.
+INSIDE = [
+    found
+    for found in IMPORTS
+    if found.module not in ("", "__main__") and (found.module, found.imported) != ("cli.main", "")
+]
+# What is drawn is still known by class; these imports go once it is known by protocol.
+TO_STRAIGHTEN = {found for found in INSIDE if found.module.split(".")[0] == "drawing"}
+TO_STRAIGHTEN |= {found for found in INSIDE if found.module == "layers.drawable"}
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {module.split(".")[0] for module in MODULES} - {"", "__main__"}
+    assert rooms <= FLOOR_OF.keys()
+
+
+@pytest.mark.parametrize("found", INSIDE, ids=lambda found: f"{found.module}:{found.imported}")
+def test_imports_go_down_or_stay_in_the_room(found: Import) -> None:
+    room, imported = found.module.split(".")[0], found.imported.split(".")[0]
+    assert imported in FLOOR_OF, f"{found.module}:{found.line} imports the front door"
+    below = FLOOR_OF[imported] < FLOOR_OF[room]
+    if found in TO_STRAIGHTEN:
+        return
+    assert below or room_of(room) == room_of(imported), f"{found.module}:{found.line}"
+
+
+@pytest.mark.parametrize("found", INSIDE, ids=lambda found: f"{found.module}:{found.imported}")
+def test_no_private_name_leaves_its_room(found: Import) -> None:
+    inner = found.imported.split(".")[1:]
+    private = any(part.startswith("_") for part in inner)
+    assert not private or room_of(found.module) == room_of(found.imported)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {module: set() for module in MODULES}
+    for found in INSIDE:
+        target = module_of(found.imported)
+        # Annotations may name a class of the same room that is defined later.
+        if target != found.module and not found.for_types_only and found not in TO_STRAIGHTEN:
+            graph[found.module].add(target)
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for target in sorted(graph[module]):
+                visit(target, [*path, module])
+            done.add(module)
+
+    for module in graph:
+        visit(module, [])

@@ -104,8 +104,8 @@ def _by_entry(operation: Any, inputs: Sequence[Array], y: Array, sent: Sequence[
     if isinstance(operation, Binary) and not isinstance(operation, MatMul):
         inputs = [np.broadcast_to(x, y.shape) for x in inputs]
     with np.errstate(all="ignore"):
-        _, kept = operation.compute(*inputs)
-        factors = operation.gradients(np.ones_like(y)[()], kept)
+        _, kept = operation.compute_forward(*inputs)
+        factors = operation.compute_backward(np.ones_like(y)[()], kept)
     return [np.array(factor) for factor in (factors if len(inputs) > 1 else [factors])]
 
 

@@ -43,7 +43,7 @@ class Use:
         self.layer = layer
         self.shared = shared
 
-    def compute(self, *inputs: Any) -> tuple[Any, tuple[Layer, tuple[Any, ...]]]:
+    def compute_forward(self, *inputs: Any) -> tuple[Any, tuple[Layer, tuple[Any, ...]]]:
         used = twin(self.layer) if self.shared else self.layer
         y = used.forward(*inputs)
         if self.shared:
@@ -52,7 +52,7 @@ class Use:
             raise TypeError(f"a node has one value, but {self.layer!r} gives {len(y)}")
         return y[()], (used, inputs)
 
-    def gradients(self, dout: Any, kept: tuple[Layer, tuple[Any, ...]]) -> Any:
+    def compute_backward(self, dout: Any, kept: tuple[Layer, tuple[Any, ...]]) -> Any:
         used, inputs = kept
         given = used.backward(dout)  # which a second time would add to its weights' gradients
         gradients = given if isinstance(given, tuple) else (given,)
@@ -85,13 +85,13 @@ def list_steps(
         layer: Any = layers[number]
         use = None if is_pure(layer) else Use(layer, uses[number] > 1)
         operation = use or layer
-        again = use.again if use else layer.gradients
-        compute = operation.compute
+        again = use.again if use else layer.compute_backward
+        compute = operation.compute_forward
         if node in feed.reads_both:
             compute = partial(compute_floats, compute)
         first = parents[0] if len(parents) in (1, 2) else -1
         second = parents[1] if len(parents) == 2 else -1
-        steps.append(Step(compute, operation.gradients, first, second, parents, node, again))
+        steps.append(Step(compute, operation.compute_backward, first, second, parents, node, again))
     return steps
 
 

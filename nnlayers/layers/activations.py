@@ -21,10 +21,10 @@ class Identity(Elementwise):
     array([ 1., -2.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x.copy(), None
 
-    def derivative(self, kept: None) -> Any:
+    def derivative(self, saved: None) -> Any:
         return 1
 
 
@@ -44,7 +44,7 @@ class Sigmoid(Elementwise):
     array([0.  , 0.25, 0.  ])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         e = np.exp(-np.abs(x))
         return _logistic(x, e), e
 
@@ -67,7 +67,7 @@ class Tanh(Elementwise):
     array([1., 0.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return np.tanh(x), x
 
     def derivative(self, x: Any) -> Any:
@@ -110,7 +110,7 @@ class Softplus(Elementwise):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = check_number("beta", beta, above=0)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         # In float32 the rounding of beta x would cost 50 units in the last place of e^(beta x).
         dtype = x.dtype if self.beta == 1 else np.float64
         with np.errstate(over="ignore"):
@@ -119,8 +119,8 @@ class Softplus(Elementwise):
             y = np.maximum(x, np.zeros(x.shape, x.dtype)) + np.log1p(e) / self.beta
             return y.astype(x.dtype, copy=False), (x, e.astype(x.dtype, copy=False))
 
-    def derivative(self, kept: tuple[Any, Any]) -> Any:
-        x, e = kept
+    def derivative(self, saved: tuple[Any, Any]) -> Any:
+        x, e = saved
         return _logistic(x, e)
 
 
@@ -143,7 +143,7 @@ class Softsign(Elementwise):
     array([0.0625, 1.    , 0.25  ])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         c = x.clip(-1e30, 1e30)  # where y is 1 already, for infinity / infinity is NaN
         return c / (1 + np.abs(c)), x
 
@@ -171,7 +171,7 @@ class HardTanh(Elementwise):
     array([0., 1., 0.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x.clip(-1, 1), x
 
     def derivative(self, x: Any) -> Any:

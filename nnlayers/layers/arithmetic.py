@@ -21,7 +21,7 @@ class Binary(Arithmetic, SeveralInputs):
 
     fitting = "shapes that broadcast"
 
-    def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
+    def as_inputs(self, inputs: tuple[Any, ...]) -> list[Any]:
         if len(inputs) != 2:
             raise TypeError(f"{self!r} expected 2 inputs, got {len(inputs)}")
         names = ("a", "b")
@@ -45,7 +45,7 @@ class Binary(Arithmetic, SeveralInputs):
             raise self._misfit(inputs) from None
 
     def _misfit(self, inputs: tuple[npt.ArrayLike, ...]) -> ValueError:
-        a, b = self.taken(inputs)
+        a, b = self.as_inputs(inputs)
         given = f"{np.shape(a)} and {np.shape(b)}"
         return ValueError(f"{self!r} expected a and b of {self.fitting}, got {given}")
 
@@ -70,11 +70,11 @@ class Add(Binary):
     array([2., 2.])
     """
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a + b, (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        return _fitted(kept, dout, dout)
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        return _fitted(saved, dout, dout)
 
 
 class Subtract(Binary):
@@ -94,11 +94,11 @@ class Subtract(Binary):
     (array([1., 1.]), array(-2.))
     """
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a - b, (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        return _fitted(kept, dout, -dout)
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        return _fitted(saved, dout, -dout)
 
 
 class Multiply(Binary):
@@ -119,12 +119,12 @@ class Multiply(Binary):
     (array([3., 4.]), array([1., 2.]))
     """
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a * b, (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
-        return _fitted(kept, dout * b, dout * a)
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        a, b = saved
+        return _fitted(saved, dout * b, dout * a)
 
 
 class Divide(Binary):
@@ -145,13 +145,13 @@ class Divide(Binary):
     array([-0.25  , -0.6667])
     """
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a / b, (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        a, b = saved
         # a / b / b, as b^2 overflows where the quotient does not.
-        return _fitted(kept, dout / b, -dout * (a / b / b))
+        return _fitted(saved, dout / b, -dout * (a / b / b))
 
 
 class Maximum(Binary):
@@ -174,15 +174,15 @@ class Maximum(Binary):
     (array([0. , 0.5, 1. ]), array(1.5))
     """
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return np.maximum(a, b), (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        a, b = saved
         shared = np.where(a == b, dout / 2, dout)
         zero = dout.dtype.type(0)
         # With NaN no comparison holds, and both get all, as in PyTorch.
-        return _fitted(kept, np.where(a < b, zero, shared), np.where(a > b, zero, shared))
+        return _fitted(saved, np.where(a < b, zero, shared), np.where(a > b, zero, shared))
 
 
 class MatMul(Binary):
@@ -209,13 +209,13 @@ class MatMul(Binary):
 
     fitting = "shapes (..., n, k) and (..., k, m)"
 
-    def compute(self, a: Any, b: Any) -> tuple[Any, Any]:
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a @ b, (a, b)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        a, b = kept
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        a, b = saved
         if a.ndim == 1 and b.ndim == 1:
-            return _fitted(kept, dout * b, dout * a)
+            return _fitted(saved, dout * b, dout * a)
         rows = a[np.newaxis] if a.ndim == 1 else a
         columns = b[:, np.newaxis] if b.ndim == 1 else b
         if a.ndim == 1:
@@ -227,9 +227,9 @@ class MatMul(Binary):
         return da.reshape(a.shape), db.reshape(b.shape)
 
 
-def _fitted(kept: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
+def _fitted(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
     """Return the gradients in the shapes and dtypes of two inputs that may have been broadcast."""
-    a, b = kept
+    a, b = saved
     kind, kind_a, kind_b = type(da), type(a), type(b)
     if kind is not np.ndarray and (
         (kind_a is kind or kind_a is float) and (kind_b is kind or kind_b is float)

@@ -33,7 +33,7 @@ class Exp(ElementaryFunction):
     array([1.   , 2.718])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.exp(x)
         return y, y
 
@@ -57,7 +57,7 @@ class Log(ElementaryFunction):
     array([1. , 0.5, inf])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return np.log(x), x
 
     def derivative(self, x: Any) -> Any:
@@ -78,10 +78,10 @@ class Negative(ElementaryFunction):
     array([-1., -1.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return -x, None
 
-    def derivative(self, kept: None) -> Any:
+    def derivative(self, saved: None) -> Any:
         return -1
 
 
@@ -99,7 +99,7 @@ class Reciprocal(ElementaryFunction):
     array([-0.25  , -0.0625])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = 1 / x
         return y, y
 
@@ -121,7 +121,7 @@ class Square(ElementaryFunction):
     array([ 6., -8.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x * x, x
 
     def derivative(self, x: Any) -> Any:
@@ -144,7 +144,7 @@ class Sqrt(ElementaryFunction):
     array([0.25 , 0.125])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.sqrt(x)
         return y, y
 
@@ -177,7 +177,7 @@ class Power(ElementaryFunction):
     def __init__(self, exponent: float) -> None:
         self.exponent = check_number("exponent", exponent)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x**self.exponent, x
 
     def derivative(self, x: Any) -> Any:

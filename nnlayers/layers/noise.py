@@ -64,14 +64,14 @@ class Dropout(Noise):
         super().__init__(rng)
         self.rate = check_number("rate", rate, minimum=0, below=1)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if not self.training or self.rate == 0:
             return x.copy(), None
-        kept = self.rng.random(x.shape, dtype=np.float32) >= self.rate
-        mask = np.multiply(kept, 1 / (1 - self.rate), dtype=x.dtype)
+        saved = self.rng.random(x.shape, dtype=np.float32) >= self.rate
+        mask = np.multiply(saved, 1 / (1 - self.rate), dtype=x.dtype)
         return x * mask, mask
 
-    def gradients(self, dout: Any, mask: Any) -> Any:
+    def compute_backward(self, dout: Any, mask: Any) -> Any:
         return dout if mask is None else dout * mask
 
 
@@ -112,10 +112,10 @@ class GaussianNoise(Noise):
         super().__init__(rng)
         self.std = check_number("std", std, minimum=0)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if not self.training or self.std == 0:
             return x.copy(), None
         return x + self.std * self.rng.standard_normal(x.shape, dtype=x.dtype), None
 
-    def gradients(self, dout: Any, kept: None) -> Any:
+    def compute_backward(self, dout: Any, saved: None) -> Any:
         return dout

@@ -138,15 +138,15 @@ class BatchNorm(Layer):
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
         """Move the running averages towards those of a batch of n rows."""
-        kept = 1 - self.momentum
+        saved = 1 - self.momentum
         running_var = self.running_var
         if n > 1:
-            running_var = kept * running_var + var * (self.momentum * n / (n - 1))
+            running_var = saved * running_var + var * (self.momentum * n / (n - 1))
         # The sum takes half a microsecond, and is finite where all variances are.
         if not math.isfinite(running_var.dot(ones(self.features, running_var.dtype))):
             self._check_overflow(var, running_var)
         # New arrays, as a `predict` in another thread may be reading the old ones.
-        self.running_mean = kept * self.running_mean + self.momentum * mean
+        self.running_mean = saved * self.running_mean + self.momentum * mean
         self.running_var = running_var
 
     def _check_overflow(self, var: Array, running_var: Array) -> None:

@@ -19,7 +19,8 @@ MISSING: Array = np.empty(0)  # stands for an input that was not given
 class Operation(Layer):
     r"""Base of the layers that are a function alone: a subclass states it and its gradients.
 
-    What the way back needs goes from :meth:`compute` to :meth:`gradients` by hand, so that one
+    What the backward pass needs goes from :meth:`compute_forward` to :meth:`compute_backward` by
+    hand, so that one
     operation may stand in many places of a graph.
 
     Examples
@@ -27,10 +28,10 @@ class Operation(Layer):
     >>> class Swap(Operation):
     ...     '''(x, y) to (y, x), the columns of an array.'''
     ...
-    ...     def compute(self, x):
+    ...     def compute_forward(self, x):
     ...         return x[:, ::-1], None
     ...
-    ...     def gradients(self, dout, kept):
+    ...     def compute_backward(self, dout, saved):
     ...         return dout[:, ::-1]
     >>> swap = Swap()
     >>> swap.forward([[1.0, 2.0]])
@@ -40,31 +41,31 @@ class Operation(Layer):
     """
 
     @abstractmethod
-    def compute(self, *inputs: Any) -> tuple[Any, Any]:
-        """Return the output, a new array or a view, and what :meth:`gradients` needs.
+    def compute_forward(self, *inputs: Any) -> tuple[Any, Any]:
+        """Return the output, a new array or a view, and what :meth:`compute_backward` needs.
 
         Inputs are float arrays, or NumPy's scalars where a graph has single numbers. The output
-        may be what is kept, but not a part of it.
+        may be what is saved, but not a part of it.
         """
 
     @abstractmethod
-    def gradients(self, dout: Any, kept: Any) -> Any:
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
         """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
 
     # Python would name the class in which a pass is written, and not the layer.
     def forward(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
         if more or x is MISSING:
             raise self._miscounted(x, *more)
-        return self._kept(*self.compute(as_floats(x)))
+        return self._kept(*self.compute_forward(as_floats(x)))
 
     def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
         if more or x is MISSING:
             raise self._miscounted(x, *more)
-        return _own(self.compute(as_floats(x))[0])
+        return _own(self.compute_forward(as_floats(x))[0])
 
     def backward(self, dout: npt.ArrayLike) -> Any:
-        dout, kept = self._received(dout)
-        gradients = self.gradients(dout, kept)
+        dout, saved = self._received(dout)
+        gradients = self.compute_backward(dout, saved)
         if isinstance(gradients, tuple):
             return tuple([_own(gradient, dout) for gradient in gradients])
         return _own(gradients, dout)
@@ -73,25 +74,25 @@ class Operation(Layer):
         count = sum(x is not MISSING for x in inputs)
         return TypeError(f"{self!r} expected 1 input, got {count}")
 
-    def _kept(self, result: Any, kept: Any) -> Array:
+    def _kept(self, result: Any, saved: Any) -> Array:
         """Keep what the way back needs; return the result."""
-        y = _own(result, kept)
-        self._cache = y.shape, y.dtype, kept
+        y = _own(result, saved)
+        self._cache = y.shape, y.dtype, saved
         return y
 
 
 class SeveralInputs(Operation):
-    """Base of the operations on more than one input, which a subclass checks in :meth:`taken`."""
+    """Base of the operations on several inputs, which :meth:`as_inputs` checks."""
 
     @abstractmethod
-    def taken(self, inputs: tuple[npt.ArrayLike, ...]) -> list[Any]:
+    def as_inputs(self, inputs: tuple[npt.ArrayLike, ...]) -> list[Any]:
         """Return the inputs as float arrays, or numbers."""
 
     def forward(self, *inputs: npt.ArrayLike) -> Array:
-        return self._kept(*self.compute(*self.taken(inputs)))
+        return self._kept(*self.compute_forward(*self.as_inputs(inputs)))
 
     def predict(self, *inputs: npt.ArrayLike) -> Array:
-        return _own(self.compute(*self.taken(inputs))[0])
+        return _own(self.compute_forward(*self.as_inputs(inputs))[0])
 
 
 class Elementwise(Operation):
@@ -102,7 +103,7 @@ class Elementwise(Operation):
     Examples
     --------
     >>> class Cube(Elementwise):
-    ...     def compute(self, x):
+    ...     def compute_forward(self, x):
     ...         return x**3, x
     ...
     ...     def derivative(self, x):
@@ -115,11 +116,11 @@ class Elementwise(Operation):
     """
 
     @abstractmethod
-    def derivative(self, kept: Any) -> Any:
-        """Return f'(x) from what :meth:`compute` kept."""
+    def derivative(self, saved: Any) -> Any:
+        """Return f'(x) from what :meth:`compute_forward` saved."""
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        return dout * self.derivative(kept)
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        return dout * self.derivative(saved)
 
 
 class Arithmetic(Operation):
@@ -142,7 +143,7 @@ class Arithmetic(Operation):
 
 
 def is_pure(layer: Layer) -> bool:
-    """Return whether a layer is its ``compute`` and ``gradients``, with no passes of its own.
+    """Return whether a layer is a pure function, with no passes of its own.
 
     A subclass of a user's may have changed a pass of one of the library's.
     """

@@ -40,13 +40,13 @@ class ReLU(Elementwise):
     array([0., 0., 5.])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.maximum(x, _zeros(x))
         # 1 for NaN, as in PyTorch. A product with a bool array would take a tenth longer.
         return y, (y != 0).astype(x.dtype)
 
     def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
-        if more or x is MISSING or type(self).compute is not ReLU.compute:
+        if more or x is MISSING or type(self).compute_forward is not ReLU.compute_forward:
             return super().predict(x, *more)
         x = as_floats(x)
         return np.asarray(np.maximum(x, _zeros(x)))
@@ -83,7 +83,7 @@ class LeakyReLU(Elementwise):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = check_number("negative_slope", negative_slope)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         s = self.negative_slope
         with np.errstate(over="ignore"):
             below = s * x if s else _zeros(x)  # 0 times infinity is NaN
@@ -190,7 +190,7 @@ class ELU(Elementwise):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = check_number("alpha", alpha)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         zeros = _zeros(x)
         return np.maximum(x, zeros) + self.alpha * np.expm1(np.minimum(x, zeros)), x
 
@@ -229,10 +229,10 @@ class SELU(ELU):
     def __init__(self) -> None:
         super().__init__(alpha=1.6732632423543772848170429916717)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
-        y, kept = super().compute(x)
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
+        y, saved = super().compute_forward(x)
         with np.errstate(over="ignore"):
-            return self.scale * y, kept
+            return self.scale * y, saved
 
     def derivative(self, x: Any) -> Any:
         return self.scale * super().derivative(x)
@@ -247,16 +247,16 @@ class Gated(Elementwise):
     rounding of an exponent such as :math:`x^2 / 2` costs up to 100 units in the last place.
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         # Beyond these limits the gate is 0 or 1, and the product is 0 also for -infinity.
         t = x.clip(-1000.0, 40.0)
-        g, kept = self.gate(t)
+        g, saved = self.gate(t)
         y = x.clip(-1000.0) * g
-        return y.astype(x.dtype, copy=False), (t, g, kept)
+        return y.astype(x.dtype, copy=False), (t, g, saved)
 
-    def derivative(self, kept: Any) -> Any:
-        t, g, kept = kept
-        derivative = self.slope(t, g, kept)
+    def derivative(self, saved: Any) -> Any:
+        t, g, saved = saved
+        derivative = self.slope(t, g, saved)
         derivative *= t
         derivative += g
         return derivative.astype(t.dtype, copy=False)
@@ -266,7 +266,7 @@ class Gated(Elementwise):
         """Return g(x), and what :meth:`slope` needs besides it."""
 
     @abstractmethod
-    def slope(self, x: Any, g: Any, kept: Any) -> Any:
+    def slope(self, x: Any, g: Any, saved: Any) -> Any:
         """Return g'(x), a new array."""
 
 
@@ -318,10 +318,10 @@ class GELU(Gated):
         n /= 1 + n
         return n, square
 
-    def slope(self, x: Any, g: Any, kept: Any) -> Any:
+    def slope(self, x: Any, g: Any, saved: Any) -> Any:
         if self.approximate == "none":
             return np.exp(-0.5 * np.square(x, dtype=np.float64)) / math.sqrt(2 * math.pi)
-        return _TWICE_U * (1 + 3 * _CUBIC * kept) * g * (1 - g)
+        return _TWICE_U * (1 + 3 * _CUBIC * saved) * g * (1 - g)
 
 
 class SiLU(Gated):
@@ -351,7 +351,7 @@ class SiLU(Gated):
         n /= 1 + n
         return n, None
 
-    def slope(self, x: Any, g: Any, kept: None) -> Any:
+    def slope(self, x: Any, g: Any, saved: None) -> Any:
         return g * (1 - g)
 
 
@@ -381,8 +381,8 @@ class Mish(Gated):
         p = n * (n + 2)
         return p / (p + 2), (n, p)
 
-    def slope(self, x: Any, g: Any, kept: tuple[Any, Any]) -> Any:
-        n, p = kept
+    def slope(self, x: Any, g: Any, saved: tuple[Any, Any]) -> Any:
+        n, p = saved
         return 4 * n * (n + 1) / np.square(p + 2)
 
 

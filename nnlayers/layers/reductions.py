@@ -42,13 +42,13 @@ class Sum(Arithmetic):
         self.axis = check_axis(axis)
         self.keepdims = check_boolean("keepdims", keepdims)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         axes = self._axes(self.axis, x)
         with_axes = tuple([1 if i in axes else length for i, length in enumerate(x.shape)])
         return x.sum(axis=axes, keepdims=self.keepdims), (x.shape, with_axes)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        shape, with_axes = kept
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        shape, with_axes = saved
         return np.broadcast_to(dout.reshape(with_axes), shape)[()]
 
 
@@ -79,11 +79,11 @@ class Mean(Sum):
            [0.25, 0.25]])
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
-        total, (shape, with_axes) = super().compute(x)
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
+        total, (shape, with_axes) = super().compute_forward(x)
         count = math.prod([shape[axis] for axis in self._axes(self.axis, x)])
         return total / x.dtype.type(count), (shape, with_axes, count)
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        shape, with_axes, count = kept
-        return super().gradients(dout / dout.dtype.type(count), (shape, with_axes))
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        shape, with_axes, count = saved
+        return super().compute_backward(dout / dout.dtype.type(count), (shape, with_axes))

@@ -44,7 +44,7 @@ class Reshape(Operation):
         if self.shape.count(-1) > 1:
             raise ValueError(f"shape must have at most one -1, got {self.shape}")
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if x.ndim == 0:
             raise ValueError(f"{self!r} expected x of shape (batch, ...), got {x.shape}")
         size = math.prod(x.shape[1:])
@@ -57,7 +57,7 @@ class Reshape(Operation):
             raise ValueError(f"{self!r} expected x with as many entries a row, got shape {x.shape}")
         return x.reshape(len(x), *shape), x.shape
 
-    def gradients(self, dout: Any, shape: tuple[int, ...]) -> Any:
+    def compute_backward(self, dout: Any, shape: tuple[int, ...]) -> Any:
         return dout.reshape(shape)
 
 
@@ -79,12 +79,12 @@ class Flatten(Operation):
     (5, 8, 8)
     """
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if x.ndim == 0:
             raise ValueError(f"{self!r} expected x of shape (batch, ...), got {x.shape}")
         return x.reshape(len(x), math.prod(x.shape[1:])), x.shape
 
-    def gradients(self, dout: Any, shape: tuple[int, ...]) -> Any:
+    def compute_backward(self, dout: Any, shape: tuple[int, ...]) -> Any:
         return dout.reshape(shape)
 
 
@@ -114,12 +114,12 @@ class Concatenate(SeveralInputs):
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)
 
-    def taken(self, inputs: tuple[Any, ...]) -> list[Any]:
+    def as_inputs(self, inputs: tuple[Any, ...]) -> list[Any]:
         if not inputs:
             raise TypeError(f"{self!r} expected at least one input, got none")
         return [as_floats(x, name=f"input {index}") for index, x in enumerate(inputs)]
 
-    def compute(self, *inputs: Any) -> tuple[Any, Any]:
+    def compute_forward(self, *inputs: Any) -> tuple[Any, Any]:
         try:
             y = np.concatenate(inputs, axis=self.axis)
         except ValueError:
@@ -130,8 +130,8 @@ class Concatenate(SeveralInputs):
         ends = list(accumulate([x.shape[self.axis] for x in inputs]))
         return y, (ends, [x.dtype for x in inputs])
 
-    def gradients(self, dout: Any, kept: Any) -> Any:
-        ends, dtypes = kept
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        ends, dtypes = saved
         parts = np.split(dout, ends[:-1], axis=self.axis)
         return tuple(
             [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]

@@ -44,14 +44,14 @@ class Softmax(Operation):
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         (axis,) = self._axes(self.axis, x)
         # In float64, as the rounding of the difference cost 64 ulp in float32.
         y = np.exp(_difference(x, x.max(axis=axis, keepdims=True, initial=-np.inf)))
         y /= y.sum(axis=axis, keepdims=True)
         return y.astype(x.dtype, copy=False), y
 
-    def gradients(self, dout: Any, y: Any) -> Any:
+    def compute_backward(self, dout: Any, y: Any) -> Any:
         if not y.size:
             return dout
         # A constant added to dout changes nothing. With this one the sum leaves out the largest
@@ -95,7 +95,7 @@ class LogSoftmax(Operation):
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)
 
-    def compute(self, x: Any) -> tuple[Any, Any]:
+    def compute_forward(self, x: Any) -> tuple[Any, Any]:
         (axis,) = self._axes(self.axis, x)
         if not x.size:
             return x.copy(), x
@@ -108,7 +108,7 @@ class LogSoftmax(Operation):
         with np.errstate(over="ignore"):
             return y.astype(x.dtype, copy=False), y
 
-    def gradients(self, dout: Any, y: Any) -> Any:
+    def compute_backward(self, dout: Any, y: Any) -> Any:
         total = dout.sum(axis=self.axis, keepdims=True, dtype=np.float64)
         return (dout - np.exp(y) * total).astype(dout.dtype, copy=False)
 

@@ -93,8 +93,8 @@ def test_single_numbers_are_computed_like_arrays_and_kept_apart(case, kind):
     layer = case.make()
     state = dict(vars(layer))
     numbers = [kind(-1.5), kind(0.25), kind(0), kind(-np.inf)]
-    pairs = [layer.compute(x) for x in numbers]
-    slopes = [layer.gradients(kind(1), kept) for _, kept in pairs]
+    pairs = [layer.compute_forward(x) for x in numbers]
+    slopes = [layer.compute_backward(kind(1), kept) for _, kept in pairs]
     assert vars(layer) == state
     assert {type(number) for number in [*slopes, *(y for y, _ in pairs)]} == {kind}
     y = layer.forward(np.array(numbers))

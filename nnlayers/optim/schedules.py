@@ -11,14 +11,12 @@ in place of a number:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
 
-import numpy as np
-
-from nnlayers._core.checks import check_choice, check_integer, check_number
-from nnlayers.optim.base import LearningRate, Optimizer
+from nnlayers._core.checks import check_integer, check_number
+from nnlayers.optim.base import LearningRate
+from nnlayers.optim.plateau import ReduceOnPlateau
 
 __all__ = [
     "Constant",
@@ -262,106 +260,6 @@ class OneCycle:
             return _cosine(first, self.max_lr, step / peak if peak > 0 else 1.0)
         share = min((step - peak) / (self.steps - 1 - peak), 1.0)
         return _cosine(self.max_lr, first / self.final_div_factor, share)
-
-
-class ReduceOnPlateau:
-    r"""Multiply an optimizer's learning rate by a factor once a value no longer improves.
-
-    It is no function of the step: call :meth:`step` with the value, such as the validation loss,
-    once an epoch. With a :class:`nnlayers.Trainer`, use the callback of the same name.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Whose learning rate, a number, is reduced.
-    mode : {"min", "max"}
-        Whether a smaller or a larger value is better.
-    factor : float
-        Above 0 and below 1.
-    patience : int
-        The number of calls without improvement that pass before a reduction, at least 0.
-    threshold : float
-        An improvement is one by more than this share of the best value, at least 0.
-    cooldown : int
-        The number of calls after a reduction in which none is counted, at least 0.
-    min_lr : float
-        The smallest learning rate, at least 0.
-    eps : float
-        A reduction by no more than this is not made.
-
-    References
-    ----------
-    PyTorch's ``ReduceLROnPlateau`` has the same definition.
-
-    Examples
-    --------
-    >>> from nnlayers import Parameter
-    >>> from nnlayers.optim import SGD
-    >>> optimizer = SGD([Parameter([1.0])], lr=1.0)
-    >>> plateau = ReduceOnPlateau(optimizer, factor=0.5, patience=1)
-    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
-    ...     plateau.step(loss)
-    >>> optimizer.lr
-    0.5
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        *,
-        mode: Literal["min", "max"] = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
-        if optimizer.scheduled:
-            raise ValueError("optimizer must have a number as its lr, got a schedule")
-        check_choice("mode", mode, ["min", "max"])
-        self.optimizer = optimizer
-        self.mode = mode
-        self.factor = check_number("factor", factor, above=0, below=1)
-        self.patience = check_integer("patience", patience, minimum=0)
-        self.threshold = check_number("threshold", threshold, minimum=0)
-        self.cooldown = check_integer("cooldown", cooldown, minimum=0)
-        self.min_lr = check_number("min_lr", min_lr, minimum=0)
-        self.eps = check_number("eps", eps, minimum=0)
-        self.best = math.inf if mode == "min" else -math.inf
-        self.waited = 0
-        self.cooling = 0
-
-    def step(self, value: float) -> None:
-        """Take note of a value, and reduce the learning rate if it is time."""
-        if self._improves(value):
-            self.best = value
-            self.waited = 0
-        else:
-            self.waited += 1
-        if self.cooling > 0:
-            self.cooling -= 1
-            self.waited = 0
-        if self.waited > self.patience:
-            reduced = max(self.optimizer.lr * self.factor, self.min_lr)
-            if self.optimizer.lr - reduced > self.eps:
-                self.optimizer.lr = reduced
-            self.cooling = self.cooldown
-            self.waited = 0
-
-    def _improves(self, value: float) -> bool:
-        if self.mode == "min":
-            return value < self.best * (1 - self.threshold)
-        return value > self.best * (1 + self.threshold)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best value and the counters, as arrays."""
-        return {name: np.array(getattr(self, name)) for name in ("best", "waited", "cooling")}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
-        self.best = float(state["best"])
-        self.waited, self.cooling = int(state["waited"]), int(state["cooling"])
 
 
 def _cosine(start: float, end: float, share: float) -> float:

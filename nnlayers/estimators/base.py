@@ -29,7 +29,7 @@ from nnlayers.estimators.networks import (
 )
 from nnlayers.estimators.solvers import (
     Data,
-    Run,
+    FitRun,
     minimize_by_batches,
     minimize_by_lbfgs,
 )
@@ -220,7 +220,7 @@ class BaseMLP(BaseEstimator, ABC):
                 self._start_records(first, scored=held_out is not None)
                 run = getattr(self, "_run", None)
                 if not incremental or run is None or run.model is not self.network_:
-                    self._run = run = Run(self, self._loss)
+                    self._run = run = FitRun(self, self._loss)
                 self.history_ = run.history
                 minimize_by_batches(self, run, train, held_out, incremental)
         return self

@@ -26,7 +26,7 @@ from nnlayers.layers import (
     activations,
     rectifiers,
 )
-from nnlayers.losses.base import rows_where
+from nnlayers.losses.checks import rows_where
 
 __all__ = [
     "ACTIVATIONS",

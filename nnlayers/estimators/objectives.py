@@ -21,7 +21,7 @@ from nnlayers.losses import (
     Poisson,
     SoftmaxCrossEntropy,
 )
-from nnlayers.losses.base import Elementwise
+from nnlayers.losses.base import ElementwiseLoss
 
 __all__ = [
     "CLASSIFICATION",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-class BoundedSigmoid(Elementwise):
+class BoundedSigmoid(ElementwiseLoss):
     r"""Log-loss of zeros and ones as scikit-learn rounds it, whose probabilities are at least eps.
 
     .. math:: \ell = -t \log p - (1 - t) \log(1 - p), \qquad \frac{d\ell}{dz} = p - t, \qquad
@@ -55,14 +55,14 @@ class BoundedSigmoid(Elementwise):
 
     targets = "binary"
 
-    def terms(self, z: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `slope` needs."""
+    def entry_losses(self, z: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `entry_slopes` needs."""
         p = expit(z)
         eps = np.finfo(z.dtype).eps
         bounded = np.minimum(np.maximum(p, eps), 1 - eps)  # in a third of the time of clip
         return -z.shape[1] * np.log(np.where(t > 0, bounded, 1 - bounded)), p - t
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         """Return each entry's derivative."""
         return np.asarray(difference.shape[1] * difference)
 
@@ -108,12 +108,12 @@ class HalfSquaredError(MeanSquaredError):
     (1.0, array([[2., 0.]]))
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `slope` needs."""
-        losses, difference = super().terms(p, t)
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `entry_slopes` needs."""
+        losses, difference = super().entry_losses(p, t)
         return losses / 2, difference
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         """Return each entry's derivative."""
         return np.asarray(difference.shape[1] * difference)
 
@@ -127,14 +127,14 @@ class HalfPoissonDeviance(Poisson):
     0.0
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `slope` needs."""
-        losses, kept = super().terms(p, t)
-        return p.shape[1] * (losses + xlogy(t, t) - t), kept
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
+        """Return each entry's loss, and what `entry_slopes` needs."""
+        losses, saved = super().entry_losses(p, t)
+        return p.shape[1] * (losses + xlogy(t, t) - t), saved
 
-    def slope(self, kept: tuple[Array, Array]) -> Array:
+    def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
         """Return each entry's derivative."""
-        slope = super().slope(kept)
+        slope = super().entry_slopes(saved)
         return np.asarray(slope.shape[1] * slope)
 
 

@@ -27,7 +27,7 @@ from nnlayers.training import Trainer
 
 __all__ = [
     "Data",
-    "Run",
+    "FitRun",
     "minimize_by_batches",
     "minimize_by_lbfgs",
 ]
@@ -67,7 +67,7 @@ class Data:
         return len(self.target)
 
 
-class Run(Trainer):
+class FitRun(Trainer):
     """What goes on from one `partial_fit` to the next, and what callbacks are shown of a fit.
 
     Parameters
@@ -125,7 +125,7 @@ def gradient(
 
 
 def minimize_by_batches(
-    estimator: Any, run: Run, train: Data, held_out: Data | None, incremental: bool
+    estimator: Any, run: FitRun, train: Data, held_out: Data | None, incremental: bool
 ) -> None:
     """Train for some epochs, until loss or score no longer improve; one if `incremental`.
 
@@ -143,7 +143,9 @@ def minimize_by_batches(
         _restore_best(estimator)
 
 
-def _train(estimator: Any, run: Run, train: Data, held_out: Data | None, incremental: bool) -> None:
+def _train(
+    estimator: Any, run: FitRun, train: Data, held_out: Data | None, incremental: bool
+) -> None:
     order = np.arange(len(train)) if estimator.shuffle else None
     batch_size = _batch_size(estimator.batch_size, len(train))
     estimator.n_iter_ = 0
@@ -179,7 +181,7 @@ def _restore_best(estimator: Any) -> None:
 
 
 @contextmanager
-def _warning_if_worse(estimator: Any, run: Run, train: Data) -> Iterator[None]:
+def _warning_if_worse(estimator: Any, run: FitRun, train: Data) -> Iterator[None]:
     """Warn where a fit makes the loss of its first rows ten times what it was before."""
     rows = train.take(np.arange(min(len(train), PROBE)))
 
@@ -198,7 +200,7 @@ def _warning_if_worse(estimator: Any, run: Run, train: Data) -> Iterator[None]:
         )
 
 
-def _loss(run: Run, output: Array, data: Data) -> float:
+def _loss(run: FitRun, output: Array, data: Data) -> float:
     """Return the loss of an output; what the run's loss keeps for backward stays."""
     return copy.copy(run.loss).forward(output, data.target, data.weight)
 
@@ -296,7 +298,7 @@ def _batch_size(batch_size: Any, rows: int) -> int:
     return min(int(batch_size), rows)
 
 
-def _end_epoch(estimator: Any, run: Run, loss: float, rows: int, held_out: Data | None) -> None:
+def _end_epoch(estimator: Any, run: FitRun, loss: float, rows: int, held_out: Data | None) -> None:
     """Keep the epoch's loss and score, count epochs without a better one, call the callbacks."""
     estimator.n_iter_ += 1
     estimator.t_ += rows
@@ -321,7 +323,7 @@ def _end_epoch(estimator: Any, run: Run, loss: float, rows: int, held_out: Data 
         callback.on_epoch_end(run)
 
 
-def _validated(estimator: Any, run: Run, held_out: Data) -> dict[str, float]:
+def _validated(estimator: Any, run: FitRun, held_out: Data) -> dict[str, float]:
     """Keep the score of the rows held out and, with `early_stopping`, the best weights."""
     output = estimator._output(held_out.X)
     score = estimator._score(output, held_out.y, held_out.weight)
@@ -338,7 +340,7 @@ def _validated(estimator: Any, run: Run, held_out: Data) -> dict[str, float]:
     return row
 
 
-def _is_over(estimator: Any, run: Run, incremental: bool) -> bool:
+def _is_over(estimator: Any, run: FitRun, incremental: bool) -> bool:
     """Return whether the fit ends here: no longer better, diverged, or out of epochs."""
     if estimator._no_improvement_count > estimator.n_iter_no_change:
         if _stops(estimator, run):
@@ -355,7 +357,7 @@ def _is_over(estimator: Any, run: Run, incremental: bool) -> bool:
     return True
 
 
-def _stops(estimator: Any, run: Run) -> bool:
+def _stops(estimator: Any, run: FitRun) -> bool:
     """Return whether a fit that gets no better ends, or goes on with a lower learning rate."""
     what = "Validation score" if estimator.early_stopping else "Training loss"
     message = (

@@ -1,7 +1,8 @@
 """The losses, one family a file."""
 
 from nnlayers.losses.base import Loss
-from nnlayers.losses.classification import Hinge, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.losses.cross_entropy import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.losses.hinge import Hinge
 from nnlayers.losses.likelihood import GaussianNLL, KLDivergence, Poisson
 from nnlayers.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError, Quantile
 

@@ -10,14 +10,16 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from nnlayers._core.arrays import FLOAT64, Array, as_floats
-from nnlayers.losses.base import Elementwise, check_range, column_hint, weighted
+from nnlayers.losses.base import ElementwiseLoss
+from nnlayers.losses.checks import check_range, column_hint
+from nnlayers.losses.weighting import weighted
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
 
 _LOWEST = math.log(1e-6)  # the log variance below which GaussianNLL counts no variance
 
 
-class Poisson(Elementwise):
+class Poisson(ElementwiseLoss):
     r"""Minus the log-likelihood of counts t, from the logarithm p of their rate.
 
     .. math:: \ell = e^p - t p, \qquad \frac{d\ell}{dp} = e^p - t
@@ -48,14 +50,14 @@ class Poisson(Elementwise):
            [-1.]])
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         check_range(t)
         rate = np.exp(p)
         # From 1000 on the rate is infinite, and so is the loss: no infinity is to meet another.
         return rate - weighted(t, np.minimum(p, 1000)), (rate, t)
 
-    def slope(self, kept: tuple[Array, Array]) -> Array:
-        rate, t = kept
+    def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
+        rate, t = saved
         return rate - t
 
     @np.errstate(over="ignore")
@@ -70,7 +72,7 @@ class Poisson(Elementwise):
         return np.asarray(np.exp(as_floats(prediction, name="prediction")))
 
 
-class GaussianNLL(Elementwise):
+class GaussianNLL(ElementwiseLoss):
     r"""Minus the log-likelihood of numbers t, from their mean m and log variance s.
 
     .. math::
@@ -120,15 +122,15 @@ class GaussianNLL(Elementwise):
             )
         return t
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         m, s = np.split(p, 2, axis=-1)
         precision = np.minimum(np.exp(-s / 2), 1e3)  # 1 / sqrt(v)
         error = (m - t) * precision
         log_v = np.maximum(s, _LOWEST)
         return (log_v + np.square(error)) / 2, (s, precision, error)
 
-    def slope(self, kept: tuple[Array, Array, Array]) -> Array:
-        s, precision, error = kept
+    def entry_slopes(self, saved: tuple[Array, Array, Array]) -> Array:
+        s, precision, error = saved
         growth = np.exp(np.minimum(s - _LOWEST, 0))  # e^s / v
         return np.concatenate([error * precision, growth * (1 - np.square(error)) / 2], axis=-1)
 
@@ -144,7 +146,7 @@ class GaussianNLL(Elementwise):
         return output[..., : output.shape[-1] // 2].copy()
 
 
-class KLDivergence(Elementwise):
+class KLDivergence(ElementwiseLoss):
     r"""Kullback-Leibler divergence of the target t from the prediction's log-probabilities p.
 
     .. math:: \ell = t\,(\log t - p), \qquad \frac{d\ell}{dp} = -t
@@ -177,12 +179,12 @@ class KLDivergence(Elementwise):
     array([[-0.5, -0. ]])
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         check_range(t, 1)
         return xlogy(t, t) - weighted(t, p), (p, t)
 
-    def slope(self, kept: tuple[Array, Array]) -> Array:
-        p, t = kept
+    def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
+        p, t = saved
         return np.where(np.isnan(p), p, -t)
 
     def decide(self, prediction: npt.ArrayLike) -> Array:

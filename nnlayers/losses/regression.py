@@ -8,12 +8,12 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
-from nnlayers.losses.base import Elementwise, Reduction
+from nnlayers.losses.base import ElementwiseLoss, Reduction
 
 __all__ = ["Huber", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
 
 
-class MeanSquaredError(Elementwise):
+class MeanSquaredError(ElementwiseLoss):
     r"""Squared difference, averaged over all entries.
 
     .. math::
@@ -41,15 +41,15 @@ class MeanSquaredError(Elementwise):
            [2.]])
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         difference = p - t
         return np.square(difference), difference
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         return 2 * difference
 
 
-class MeanAbsoluteError(Elementwise):
+class MeanAbsoluteError(ElementwiseLoss):
     r"""Absolute difference, averaged over all entries.
 
     .. math::
@@ -79,15 +79,15 @@ class MeanAbsoluteError(Elementwise):
            [0.5]])
     """
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         difference = p - t
         return np.abs(difference), difference
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         return np.sign(difference)
 
 
-class Huber(Elementwise):
+class Huber(ElementwiseLoss):
     r"""Squared for small differences, absolute for large ones, so that outliers pull less.
 
     With d = p - t,
@@ -126,17 +126,17 @@ class Huber(Elementwise):
         super().__init__(reduction=reduction)
         self.delta = check_number("delta", delta, above=0)
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         difference = p - t
         size = np.abs(difference)
         near = np.minimum(size, self.delta)
         return near * (size - near / 2), difference
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         return np.clip(difference, -self.delta, self.delta)
 
 
-class Quantile(Elementwise):
+class Quantile(ElementwiseLoss):
     r"""Pinball loss, whose best constant prediction is the targets' q-quantile.
 
     .. math::
@@ -172,11 +172,11 @@ class Quantile(Elementwise):
         super().__init__(reduction=reduction)
         self.q = check_number("q", q, above=0, below=1)
 
-    def terms(self, p: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         difference = p - t
         return self._pinball(difference), difference
 
-    def slope(self, difference: Array) -> Array:
+    def entry_slopes(self, difference: Array) -> Array:
         sign = np.sign(difference)
         return sign * self._pinball(sign)
 

@@ -16,7 +16,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import Absent, check_number
 from nnlayers._core.state import commit, fitting_state
 from nnlayers.layer import Parameter
-from nnlayers.optim.layout import Layout
+from nnlayers.optim.layout import FlatLayout
 
 __all__ = ["LearningRate", "NonfiniteGradientError", "Optimizer", "decayed", "unique_parameters"]
 
@@ -87,7 +87,7 @@ class Optimizer(ABC):
     """
 
     state_names: tuple[str, ...] = ()
-    _layout: Layout
+    _layout: FlatLayout
     zero_grad = Absent("step() consumes the gradients, zero_grad() of a layer discards them")
 
     def __init__(self, params: Iterable[Parameter], lr: LearningRate) -> None:
@@ -205,7 +205,7 @@ class Optimizer(ABC):
 
     def _lay_out(self, states: list[list[Array]], missed: list[int], **attributes: Any) -> None:
         """Build a layout aside, and put it and other attributes in place at once."""
-        layout = Layout.of(self.params, states, missed, attributes.get("steps", self.steps))
+        layout = FlatLayout.of(self.params, states, missed, attributes.get("steps", self.steps))
         moves = [
             parameter.prepare_placement(placement)
             for parameter, placement in zip(self.params, layout.placements, strict=True)

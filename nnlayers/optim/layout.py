@@ -10,14 +10,14 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers.parameter import Parameter, Placement
 
-__all__ = ["BLOCK", "Layout"]
+__all__ = ["BLOCK", "FlatLayout"]
 
 # Entries that are updated at a time, so that the arrays involved stay in the second-level cache.
 BLOCK = 32_768
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class FlatLayout:
     """Where an optimizer finds weights, gradients and state: built aside, then put in place whole.
 
     Parameters that another optimizer has laid out stay where they are. Neighbours in a flat vector
@@ -52,7 +52,7 @@ class Layout:
     @classmethod
     def of(
         cls, params: list[Parameter], states: list[list[Array]], missed: list[int], steps: int
-    ) -> Layout:
+    ) -> FlatLayout:
         """Return the layout of parameters, whose placements are to be put in place with it."""
         placements = _flat_placements(params)
         states = [

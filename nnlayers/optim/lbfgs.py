@@ -14,7 +14,7 @@ from nnlayers.layer import Layer
 __all__ = ["minimize_lbfgs"]
 
 
-class Loss(Protocol):
+class DifferentiableLoss(Protocol):
     """What is asked of a loss here."""
 
     def forward(self, prediction: Any, target: Any) -> float:
@@ -26,7 +26,7 @@ class Loss(Protocol):
 
 def minimize_lbfgs(
     model: Layer,
-    loss: Loss,
+    loss: DifferentiableLoss,
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     *,

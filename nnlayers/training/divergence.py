@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
-from nnlayers.losses.base import rows_where
+from nnlayers.losses.checks import rows_where
 
 __all__ = ["DivergenceError", "gradient_fault", "loss_fault", "weights_fault"]
 

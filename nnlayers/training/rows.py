@@ -13,7 +13,7 @@ from nnlayers._core.checks import check_number
 from nnlayers.data import split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.losses.base import row_weights
+from nnlayers.losses.weighting import row_weights
 
 __all__ = ["Rows"]
 

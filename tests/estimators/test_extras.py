@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 
 import nnlayers as nn
 from nnlayers.estimators import MLPClassifier, MLPRegressor
-from nnlayers.losses.base import Elementwise
+from nnlayers.losses.base import ElementwiseLoss
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -100,11 +100,11 @@ def name_of(loss):
     return loss if isinstance(loss, str) else type(loss).__name__
 
 
-class Quartic(Elementwise):
-    def terms(self, p, t):
+class Quartic(ElementwiseLoss):
+    def entry_losses(self, p, t):
         return (p - t) ** 4, p - t
 
-    def slope(self, difference):
+    def entry_slopes(self, difference):
         return 4 * difference**3
 
 

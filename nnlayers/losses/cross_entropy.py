@@ -1,4 +1,4 @@
-"""Losses for targets that are classes."""
+"""Cross-entropies: minus the log-likelihood of classes, from their scores."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.arrays import FLOAT64, Array, as_floats, as_reals, ones
+from nnlayers._core.arrays import FLOAT64, Array, as_reals, ones
 from nnlayers._core.checks import check_number
-from nnlayers.losses.base import (
-    Elementwise,
-    Loss,
-    Reduction,
+from nnlayers.losses.base import ElementwiseLoss, Loss, Reduction
+from nnlayers.losses.checks import (
+    as_class_ids,
+    as_probabilities,
+    as_scores,
+    as_weights,
     check_range,
-    reduced,
-    row_weights,
-    rows_where,
-    weighted,
 )
+from nnlayers.losses.weighting import reduced, row_weights, weighted
 
-__all__ = ["Hinge", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+__all__ = ["SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -82,7 +81,7 @@ class SoftmaxCrossEntropy(Loss):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(reduction=reduction)
-        self.class_weight = _class_weights("class_weight", class_weight)
+        self.class_weight = as_weights("class_weight", class_weight)
         if self.class_weight is not None and self.class_weight.ndim != 1:
             raise ValueError(
                 f"class_weight must have shape (classes,), got {self.class_weight.shape}"
@@ -98,7 +97,7 @@ class SoftmaxCrossEntropy(Loss):
         target: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
-        scores = _as_scores(prediction)
+        scores = as_scores(prediction)
         weights = row_weights(sample_weight, scores)
         target = as_reals(target, "target")
         c = self._weights_of_classes(scores)
@@ -108,9 +107,9 @@ class SoftmaxCrossEntropy(Loss):
         q: Array | None
         mass = None  # what a row counts for in the mean
         if target.shape == scores.shape:
-            q = _probabilities(target, z)
+            q = as_probabilities(target, z)
         else:
-            y = _class_ids(target, scores, or_probabilities=True)
+            y = as_class_ids(target, scores, or_probabilities=True)
             mass = None if c is None else c[y]
             q = _one_hot(y, z) if self.label_smoothing else None
         if q is not None:
@@ -208,64 +207,13 @@ def _below_largest(z: Array) -> tuple[Array, Array, Array]:
     return below, e, others.sum(axis=1)
 
 
-def _class_weights(name: str, weights: npt.ArrayLike | None) -> Array | None:
-    """Return a copy of weights that are finite and at least 0, if there are any."""
-    if weights is None:
-        return None
-    array = np.array(as_floats(weights, FLOAT64, name))
-    bad = ~((array >= 0) & (array < np.inf))
-    if bad.any():
-        raise ValueError(f"{name} must be finite and at least 0, got {array[bad][0]}")
-    return array
-
-
-def _as_scores(prediction: npt.ArrayLike) -> Array:
-    scores = as_floats(prediction, name="prediction")
-    if scores.ndim < 2 or scores.shape[-1] == 0:
-        raise ValueError(f"prediction must have shape (batch, ..., classes), got {scores.shape}")
-    return scores
-
-
-def _class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> Array:
-    """Return the rows' classes, flat and checked."""
-    if target.shape != scores.shape[:-1] or (target.dtype.kind == "f" and target.size):
-        choice = f" or probabilities of shape {scores.shape}" if or_probabilities else ""
-        raise ValueError(
-            f"target must be integer classes of shape {scores.shape[:-1]}{choice}, "
-            f"got {target.dtype} of shape {target.shape}"
-        )
-    y = np.asarray(target, np.int64).ravel()
-    # One comparison checks both ends: as unsigned, a number below 0 is huge. `argmax` takes a third
-    # of the time of `max`.
-    ids = y.view(np.uint64)
-    if ids.size and ids[ids.argmax()] >= scores.shape[-1]:
-        bad = np.reshape((y < 0) | (y >= scores.shape[-1]), target.shape)
-        raise ValueError(
-            f"target must hold classes from 0 to {scores.shape[-1] - 1}, "
-            f"got {target[bad][0]} in {rows_where(bad)}"
-        )
-    return y
-
-
 def _one_hot(y: Array, z: Array) -> Array:
     q = np.zeros_like(z)
     q[np.arange(len(y)), y] = 1
     return q
 
 
-def _probabilities(target: Array, z: Array) -> Array:
-    q = as_floats(target, FLOAT64, "target")
-    bad = ~((q >= 0).all(axis=-1) & (np.abs(q.sum(axis=-1) - 1) < 1e-3))
-    if bad.any():
-        row = q[bad][0]
-        raise ValueError(
-            "target must hold rows of probabilities that add up to 1, "
-            f"got {row.min()} to {row.max()}, in all {row.sum()}, in {rows_where(bad)}"
-        )
-    return q.reshape(z.shape)
-
-
-class SigmoidCrossEntropy(Elementwise):
+class SigmoidCrossEntropy(ElementwiseLoss):
     r"""Minus the log-likelihood of zeros and ones, from their scores (logits) z.
 
     .. math::
@@ -308,9 +256,9 @@ class SigmoidCrossEntropy(Elementwise):
         self, pos_weight: npt.ArrayLike | None = None, *, reduction: Reduction = "mean"
     ) -> None:
         super().__init__(reduction=reduction)
-        self.pos_weight = _class_weights("pos_weight", pos_weight)
+        self.pos_weight = as_weights("pos_weight", pos_weight)
 
-    def terms(self, z: Array, t: Array) -> tuple[Array, Any]:
+    def entry_losses(self, z: Array, t: Array) -> tuple[Array, Any]:
         check_range(t, 1)
         c = np.asarray(1.0 if self.pos_weight is None else self.pos_weight)
         if c.ndim and c.shape != z.shape[1:][-c.ndim :]:
@@ -325,76 +273,8 @@ class SigmoidCrossEntropy(Elementwise):
         losses += weighted(np.where(z < 0, positive, negative), np.abs(z))
         return losses, (z, e, positive, negative)
 
-    def slope(self, kept: tuple[Array, Array, Array, Array]) -> Array:
-        z, e, positive, negative = kept
+    def entry_slopes(self, saved: tuple[Array, Array, Array, Array]) -> Array:
+        z, e, positive, negative = saved
         below = z < 0
         up, down = np.where(below, e, 1), np.where(below, 1, e)
         return np.asarray((negative * up - positive * down) / (1 + e))
-
-
-class Hinge(Elementwise):
-    r"""Multi-class hinge loss: the class's score is to beat each other score by a margin m.
-
-    .. math::
-
-        \ell_i = \frac{1}{K} \sum_{k \ne y_i} h_{ik}, \quad
-        h_{ik} = \max(0, z_{ik} - z_{i y_i} + m), \qquad
-        \frac{\partial\ell_i}{\partial z_{ik}} = \frac{1(h_{ik} > 0)}{K}, \quad
-        \frac{\partial\ell_i}{\partial z_{i y_i}}
-        = -\sum_{k \ne y_i} \frac{\partial\ell_i}{\partial z_{ik}}
-
-    with K classes, averaged over the rows.
-
-    Parameters
-    ----------
-    margin : float
-        The margin m, at least 0.
-    reduction : {"mean", "sum"}
-        Whether the rows' losses are averaged or added.
-
-    Notes
-    -----
-    `prediction` has shape ``(batch, ..., classes)``, `target` holds integers of shape
-    ``(batch, ...)``.
-
-    References
-    ----------
-    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition",
-    ESANN 1999. PyTorch's ``MultiMarginLoss`` with ``p=1`` has the same definition.
-
-    Examples
-    --------
-    >>> loss = Hinge()
-    >>> loss.forward([[2.0, 1.5], [4.0, 1.0]], [0, 0])
-    0.125
-    >>> loss.backward()
-    array([[-0.25,  0.25],
-           [-0.  ,  0.  ]])
-    """
-
-    targets = "classes"
-
-    def __init__(self, margin: float = 1.0, *, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.margin = check_number("margin", margin, minimum=0)
-
-    def as_target(self, target: npt.ArrayLike, p: Array) -> Array:
-        return _class_ids(as_reals(target, "target"), _as_scores(p)).reshape(*p.shape[:-1], 1)
-
-    def terms(self, z: Array, y: Array) -> tuple[Array, Any]:
-        class_score = np.take_along_axis(z, y, axis=-1)
-        lead = z - class_score
-        # The slope jumps where h is 0, so that what the subtraction rounded away counts. (Knuth's
-        # two-sum, which is exact for finite numbers.)
-        back = lead - z
-        lost = (z - (lead - back)) - (class_score + back)
-        h = np.maximum(lead + self.margin + np.where(np.isfinite(lost), lost, 0), 0)
-        sign = np.sign(class_score)
-        np.put_along_axis(h, y, sign - sign, axis=-1)  # 0, for infinity too, but NaN for NaN
-        return h.sum(axis=-1, keepdims=True) / z.shape[-1], (h, y)
-
-    def slope(self, kept: tuple[Array, Array]) -> Array:
-        h, y = kept
-        slope: Array = np.sign(h) / h.shape[-1]
-        np.put_along_axis(slope, y, -slope.sum(axis=-1, keepdims=True), axis=-1)
-        return slope

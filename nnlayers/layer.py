@@ -185,11 +185,11 @@ class Layer(ABC):
 
         A parameter that is used in several places appears once, under its first name.
         """
-        return {name: item for name, item in _found(self, "", set()) if isinstance(item, Parameter)}
+        return {name: item for name, item in _found(self).items() if isinstance(item, Parameter)}
 
     def layers_by_name(self) -> dict[str, Layer]:
         """Return the layer itself, under the empty name, and all layers within, by name."""
-        return {name: item for name, item in _found(self, "", set()) if isinstance(item, Layer)}
+        return {name: item for name, item in _found(self).items() if isinstance(item, Layer)}
 
     def train(self) -> Self:
         """Switch the layer and all within to training mode; return it."""
@@ -394,16 +394,23 @@ def _joined(prefix: str, name: str) -> str:
 _SEARCHED = (Layer, Parameter, list, tuple, dict)  # making it anew would take most of a search
 
 
-def _found(item: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Layer | Parameter]]:
-    """Yield `item` if it is a layer or parameter, and all within it, each once, by dotted name."""
+def _found(layer: Layer) -> dict[str, Layer | Parameter]:
+    """Return a layer and all layers and parameters within, each once, by dotted name."""
+    found: dict[str, Layer | Parameter] = {}
+    _search(layer, "", set(), found)
+    return found
+
+
+def _search(item: Any, name: str, seen: set[int], found: dict[str, Layer | Parameter]) -> None:
+    # A dictionary to fill, as generators within generators would pass each item up every level.
     if not isinstance(item, _SEARCHED) or id(item) in seen:
         return
     seen.add(id(item))
     if isinstance(item, Layer | Parameter):
-        yield name, item
+        found[name] = item
     if not isinstance(item, Parameter):
         for key, entry in _entries(item):
-            yield from _found(entry, _joined(name, str(key)), seen)
+            _search(entry, _joined(name, str(key)), seen, found)
 
 
 def _entries(item: Any) -> Iterable[tuple[Any, Any]]:

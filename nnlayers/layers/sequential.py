@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import as_floats
+from nnlayers._core.rebuilding import is_rebuilding
 from nnlayers.layer import Layer
 from nnlayers.layers.drawable import Drawable
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "check_distinct"]
 
 
 class Sequential(Drawable):
@@ -61,16 +62,9 @@ class Sequential(Drawable):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layer {index} must be a Layer object, got {layer!r}")
         self.layers = layers
-        seen: dict[int, str] = {}
-        for index, layer in enumerate(layers):
-            for name, inner in layer.layers_by_name().items():
-                place = f"{index}.{name}".rstrip(".")
-                if id(inner) in seen:
-                    raise ValueError(
-                        f"layers {seen[id(inner)]} and {place} are one object, {inner!r}: "
-                        "each place needs a layer of its own"
-                    )
-                seen[id(inner)] = place
+        # Whoever rebuilds a model checks it as a whole: each level would search all below it again.
+        if not is_rebuilding():
+            check_distinct(self)
 
     def forward(self, x: npt.ArrayLike) -> Any:
         if not self.layers:
@@ -185,3 +179,73 @@ class Sequential(Drawable):
         lines = [f"{index}: {layer!r}".replace("\n", "\n  ") for index, layer in enumerate(self)]
         inner = "".join(f"\n  {line}" for line in lines)
         return f"{type(self).__name__}({inner}" + ("\n)" if lines else ")")
+
+
+def check_distinct(model: Layer) -> None:
+    """Raise ``ValueError`` if two entries of a Sequential within the model hold one layer.
+
+    The time grows with the size of the model, however deep its layers are nested.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> model = nn.Sequential(nn.ReLU(), nn.Tanh())
+    >>> model.layers = (model[0], model[0])
+    >>> check_distinct(model)
+    Traceback (most recent call last):
+    ValueError: layers 0 and 1 are one object, ReLU(): each place needs a layer of its own
+    """
+    seen, shared, waiting = {id(model)}, set(), [model]
+    while waiting:
+        for inner in _held_layers(waiting.pop()):
+            if id(inner) in seen:
+                shared.add(id(inner))
+            else:
+                seen.add(id(inner))
+                waiting.append(inner)
+    if shared:
+        _check_shared(model, shared, {})
+
+
+def _check_shared(layer: Layer, shared: set[int], known: dict[int, set[int]]) -> set[int]:
+    """Return which of the shared layers are the layer or within it."""
+    if id(layer) in known:
+        return known[id(layer)]
+    within: set[int] = set()
+    known[id(layer)] = within
+    entries = set(map(id, layer.layers)) if isinstance(layer, Sequential) else set()
+    for inner in _held_layers(layer):
+        found = _check_shared(inner, shared, known)
+        if isinstance(layer, Sequential) and id(inner) in entries and within & found:
+            _raise_shared(layer)
+        within |= found
+    within |= shared & {id(layer)}
+    return within
+
+
+def _raise_shared(container: Sequential) -> None:
+    """Raise the error that names the first layer which two entries hold."""
+    paths: dict[int, str] = {}
+    for index, layer in enumerate(container.layers):
+        for name, inner in layer.layers_by_name().items():
+            path = f"{index}.{name}".rstrip(".")
+            if id(inner) in paths:
+                raise ValueError(
+                    f"layers {paths[id(inner)]} and {path} are one object, {inner!r}: "
+                    "each place needs a layer of its own"
+                )
+            paths[id(inner)] = path
+
+
+def _held_layers(layer: Layer) -> Iterator[Layer]:
+    """Yield the layers in a layer's attributes, and in lists, tuples and dictionaries there."""
+    seen = {id(layer.layers)} if isinstance(layer, Sequential) else set()
+    waiting = [item for _, item in layer._members()]
+    waiting.reverse()
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Layer):
+            yield item
+        elif isinstance(item, list | tuple | dict) and id(item) not in seen:
+            seen.add(id(item))
+            waiting += item.values() if isinstance(item, dict) else item

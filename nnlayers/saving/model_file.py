@@ -16,6 +16,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
 from nnlayers.layer import Layer
+from nnlayers.layers.sequential import check_distinct
 from nnlayers.saving.description import Builder, Classes, Description
 
 __all__ = ["load", "save"]
@@ -168,6 +170,7 @@ def load(
 
     base: Any = Layer  # to mypy an abstract class is no value
 
+    @cache  # many layers are of few classes
     def find_class(name: str) -> type[Layer]:
         try:
             found: type[Layer] = classes.get(name) or resolve_class(name, base, modules)
@@ -233,6 +236,7 @@ def _built(
     with rebuilding(size):
         builder = Builder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = builder.value(table["model"])
+    check_distinct(model)
     layers, parameters = model.layers_by_name(), model.named_parameters()
     for name, parameter in parameters.items():
         if name in state and state[name].dtype != parameter.dtype:

@@ -1,4 +1,4 @@
-"""A layer under test: what it is given, what it returns, and in which words a promise is broken."""
+"""The layer under test: its inputs, its results and the failure of a promise."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array, as_reals
 from nnlayers.layer import Layer
-from nnlayers.testing.errors import LayerError
-from nnlayers.testing.gradients import input_gradients
+from nnlayers.testing.gradients import LayerError, input_gradients
 
-__all__ = ["MODES", "Case", "copies", "difference", "pickled"]
+__all__ = ["MODES", "Case", "describe_difference", "layer_copies", "pickle_by_reference"]
 
 MODES = {"training": True, "evaluation": False}
 
 
 class Case:
-    """How to make a layer, example inputs, and the tolerance of gradients."""
+    """A function that makes the layer, example inputs, and the tolerances of gradients."""
 
     def __init__(
         self,
@@ -34,13 +33,13 @@ class Case:
         atol: float,
     ) -> None:
         self.make_layer = make_layer
-        self.name = _made_name(make_layer)
-        self.inputs = _checked_inputs(inputs)
+        self.name = _layer_name(make_layer)
+        self.inputs = _validated_inputs(inputs)
         self.rtol, self.atol = rtol, atol
         batch = self.inputs[0].shape[:1]
-        # An input of another length than the first, such as the second factor of a matrix product,
-        # has no batch axis.
-        self.batched = [x.ndim > 0 and x.shape[:1] == batch for x in self.inputs]
+        # An input whose first axis differs from the first input's, such as the second factor of a
+        # matrix product, has no batch axis.
+        self.has_batch_axis = [x.ndim > 0 and x.shape[:1] == batch for x in self.inputs]
 
     def make(self, dtype: npt.DTypeLike = FLOAT64, training: bool = True) -> Layer:
         """Return a new layer of a dtype, in a mode."""
@@ -51,27 +50,27 @@ class Case:
         return layer
 
     def arguments(self, dtype: npt.DTypeLike = FLOAT64, rows: int | None = None) -> list[Array]:
-        """Return copies of the inputs, floats in a dtype, and of so many rows."""
+        """Return copies of the inputs, floats converted to a dtype, the first rows only."""
         return [
             np.array(x[:rows] if batched else x, dtype if x.dtype.kind == "f" else x.dtype)
-            for x, batched in zip(self.inputs, self.batched, strict=True)
+            for x, batched in zip(self.inputs, self.has_batch_axis, strict=True)
         ]
 
     def rolled(self, by: int) -> list[Array]:
-        """Return the inputs with their rows in another order, and some left out."""
+        """Return a batch of another order and size, made of the same rows."""
         return [
             np.roll(x, by, axis=0)[: 1 + by % len(x)] if batched else x
-            for x, batched in zip(self.arguments(), self.batched, strict=True)
+            for x, batched in zip(self.arguments(), self.has_batch_axis, strict=True)
         ]
+
+    def other_batch(self) -> list[Array]:
+        """Return inputs of the same shapes, with their rows in another order."""
+        return self.rolled(-1)
 
     def dout(self, y: Any) -> Array:
         """Return random numbers of the shape and dtype of an output."""
         y = np.asarray(y)
         return np.asarray(np.random.default_rng(0).normal(size=y.shape), y.dtype)
-
-    def other_batch(self) -> list[Array]:
-        """Return inputs of the same shapes, with their rows in another order."""
-        return self.rolled(-1)
 
     def run(
         self,
@@ -83,7 +82,8 @@ class Case:
     ) -> dict[str, Any]:
         """Return the output, the inputs' gradients and copies of the parameters', by name.
 
-        `between` is called between forward and backward, which gets `scale` times :meth:`dout`.
+        `between` is called between forward and backward, whose `dout` is `scale` times
+        :meth:`dout`.
         """
         layer.zero_grad()
         y = layer.forward(*inputs)
@@ -99,35 +99,37 @@ class Case:
         return results
 
     def fail(self, promise: str, found: str) -> NoReturn:
-        """Raise the error that says which promise is broken, and how."""
+        """Raise an error that says which promise is broken, and how."""
         raise LayerError(f"{self.name}: {promise}: {found}")
 
-    def require(self, kept: bool, promise: str, found: str) -> None:
-        """Fail unless the promise is kept."""
-        if not kept:
+    def require(self, condition: bool, promise: str, found: str) -> None:
+        """Fail unless a condition is true."""
+        if not condition:
             self.fail(promise, found)
 
-    def same(self, found: dict[str, Any], expected: dict[str, Any], promise: str) -> None:
+    def require_equal(
+        self, results: dict[str, Any], expected: dict[str, Any], promise: str
+    ) -> None:
         """Fail unless arrays of the same names are equal up to rounding."""
         for name, array in expected.items():
-            differing = difference(found[name], array)
-            if differing:
-                self.fail(promise, f"{name} {differing}")
+            difference = describe_difference(results[name], array)
+            if difference:
+                self.fail(promise, f"{name} {difference}")
 
     @contextmanager
     def promise(self, promise: str) -> Iterator[None]:
-        """Fail if anything is raised within."""
+        """Turn any exception within into the failure of a promise."""
         try:
             yield
         except LayerError:
             raise
         except Exception as error:
-            words = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
-            raise LayerError(f"{self.name}: {promise}: raised {words}") from error
+            message = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+            raise LayerError(f"{self.name}: {promise}: raised {message}") from error
 
 
-def _made_name(make_layer: Any) -> str:
-    """Return the name of the layer that `make_layer` makes, or raise if it makes none."""
+def _layer_name(make_layer: Any) -> str:
+    """Return the class name of the layers that `make_layer` makes, or raise if it makes none."""
     expected = "make_layer must be a function that makes a new layer"
     if isinstance(make_layer, Layer):
         name = type(make_layer).__name__
@@ -142,7 +144,7 @@ def _made_name(make_layer: Any) -> str:
     return type(layer).__name__
 
 
-def _checked_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
+def _validated_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
     if not inputs:
         raise TypeError("inputs must be at least one example array, got none")
     arrays = [as_reals(x, f"input {index}") for index, x in enumerate(inputs)]
@@ -152,27 +154,27 @@ def _checked_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
     return arrays
 
 
-def difference(found: Any, expected: Any) -> str:
-    """Return in words where two arrays differ by more than rounding; nothing if nowhere.
+def describe_difference(found: Any, expected: Any) -> str:
+    """Say where two arrays differ by more than rounding; return an empty string if nowhere.
 
     Examples
     --------
-    >>> difference([1.0, 2.0], [1.0, 3.0])
+    >>> describe_difference([1.0, 2.0], [1.0, 3.0])
     'at (1,) is 2.0, not 3.0'
     """
     found, expected = np.asarray(found), np.asarray(expected)
     if found.shape != expected.shape:
         return f"has shape {found.shape}, not {expected.shape}"
     size = np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected))
-    differing = ~np.isclose(found, expected, rtol=1e-6, atol=1e-9 * size, equal_nan=True)
-    if not differing.any():
+    differs = ~np.isclose(found, expected, rtol=1e-6, atol=1e-9 * size, equal_nan=True)
+    if not differs.any():
         return ""
-    index = tuple(map(int, np.argwhere(differing)[0]))
+    index = tuple(map(int, np.argwhere(differs)[0]))
     return f"at {index} is {found[index].item()!r}, not {expected[index].item()!r}"
 
 
 class _Pickler(pickle.Pickler):
-    """Refers to classes as they are, as one that a function defines has no place to be found."""
+    """Pickle classes by reference, so that classes defined within functions can be pickled."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
@@ -195,24 +197,24 @@ class _Unpickler(pickle.Unpickler):
         return self.classes[int(number)]
 
 
-def pickled(item: Any) -> tuple[bytes, list[type]]:
-    """Return a layer, or what one holds, as bytes, and the classes that they refer to."""
+def pickle_by_reference(item: Any) -> tuple[bytes, list[type]]:
+    """Pickle a layer or one of its attributes, and list the classes it refers to."""
     file = io.BytesIO()
     pickler = _Pickler(file)
     pickler.dump(item)
     return file.getvalue(), pickler.classes
 
 
-def copies(layer: Layer) -> dict[str, Layer]:
-    """Return a copy and a pickled copy of a layer, by what made them.
+def layer_copies(layer: Layer) -> dict[str, Layer]:
+    """Copy a layer with ``copy.deepcopy`` and with ``pickle``.
 
     Examples
     --------
     >>> import nnlayers as nn
-    >>> copies(nn.Softplus(beta=2.0))
+    >>> layer_copies(nn.Softplus(beta=2.0))
     {'copy.deepcopy': Softplus(beta=2.0), 'pickle': Softplus(beta=2.0)}
     """
-    data, classes = pickled(layer)
+    data, classes = pickle_by_reference(layer)
     return {
         "copy.deepcopy": copy.deepcopy(layer),
         "pickle": _Unpickler(io.BytesIO(data), classes).load(),

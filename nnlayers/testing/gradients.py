@@ -1,4 +1,4 @@
-"""Checks of gradients, for layers and losses of your own.
+"""Compare gradients of layers and losses with central differences.
 
 >>> import nnlayers as nn
 >>> class Cube(nn.Layer):
@@ -10,7 +10,7 @@
 ...         return dout * 2 * self.x**2
 >>> check_gradients(Cube(), np.array([1.0, 2.0]))  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-nnlayers.testing.errors.GradientError: Cube: gradient of input 0 at (1,) is ..., central ...
+nnlayers.testing.gradients.GradientError: Cube: gradient of input 0 at (1,) is ..., central ...
 """
 
 from __future__ import annotations
@@ -27,14 +27,21 @@ from nnlayers._core.arrays import FLOAT64, Array, as_floats, refuse_masked
 from nnlayers._core.checks import check_number
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
-from nnlayers.testing.errors import GradientError
 
-__all__ = ["check_gradients", "input_gradients"]
+__all__ = ["GradientError", "LayerError", "check_gradients", "input_gradients"]
 
-# Steps of the differences, relative to large entries. The first is near the best for a smooth
-# function; the second reaches less far, to a kink or the end of the domain; the third drowns
-# rounding errors.
+# Step sizes of the differences, relative to entries above 1. The first is near the best for a
+# smooth function; the second is for entries close to a kink or the end of the domain; the third
+# is for functions with large rounding errors.
 STEPS = (1e-4, 1e-6, 1e-3)
+
+
+class LayerError(AssertionError):
+    """A layer breaks one of the promises that every layer makes."""
+
+
+class GradientError(LayerError):
+    """A gradient differs from the difference quotient of the outputs."""
 
 
 def check_gradients(
@@ -48,25 +55,27 @@ def check_gradients(
         \frac{8\,(\ell(x + h e_i) - \ell(x - h e_i)) - (\ell(x + 2h e_i) - \ell(x - 2h e_i))}{12h},
         \qquad \ell = \sum_j v_j y_j
 
-    with one random v. All is done in float64 on copies that start from the same state for every
-    evaluation, so that random draws repeat; `layer` and `inputs` stay as they are.
+    with one random v. Everything is computed in float64, on copies that start from the same state
+    for each evaluation, so that random draws repeat; `layer` and `inputs` do not change.
 
     Parameters
     ----------
     layer : Layer or Loss
-        What to check, in the mode (training or evaluation) that it is in.
+        The layer or loss to check, in its current mode (training or evaluation).
     *inputs : array_like
-        What its ``forward`` takes; for a loss, prediction, target and perhaps sample weights, of
-        which the prediction alone is differentiated. What holds no floating-point numbers, such as
-        ids, is passed on as it is. A kink, where there is no derivative, and an end of the domain
-        must be farther than ``2e-6 * max(1, abs(x))`` from every entry x.
+        The arguments of ``forward``. For a loss these are prediction, target and optionally sample
+        weights, and only the prediction is differentiated. Arrays that are not floating-point,
+        such as ids, are passed on unchanged. Every entry x must be more than
+        ``2e-6 * max(1, abs(x))`` away from a kink, which has no derivative, and from the end of
+        the domain.
     rtol, atol : float
-        By how much an entry may differ: ``atol + rtol * abs(difference quotient)``.
+        Tolerance of an entry: ``atol + rtol * abs(difference quotient)``.
 
     Raises
     ------
     GradientError
-        If an entry differs more, or what ``backward`` returns is missing or has another shape.
+        If an entry differs more, or a gradient that ``backward`` returns is missing or has the
+        wrong shape.
     TypeError
         If `layer` is neither a layer nor a loss.
 
@@ -95,20 +104,20 @@ def check_gradients(
     shapes = [y.shape for y in trial.outputs()]
     douts = [np.ones(()) if is_loss else np.asarray(rng.normal(size=shape)) for shape in shapes]
     gradients = trial.gradients(douts)
-    for what, variable in point.variables().items():
-        name = f"{type(layer).__name__}: gradient of {what}"
-        gradient = _checked(gradients[what], variable.shape, name)
-        differing = list(_differences(point, what, gradient, douts, rtol, atol))
+    for name, variable in point.variables().items():
+        label = f"{type(layer).__name__}: gradient of {name}"
+        gradient = _validated_gradient(gradients[name], variable.shape, label)
+        differing = list(_differing_entries(point, name, gradient, douts, rtol, atol))
         if differing:
-            index, given, quotient = max(differing, key=lambda entry: abs(entry[1] - entry[2]))
+            index, entry, quotient = max(differing, key=lambda found: abs(found[1] - found[2]))
             raise GradientError(
-                f"{name} at {index} is {given!r}, central differences say {quotient!r} "
+                f"{label} at {index} is {entry!r}, central differences say {quotient!r} "
                 f"({len(differing)} of {gradient.size} entries differ)"
             )
 
 
 def input_gradients(layer: Layer, douts: Sequence[Array], inputs: int) -> list[Any]:
-    """Return what ``backward`` of d loss / d each output returns for each of a number of inputs.
+    """Return the gradients of the inputs as a list, and require one for each of them.
 
     Examples
     --------
@@ -121,9 +130,9 @@ def input_gradients(layer: Layer, douts: Sequence[Array], inputs: int) -> list[A
     returned = layer.backward(*douts)
     if inputs == 1 and not isinstance(returned, tuple):
         returned = (returned,)
-    several = isinstance(returned, tuple | list)
-    if not several or len(returned) != inputs:
-        found = f"{len(returned)} of them" if several else f"one {type(returned).__name__}"
+    is_list = isinstance(returned, tuple | list)
+    if not is_list or len(returned) != inputs:
+        found = f"{len(returned)} of them" if is_list else f"one {type(returned).__name__}"
         raise GradientError(
             f"{type(layer).__name__}: backward must return a gradient for each of "
             f"{inputs} inputs, got {found}"
@@ -133,13 +142,13 @@ def input_gradients(layer: Layer, douts: Sequence[Array], inputs: int) -> list[A
 
 @dataclass
 class _Point:
-    """A layer or loss, and the arguments at which it is looked at."""
+    """A layer or loss, and the arguments at which it is differentiated."""
 
     subject: Layer | Loss
     arguments: list[Any]
 
     def variables(self) -> dict[str, Array]:
-        """Return what is differentiated, by the name that errors call it."""
+        """Return the arrays to differentiate by, under the names that errors use."""
         if isinstance(self.subject, Loss):
             return {"prediction": self.arguments[0]}
         inputs = {f"input {index}": x for index, x in enumerate(self.arguments) if _is_float(x)}
@@ -151,7 +160,7 @@ class _Point:
         return [np.asarray(part) for part in (y if isinstance(y, tuple) else (y,))]
 
     def gradients(self, douts: Sequence[Array]) -> dict[str, Any]:
-        """Return what ``backward`` says of the variables, by name."""
+        """Return the gradients that ``backward`` computes, by the names of the variables."""
         if isinstance(self.subject, Loss):
             return {"prediction": self.subject.backward()}
         returned = input_gradients(self.subject, douts, len(self.arguments))
@@ -160,18 +169,18 @@ class _Point:
         return inputs | {f"parameter {name!r}": p.grad for name, p in parameters.items()}
 
     def quotient(
-        self, what: str, index: tuple[int, ...], step: float, douts: Sequence[Array]
+        self, name: str, index: tuple[int, ...], step: float, douts: Sequence[Array]
     ) -> float:
         """Return the central difference quotient for one entry of a variable."""
-        step *= max(1.0, abs(float(self.variables()[what][index])))
+        step *= max(1.0, abs(float(self.variables()[name][index])))
 
         def outputs(change: float) -> list[Array]:
             moved = copy.deepcopy(self)
-            moved.variables()[what][index] += change
+            moved.variables()[name][index] += change
             return moved.outputs()
 
         around = [outputs(factor * step) for factor in (1, -1, 2, -2)]
-        with np.errstate(all="ignore"):  # a step may leave the domain, and gives NaN there
+        with np.errstate(all="ignore"):  # outputs beyond the domain are NaN
             changes = [
                 float(np.sum(dout * (8 * (a - b) - (c - d))))
                 for dout, a, b, c, d in zip(douts, *around, strict=True)
@@ -179,28 +188,28 @@ class _Point:
         return sum(changes) / (12 * step)
 
 
-def _differences(
-    point: _Point, what: str, gradient: Array, douts: Sequence[Array], rtol: float, atol: float
+def _differing_entries(
+    point: _Point, name: str, gradient: Array, douts: Sequence[Array], rtol: float, atol: float
 ) -> Iterator[tuple[tuple[int, ...], float, float]]:
-    """Yield index, gradient and quotient of the entries with which no step's quotient agrees."""
+    """Yield index, gradient and quotient of each entry that disagrees at every step size."""
     for index in np.ndindex(gradient.shape):
-        given, quotients = float(gradient[index]), []
+        entry, quotients = float(gradient[index]), []
         for step in STEPS:
-            quotient = point.quotient(what, index, step, douts)
+            quotient = point.quotient(name, index, step, douts)
             quotients.append(quotient)
-            if abs(given - quotient) <= atol + rtol * abs(quotient):
+            if abs(entry - quotient) <= atol + rtol * abs(quotient):
                 break
         else:
-            yield index, given, quotients[0]
+            yield index, entry, quotients[0]
 
 
-def _checked(gradient: Any, shape: tuple[int, ...], name: str) -> Array:
+def _validated_gradient(gradient: Any, shape: tuple[int, ...], label: str) -> Array:
     try:
-        array = as_floats(gradient, FLOAT64, name)
+        array = as_floats(gradient, FLOAT64, label)
     except (TypeError, ValueError) as error:
         raise GradientError(str(error)) from None
     if array.shape != shape:
-        raise GradientError(f"{name} must have shape {shape}, got {array.shape}")
+        raise GradientError(f"{label} must have shape {shape}, got {array.shape}")
     return array
 
 
@@ -209,6 +218,6 @@ def _is_float(x: Any) -> bool:
 
 
 def _as_float64(x: npt.ArrayLike) -> Any:
-    """Return floating-point numbers as a float64 array of their own, anything else as it is."""
+    """Copy floating-point numbers to a float64 array, and return anything else unchanged."""
     refuse_masked(x, "an input")
     return np.array(x, FLOAT64) if _is_float(x) else x

@@ -1,4 +1,4 @@
-"""The promises about what a layer takes, and what it refuses."""
+"""Check the inputs that a layer accepts and refuses."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
-from nnlayers.testing.case import MODES, Case, copies
+from nnlayers.testing.case import MODES, Case, layer_copies
 
 __all__ = ["INPUTS"]
 
 
-def any_memory_layout_is_taken(case: Case) -> None:
+def any_memory_layout_is_accepted(case: Case) -> None:
     promise = "strided and read-only inputs must give the same as others"
     for training in MODES.values():
         layer = case.make(training=training)
         with case.promise(promise):
-            expected = case.run(copies(layer)["copy.deepcopy"], case.arguments())
-            found = case.run(layer, [_strided(x) for x in case.arguments()])
-        case.same(found, expected, promise)
+            expected = case.run(layer_copies(layer)["copy.deepcopy"], case.arguments())
+            results = case.run(layer, [_as_strided(x) for x in case.arguments()])
+        case.require_equal(results, expected, promise)
 
 
-def lists_are_taken(case: Case) -> None:
-    _taken_like_floats(case, "lists", case.arguments(), lambda x: x.tolist())
+def lists_are_accepted(case: Case) -> None:
+    _require_same_as_floats(case, "lists", case.arguments(), lambda x: x.tolist())
 
 
-def integers_are_taken(case: Case) -> None:
+def integers_are_accepted(case: Case) -> None:
     if all(x.dtype.kind == "f" for x in case.inputs):
         counts = [(np.arange(x.size) % 3 + 1.0).reshape(x.shape) for x in case.inputs]
-        _taken_like_floats(case, "integers", counts, lambda x: x.astype(np.int64))
+        _require_same_as_floats(case, "integers", counts, lambda x: x.astype(np.int64))
 
 
 def complex_numbers_and_objects_are_refused(case: Case) -> None:
@@ -40,14 +40,14 @@ def complex_numbers_and_objects_are_refused(case: Case) -> None:
         for index, x in enumerate(inputs):
             bad = [*inputs[:index], x.astype(kind), *inputs[index + 1 :]]
             promise = f"{kind.__name__} inputs must be refused with a TypeError"
-            _refuses(case, f"forward: {promise}", layer.forward, bad, TypeError)
-            _refuses(case, f"predict: {promise}", layer.predict, bad, TypeError)
+            _require_error(case, f"forward: {promise}", layer.forward, bad, TypeError)
+            _require_error(case, f"predict: {promise}", layer.predict, bad, TypeError)
         dout = case.dout(layer.forward(*inputs)).astype(kind)
         promise = f"backward: a dout of {kind.__name__} must be refused with a TypeError"
-        _refuses(case, promise, layer.backward, [dout], TypeError)
+        _require_error(case, promise, layer.backward, [dout], TypeError)
 
 
-def an_empty_batch_is_taken(case: Case) -> None:
+def an_empty_batch_is_accepted(case: Case) -> None:
     if case.inputs[0].ndim == 0:
         return
     rows, promise = len(case.inputs[0]), "an empty batch must give empty outputs, zero gradients"
@@ -55,33 +55,35 @@ def an_empty_batch_is_taken(case: Case) -> None:
         layer, inputs = case.make(training=training), case.arguments(rows=0)
         with case.promise(promise):
             full = case.make(training=training).forward(*case.arguments())
-            predicted = layer.predict(*inputs)
+            y = layer.predict(*inputs)
             results = case.run(layer, inputs)
         shapes = {"output": full.shape}
         if full.shape[:1] == (rows,):
             shapes["output"] = (0, *full.shape[1:])
         shapes |= {f"gradient of input {index}": x.shape for index, x in enumerate(inputs)}
-        results["output of predict"], shapes["output of predict"] = predicted, shapes["output"]
+        results["output of predict"], shapes["output of predict"] = y, shapes["output"]
         for name, shape in shapes.items():
             found = np.shape(results.get(name, np.empty(shape)))
             case.require(found == shape, promise, f"{name} has shape {found}, not {shape}")
         if results["output"].size == 0:
-            case.same(results, {name: np.zeros_like(a) for name, a in results.items()}, promise)
+            zeros = {name: np.zeros_like(array) for name, array in results.items()}
+            case.require_equal(results, zeros, promise)
 
 
 def backward_needs_a_forward(case: Case) -> None:
-    for before in ("", " with only predict before"):
+    for condition in ("", " with only predict before"):
         layer = case.make()
         dout = case.dout(case.make().forward(*case.arguments()))
-        if before:
+        if condition:
             layer.predict(*case.arguments())
-        _refuses(
+        promise = f"backward before forward{condition} must raise a RuntimeError"
+        _require_error(
             case,
-            f"backward before forward{before} must raise a RuntimeError that names the layer",
+            f"{promise} that names the layer",
             layer.backward,
             [dout],
             RuntimeError,
-            layer,
+            names=layer,
         )
 
 
@@ -90,55 +92,56 @@ def a_dout_of_another_shape_is_refused(case: Case) -> None:
     y = layer.forward(*case.arguments())
     for shape in ((*y.shape, 2), y.shape[1:]):
         if shape != y.shape:
-            _refuses(
+            _require_error(
                 case,
                 f"backward: a dout of shape {shape} for an output of shape {y.shape} must be "
                 "refused with a ValueError that names the layer",
                 layer.backward,
                 [np.ones(shape)],
                 ValueError,
-                layer,
+                names=layer,
             )
 
 
-def _strided(x: Array) -> Array:
-    """Return the same entries with others between them, read-only."""
+def _as_strided(x: Array) -> Array:
+    """Return a read-only array of the same entries, every second one of a larger array."""
     strided = np.stack([x, x], axis=-1)[..., 0]
     strided.flags.writeable = False
     return strided
 
 
-def _taken_like_floats(
-    case: Case, what: str, inputs: list[Array], convert: Callable[[Array], Any]
+def _require_same_as_floats(
+    case: Case, kind: str, inputs: list[Array], convert: Callable[[Array], Any]
 ) -> None:
-    layer, promise = case.make(training=False), f"{what} must be taken as arrays of floats are"
+    """Fail unless converted inputs give the same as arrays of floats."""
+    layer, promise = case.make(training=False), f"{kind} must be taken as arrays of floats are"
     try:
         with np.errstate(all="ignore"):
             expected = {"output": layer.forward(*inputs)}
     except (ArithmeticError, ValueError, IndexError):
         return  # the layer is not defined for such numbers
     with case.promise(promise), np.errstate(all="ignore"):
-        given = [convert(x) for x in inputs]
-        found = {"output": layer.forward(*given)}
-        predicted = {"output": layer.predict(*given)}
-    case.same(found, expected, promise)
-    case.same(predicted, expected, f"{promise}, by predict too")
+        converted = [convert(x) for x in inputs]
+        results = {"output": layer.forward(*converted)}
+        predictions = {"output": layer.predict(*converted)}
+    case.require_equal(results, expected, promise)
+    case.require_equal(predictions, expected, f"{promise}, by predict too")
 
 
-def _refuses(
+def _require_error(
     case: Case,
     promise: str,
     call: Callable[..., Any],
-    given: list[Any],
+    arguments: list[Any],
     error: type[Exception],
-    layer: Layer | None = None,
+    names: Layer | None = None,
 ) -> None:
-    """Fail unless a call raises an error, one that names `layer` or a layer within."""
+    """Fail unless a call raises an error, which names a layer or one of its inner layers."""
     try:
-        returned = call(*given)
+        returned = call(*arguments)
     except error as raised:
-        within = layer.layers_by_name().values() if layer else ()
-        if layer and not any(type(inner).__name__ in str(raised) for inner in within):
+        layers = names.layers_by_name().values() if names else ()
+        if names and not any(type(layer).__name__ in str(raised) for layer in layers):
             case.fail(promise, f"the message is {str(raised)!r}")
     except Exception as other:
         case.fail(promise, f"it raised {type(other).__name__}: {other}")
@@ -147,11 +150,11 @@ def _refuses(
 
 
 INPUTS: list[Callable[[Case], None]] = [
-    any_memory_layout_is_taken,
-    lists_are_taken,
-    integers_are_taken,
+    any_memory_layout_is_accepted,
+    lists_are_accepted,
+    integers_are_accepted,
     complex_numbers_and_objects_are_refused,
-    an_empty_batch_is_taken,
+    an_empty_batch_is_accepted,
     backward_needs_a_forward,
     a_dout_of_another_shape_is_refused,
 ]

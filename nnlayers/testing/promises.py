@@ -1,4 +1,4 @@
-"""The check of all that a layer promises."""
+"""Check every promise that a layer makes, one after another."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import numpy.typing as npt
 from nnlayers._core.checks import check_number
 from nnlayers.layer import Layer
 from nnlayers.testing.case import Case
-from nnlayers.testing.independence import INDEPENDENCE
 from nnlayers.testing.inputs import INPUTS
-from nnlayers.testing.keeping import BASICS, KEEPING, copies_give_the_same
-from nnlayers.testing.passes import PASSES, nothing_given_is_written_to
-from nnlayers.testing.threads import predict_serves_many_threads
+from nnlayers.testing.passes import INDEPENDENCE, PASSES, nothing_is_overwritten
+from nnlayers.testing.predict import PREDICT
+from nnlayers.testing.state import BASICS, STATE, copies_give_the_same_results
 
 __all__ = ["check_layer"]
 
 # Each check relies on those before it: most use inputs twice, and copies of the layer.
 PROMISES = [
     *BASICS,
-    nothing_given_is_written_to,
-    copies_give_the_same,
+    nothing_is_overwritten,
+    copies_give_the_same_results,
     *PASSES,
+    *PREDICT,
     *INDEPENDENCE,
-    predict_serves_many_threads,
     *INPUTS,
-    *KEEPING,
+    *STATE,
 ]
 
 
@@ -38,24 +37,25 @@ def check_layer(
     rtol: float = 1e-6,
     atol: float = 1e-8,
 ) -> None:
-    """Check all that a layer promises, as a test of a layer of your own.
+    """Check everything that a layer promises, as a test of your own layer.
 
-    - ``forward`` and ``backward`` write to nothing that they are given; what they and ``predict``
-      return are new arrays, which never change later.
-    - ``backward`` is the gradient for every input and parameter, in both modes, see
-      :func:`check_gradients`; it adds to the gradients of the parameters, frozen ones too, and
-      starts anew after a step of an optimizer. It is linear in `dout`.
-    - A pass depends on no call before it: ``backward`` is that of the last ``forward``, in the mode
-      in which that was; an array whose entries have changed is a new input.
-    - ``predict`` is ``forward`` in evaluation mode, keeps nothing, and serves many threads at once.
-    - float32 stays float32 and float64 float64, after ``astype``.
-    - Lists, integers, read-only and strided arrays are taken, complex numbers and objects refused;
-      an empty batch gives empty outputs and zero gradients; a single row works.
+    - ``forward`` and ``backward`` never write to their arguments; they and ``predict`` return new
+      arrays, which never change later.
+    - ``backward`` returns the gradient for every input and parameter, in both modes, see
+      :func:`check_gradients`; it adds to the gradients of the parameters, of frozen ones too, which
+      start from zero after a step of an optimizer. It is linear in `dout`.
+    - A pass does not depend on earlier calls: ``backward`` belongs to the last ``forward``, in the
+      mode of that call; an array whose entries have changed is a new input.
+    - ``predict`` is ``forward`` in evaluation mode, leaves the layer unchanged, and serves many
+      threads at once.
+    - float32 stays float32 and float64 stays float64, after ``astype``.
+    - Lists, integers, read-only and strided arrays are accepted, complex numbers and objects
+      refused; an empty batch gives empty outputs and zero gradients; a single row works.
     - ``backward`` before ``forward`` and a `dout` of another shape are errors that name the layer.
     - ``parameters``, ``train``, ``eval``, ``state_dict``, ``load_state_dict``, ``initialize`` and
-      ``astype`` do what :class:`nnlayers.Layer` says; copies and pickles give the same results.
+      ``astype`` behave as :class:`nnlayers.Layer` says; copies and pickles give the same results.
 
-    NumPy's warnings, as of an overflow, count as errors.
+    NumPy's warnings, such as that of an overflow, count as errors.
 
     Parameters
     ----------
@@ -64,18 +64,19 @@ def check_layer(
     *inputs : array_like
         Example inputs of ``forward``, small, of at least two rows that differ; the first axis is
         the batch. An input whose first axis has another length than that of the first input is
-        taken to have no batch axis. Kinks, where there is no derivative, and ends of the domain
-        must be farther than ``2e-6 * max(1, abs(x))`` from every entry x.
+        assumed to have no batch axis. Every entry x must be more than ``2e-6 * max(1, abs(x))``
+        away from a kink, which has no derivative, and from the end of the domain.
     rtol, atol : float
-        By how much an entry of a gradient may differ, as for :func:`check_gradients`.
+        Tolerance of an entry of a gradient, as for :func:`check_gradients`.
 
     Raises
     ------
     LayerError
-        If a promise is broken; the message says which, and what was found instead. For a wrong
-        gradient it is a :class:`GradientError`.
+        If a promise is broken; the message names the promise and what was found instead. For a
+        wrong gradient it is a :class:`GradientError`.
     TypeError, ValueError
-        If `make_layer` is a layer, or makes none or the same one twice, or an input has no numbers.
+        If `make_layer` is a layer, makes none or returns the same one twice, or an input is not
+        numeric.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def check_layer(
     ...     check_layer(lambda: Scale(3), [[0.5, -1.0, 2.0], [3.0, 0.0, -0.1]])
     >>> test_scale()
 
-    and says what is wrong:
+    It names the promise that a layer breaks:
 
     >>> class Clip(nn.Layer):
     ...     def forward(self, x):
@@ -109,8 +110,8 @@ def check_layer(
     ...         return dout * self.inside
     >>> check_layer(Clip, [[0.5, -1.0], [3.0, 0.1]])
     Traceback (most recent call last):
-    nnlayers.testing.errors.LayerError: Clip: forward must not write to its input: input 0 changed
-    at (0, 1) from -1.0 to 0.0
+    nnlayers.testing.gradients.LayerError: Clip: forward must not write to its input: input 0
+    changed at (0, 1) from -1.0 to 0.0
     """
     check_number("rtol", rtol, minimum=0)
     check_number("atol", atol, minimum=0)

@@ -1,4 +1,4 @@
-"""The promises about what a layer holds: parameters, modes, state and copies."""
+"""Check parameters, modes, state dictionaries and copies of a layer."""
 
 from __future__ import annotations
 
@@ -7,24 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
-from nnlayers.testing.case import Case, copies
+from nnlayers.testing.case import Case, layer_copies
 
-__all__ = ["BASICS", "KEEPING", "copies_give_the_same"]
-
-
-def copies_give_the_same(case: Case) -> None:
-    """Check that a layer can be copied and pickled, and what the copies return."""
-    layer, inputs = case.make(), case.arguments()
-    with case.promise("forward and backward must take the example inputs"):
-        layer.forward(*inputs)
-    with case.promise("a layer must be copied by copy.deepcopy and by pickle"):
-        twins = copies(layer)
-    expected = case.run(layer, inputs)
-    for by, twin in twins.items():
-        promise = f"a copy by {by} must give the same"
-        with case.promise(promise):
-            found = case.run(twin, inputs)
-        case.same(found, expected, promise)
+__all__ = ["BASICS", "STATE", "copies_give_the_same_results"]
 
 
 def parameters_have_a_fixed_order(case: Case) -> None:
@@ -47,12 +32,37 @@ def modes_switch(case: Case) -> None:
         returned = getattr(layer, call)()
         case.require(returned is layer, f"{call} must return the layer", f"got {returned!r}")
         for name, inner in layer.layers_by_name().items():
-            place = f"layer {name!r}.training" if name else "training"
+            attribute = f"layer {name!r}.training" if name else "training"
             promise = f"{call} must switch the layer and all within"
-            case.require(inner.training is training, promise, f"{place} is {inner.training}")
+            case.require(inner.training is training, promise, f"{attribute} is {inner.training}")
 
 
-def state_goes_into_a_new_layer(case: Case) -> None:
+def astype_converts_parameters_and_state(case: Case) -> None:
+    layer = case.make_layer()
+    for dtype in (FLOAT64, FLOAT32):
+        returned = layer.astype(dtype)
+        case.require(returned is layer, "astype must return the layer", f"got {returned!r}")
+        for name, array in layer.state_dict().items():
+            promise = "astype must convert parameters and state"
+            case.require(array.dtype == dtype, promise, f"{name!r} is {array.dtype}, not {dtype}")
+
+
+def copies_give_the_same_results(case: Case) -> None:
+    """Check that a layer can be copied and pickled, and that the copies compute the same."""
+    layer, inputs = case.make(), case.arguments()
+    with case.promise("forward and backward must take the example inputs"):
+        layer.forward(*inputs)
+    with case.promise("a layer must be copied by copy.deepcopy and by pickle"):
+        copies = layer_copies(layer)
+    expected = case.run(layer, inputs)
+    for function, copied in copies.items():
+        promise = f"a copy by {function} must give the same"
+        with case.promise(promise):
+            results = case.run(copied, inputs)
+        case.require_equal(results, expected, promise)
+
+
+def state_loads_into_a_new_layer(case: Case) -> None:
     layer, other, inputs = case.make(), case.make(), case.arguments()
     for parameter in layer.parameters():
         parameter.value *= 1.25
@@ -61,18 +71,20 @@ def state_goes_into_a_new_layer(case: Case) -> None:
     with case.promise(promise):
         state = layer.state_dict()
         other.load_state_dict(state)
-        expected, found = layer.predict(*inputs), other.predict(*inputs)
+        expected, y = layer.predict(*inputs), other.predict(*inputs)
         for array in state.values():
             array[...] = np.nan
-        kept = {"layer": layer.predict(*inputs), "other": other.predict(*inputs)}
-    case.same(
-        {"output of predict": found},
+        after_change = {"layer": layer.predict(*inputs), "other": other.predict(*inputs)}
+    case.require_equal(
+        {"output of predict": y},
         {"output of predict": expected},
         "state_dict must hold all that predict needs, in parameters and in the attributes that "
         "state_names lists",
     )
-    case.same(
-        kept, {"layer": expected, "other": expected}, "state_dict and load_state_dict must copy"
+    case.require_equal(
+        after_change,
+        {"layer": expected, "other": expected},
+        "state_dict and load_state_dict must copy",
     )
 
 
@@ -84,18 +96,16 @@ def state_that_does_not_fit_is_refused(case: Case) -> None:
         "state_dict must hold every parameter",
         f"it holds {sorted(state)}",
     )
-    wrong = {"an unknown entry": ("no such entry", state | {"no such entry": np.zeros(1)})}
+    bad_states = {"an unknown entry": ("no such entry", state | {"no such entry": np.zeros(1)})}
     for name, array in state.items():
-        rest = {key: kept for key, kept in state.items() if key != name}
-        wrong[f"state without {name!r}"] = (name, rest)
-        wrong[f"a shape {(*array.shape, 2)} for {name!r}"] = (
-            name,
-            rest | {name: np.zeros((*array.shape, 2))},
-        )
-    for what, (name, bad) in wrong.items():
-        promise = f"load_state_dict must refuse {what} with an error that names it"
+        rest = {other: value for other, value in state.items() if other != name}
+        shape = (*array.shape, 2)
+        bad_states[f"state without {name!r}"] = (name, rest)
+        bad_states[f"a shape {shape} for {name!r}"] = (name, rest | {name: np.zeros(shape)})
+    for fault, (name, bad_state) in bad_states.items():
+        promise = f"load_state_dict must refuse {fault} with an error that names it"
         try:
-            layer.load_state_dict(bad)
+            layer.load_state_dict(bad_state)
         except (ValueError, KeyError) as error:
             case.require(name in str(error), promise, f"the message is {str(error)!r}")
         except Exception as error:
@@ -106,36 +116,27 @@ def state_that_does_not_fit_is_refused(case: Case) -> None:
 
 def initialize_repeats_with_the_seed(case: Case) -> None:
     layer = case.make()
-    drawn: list[dict[str, Array]] = []
+    states: list[dict[str, Array]] = []
     for rng in (3, 3, np.random.default_rng(3)):
         with case.promise("initialize must take a seed or a numpy.random.Generator"):
             returned = layer.initialize(rng)
         case.require(returned is layer, "initialize must return the layer", f"got {returned!r}")
-        drawn.append(layer.state_dict())
+        states.append(layer.state_dict())
         for parameter in layer.parameters():
             parameter.value += 1
-    for again in drawn[1:]:
-        case.same(again, drawn[0], "initialize must set every parameter, the same for one seed")
-
-
-def astype_converts_all(case: Case) -> None:
-    layer = case.make_layer()
-    for dtype in (FLOAT64, FLOAT32):
-        returned = layer.astype(dtype)
-        case.require(returned is layer, "astype must return the layer", f"got {returned!r}")
-        for name, array in layer.state_dict().items():
-            promise = "astype must convert parameters and state"
-            case.require(array.dtype == dtype, promise, f"{name!r} is {array.dtype}, not {dtype}")
+    promise = "initialize must set every parameter, the same for one seed"
+    for repeated in states[1:]:
+        case.require_equal(repeated, states[0], promise)
 
 
 BASICS: list[Callable[[Case], None]] = [
     parameters_have_a_fixed_order,
     modes_switch,
-    astype_converts_all,
+    astype_converts_parameters_and_state,
 ]
 
-KEEPING: list[Callable[[Case], None]] = [
-    state_goes_into_a_new_layer,
+STATE: list[Callable[[Case], None]] = [
+    state_loads_into_a_new_layer,
     state_that_does_not_fit_is_refused,
     initialize_repeats_with_the_seed,
 ]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["call", "kept_arguments", "written"]
+__all__ = ["call", "constructor_arguments", "constructor_repr"]
 
 
-def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
+def constructor_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
     """Return the parameters of the constructor, each with the attribute of its name.
 
     Where there is no such attribute, or it is a method, ``inspect.Parameter.empty`` is in its
@@ -19,7 +19,8 @@ def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
     Examples
     --------
     >>> from nnlayers import Dropout
-    >>> [(parameter.name, value) for parameter, value in kept_arguments(Dropout(0.2, rng=0))][0]
+    >>> parameter, value = constructor_arguments(Dropout(0.2, rng=0))[0]
+    >>> parameter.name, value
     ('rate', 0.2)
     """
     constructor: Callable[..., Any] = type(item)
@@ -32,17 +33,17 @@ def kept_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
     return arguments
 
 
-def written(item: object) -> str:
+def constructor_repr(item: object) -> str:
     """Return an object as the call that makes it, without arguments that have their defaults.
 
     Examples
     --------
     >>> from nnlayers import Huber
-    >>> written(Huber(delta=2.0)), written(Huber())
+    >>> constructor_repr(Huber(delta=2.0)), constructor_repr(Huber())
     ('Huber(delta=2.0)', 'Huber()')
     """
     arguments = []
-    for parameter, value in kept_arguments(item):
+    for parameter, value in constructor_arguments(item):
         if value is parameter.empty:
             continue
         if parameter.default is parameter.empty:

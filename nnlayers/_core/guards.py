@@ -1,8 +1,8 @@
-"""What surrounds the forward, predict and backward of a layer of your own.
+"""Checks around the methods of a user's own layer.
 
-The library's layers check what they are given themselves, each at the least cost. A layer of your
-own does its arithmetic and nothing else: these wrappers, which :class:`nnlayers.Layer` puts around
-its methods, give it the same errors for bad input.
+The library's layers check their arguments themselves, each at the least cost. A user's layer does
+its arithmetic and nothing else; :class:`nnlayers.Layer` wraps its ``forward``, ``predict`` and
+``backward`` in these checks, so that bad input gives the same errors.
 """
 
 from __future__ import annotations
@@ -15,26 +15,34 @@ import numpy as np
 
 from nnlayers._core.arrays import FLOAT32, FLOAT64, as_floats, as_reals
 
-__all__ = ["guarded"]
+__all__ = ["guard_methods"]
 
 
-def guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method called `name` with checks of its arguments, marked as ``guarded``.
+def guard_methods(cls: Any, base: type) -> None:
+    """Wrap the methods that a class defines, or gets from a class that is no layer, in checks.
 
     ``forward`` and ``predict`` get their inputs as arrays of real numbers, of whatever dtype, and
-    give an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;
+    return an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;
     without one it does not run. The gradients that it returns share no memory with `dout` or with
-    each other.
+    each other. Each wrapper has the attribute ``guarded``.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `base`.
+    base : type
+        ``nnlayers.Layer``. Methods inherited from a subclass of it stay as they are: that class
+        has said whether they are guarded.
 
     Raises
     ------
     TypeError
-        From the method returned, if an input or `dout` holds anything but real numbers.
+        From a wrapped method, if an input or `dout` holds anything but real numbers.
     RuntimeError
         If ``backward`` is called before ``forward``.
     ValueError
-        If `dout` has another shape than the output; one that ``backward`` raises itself is given
-        the shapes of all that it may have multiplied.
+        If `dout` has another shape than the output. A ``ValueError`` of ``backward`` itself is
+        raised again with the shapes of everything that it may have multiplied.
 
     Examples
     --------
@@ -58,17 +66,26 @@ def guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     Traceback (most recent call last):
     ValueError: Double() expected dout of shape (2,), got (1,)
     """
-    guard = {"forward": _guarded_forward, "predict": _guarded_predict}.get(name, _guarded_backward)
-    wrapper = wraps(method)(guard(method))
-    setattr(wrapper, "guarded", True)
-    return wrapper
+    for name, guard in _GUARDS.items():
+        method = getattr(cls, name)
+        inherited = any(
+            getattr(ancestor, name, None) is method
+            for ancestor in cls.__mro__[1:]
+            if issubclass(ancestor, base)
+        )
+        # The guard of backward needs what the guard of forward records.
+        records = name != "backward" or hasattr(cls.forward, "guarded")
+        if records and not inherited and not hasattr(method, "guarded"):
+            wrapper = wraps(method)(guard(method))
+            setattr(wrapper, "guarded", True)
+            setattr(cls, name, wrapper)
 
 
 def _guarded_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
         y = _output(forward, self, inputs, named_inputs)
-        taken = {f"input {index}": x for index, x in enumerate(inputs)} | named_inputs
-        self._forwarded = y.shape, y.dtype, {name: np.shape(x) for name, x in taken.items()}
+        by_name = {f"input {index}": x for index, x in enumerate(inputs)} | named_inputs
+        self._forwarded = y.shape, y.dtype, {name: np.shape(x) for name, x in by_name.items()}
         return y
 
     return guard
@@ -87,7 +104,7 @@ def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         shape, dtype, inputs = self._forwarded
         dout = as_floats(dout, dtype if dtype in (FLOAT32, FLOAT64) else None, "dout")
-        # A `super().backward` goes back through a part of the layer, whose output was another.
+        # `super().backward` is the backward pass of a part of the layer, with another output.
         outermost = getattr(type(self).backward, "__wrapped__", None) is backward
         if outermost and dout.shape != shape:
             raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
@@ -97,16 +114,16 @@ def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
             if not outermost:
                 raise
             raise ValueError(f"{_shapes(self, dout)}: {error}") from error
-        taken = [dout]
+        others = [dout]
         if isinstance(returned, tuple) or (isinstance(returned, list) and len(inputs) > 1):
-            return tuple([_unshared(gradient, taken) for gradient in returned])
-        return _unshared(returned, taken)
+            return tuple([_unshared(gradient, others) for gradient in returned])
+        return _unshared(returned, others)
 
     return guard
 
 
 def _shapes(layer: Any, dout: Any) -> str:
-    """Return the words for a backward that failed: all shapes that it may have multiplied."""
+    """Return a failed backward with the shapes of everything that it may have multiplied."""
     shapes = {"dout": dout.shape, **layer._forwarded[2]}
     shapes |= {name: p.value.shape for name, p in layer.named_parameters().items()}
     return f"{layer!r}.backward of {', '.join(f'{name} {s}' for name, s in shapes.items())}"
@@ -122,16 +139,23 @@ def _output(
 
 
 def _reals(x: Any, name: str) -> Any:
-    # None and words are options of a layer's own.
+    # None and strings are options that a user's layer may take.
     return x if x is None or isinstance(x, str) else as_reals(x, name)
 
 
-def _unshared(gradient: Any, taken: list[Any]) -> Any:
-    """Return a gradient as an array that none of `taken` shares memory with, and take it."""
+def _unshared(gradient: Any, others: list[Any]) -> Any:
+    """Return a gradient as an array that shares no memory with others, and add it to them."""
     if gradient is None:
         return None
     array = np.asarray(gradient)
-    if any(np.may_share_memory(array, other) for other in taken):
+    if any(np.may_share_memory(array, other) for other in others):
         array = array.copy()
-    taken.append(array)
+    others.append(array)
     return array
+
+
+_GUARDS: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "forward": _guarded_forward,
+    "predict": _guarded_predict,
+    "backward": _guarded_backward,
+}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
 
-__all__ = ["Change", "check_names", "commit", "fitting_state"]
+__all__ = ["Change", "check_names", "commit", "validated_state"]
 
 Change: TypeAlias = Callable[[], Any]
 
@@ -50,7 +50,7 @@ def check_names(owner: object, own: Collection[str], given: Collection[str]) -> 
         raise ValueError(f"state does not fit {type(owner).__name__}: {', '.join(problems)}")
 
 
-def fitting_state(
+def validated_state(
     owner: object, own: Mapping[str, Array], given: Mapping[str, npt.ArrayLike]
 ) -> dict[str, Array]:
     """Return a state's arrays in the dtypes of the owner's, if it has their names and shapes.

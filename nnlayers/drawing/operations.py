@@ -9,7 +9,7 @@ from nnlayers.drawing.formulas import Formula, simplified
 from nnlayers.layer import Layer
 from nnlayers.layers import activations, arithmetic, elementary, noise, rectifiers, shaping
 from nnlayers.layers.affine import Affine
-from nnlayers.layers.operation import Elementwise, is_pure
+from nnlayers.layers.operation import Elementwise, is_operation
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.softmax import LogSoftmax, Softmax
 
@@ -237,7 +237,7 @@ def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
     approximate = isinstance(layer, rectifiers.GELU) and layer.approximate != "none"
     if type(layer) in _TABLE and not approximate:  # a subclass may compute something else
         return _TABLE[type(layer)]
-    if isinstance(layer, Elementwise) and is_pure(layer):
+    if isinstance(layer, Elementwise) and is_operation(layer):
         return _Entry("", "f(x)", ("derivative(x)",), note="entry by entry")
     note = f"J is the Jacobian of {_written(layer)}"
     return _Entry("", "f(*inputs)", ("J",), ("J.T @ g",), "", note)

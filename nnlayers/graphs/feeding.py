@@ -11,7 +11,7 @@ from nnlayers._core.arrays import FLOAT32, FLOAT64, as_floats, as_reals
 from nnlayers.graphs.node import Input, Node, has_float_dtype
 from nnlayers.layer import Parameter
 from nnlayers.layers.arithmetic import Binary
-from nnlayers.layers.operation import is_pure
+from nnlayers.layers.operation import is_operation
 
 __all__ = ["Feed", "with_floats"]
 
@@ -35,8 +35,8 @@ class Feed:
 
     def __init__(self, nodes: Sequence[Node], inputs: Sequence[Input]) -> None:
         index = {node: i for i, node in enumerate(nodes)}
-        operations = [node for node in nodes if node.layer is not None and is_pure(node.layer)]
-        layers = [node for node in nodes if node.layer is not None and not is_pure(node.layer)]
+        operations = [node for node in nodes if node.layer is not None and is_operation(node.layer)]
+        layers = [node for node in nodes if node.layer is not None and not is_operation(node.layer)]
         by_layers = {parent for node in layers for parent in node.parents}
         both = {parent for node in operations for parent in node.parents} & by_layers
         given = [node for node in nodes if isinstance(node, Input) and node.given is not None]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array, as_floats
 from nnlayers._core.checks import unknown_name
+from nnlayers._core.symbol import S, Symbol
 from nnlayers.graphs.feeding import Feed, with_floats
 from nnlayers.graphs.node import Input, Node, check_name
 from nnlayers.graphs.steps import Step, add, go_back, go_forward, list_order, list_steps
@@ -23,7 +24,7 @@ from nnlayers.graphs.structure import (
     nodes_of_tables,
     sorted_nodes,
 )
-from nnlayers.layer import Parameter, S, Symbol
+from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
 
 __all__ = ["Graph"]
@@ -39,7 +40,7 @@ class _Run:
         self.grads: list[Any] = [None] * len(values)
 
 
-class Graph(Drawable):
+class Graph(Drawable, guarded=False):
     r"""A layer in any shape: the nodes that one or more outputs are made of.
 
     ``forward`` goes through the nodes in the order in which they depend on each other, ``backward``
@@ -135,6 +136,7 @@ class Graph(Drawable):
             self._claim()
         values = self._start(inputs, named_inputs)
         if self._steps is None:
+            self._trained = self.parameters()
             self._steps = list_steps(self.layers, self._order, self._feed, self._own_dtype)
         try:
             kept = go_forward(self._steps, values)
@@ -349,9 +351,7 @@ class Graph(Drawable):
 
     def _own_dtype(self) -> np.dtype[Any] | None:
         """Return the dtype of the parameters, None if there are none."""
-        if self._trained is None:
-            self._trained = self.parameters()
-        dtypes = [parameter.value.dtype for parameter in self._trained]
+        dtypes = [parameter.value.dtype for parameter in self._trained or self.parameters()]
         return (FLOAT64 if FLOAT64 in dtypes else FLOAT32) if dtypes else None
 
     def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:

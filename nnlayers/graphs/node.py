@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nnlayers._core.arrays import as_reals
+from nnlayers._core.symbol import Symbol
 from nnlayers.graphs import functions
-from nnlayers.layer import Layer, Parameter, Symbol
+from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
 from nnlayers.layers.elementary import Negative, Power
 

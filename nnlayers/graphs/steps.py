@@ -12,7 +12,7 @@ import numpy as np
 from nnlayers.graphs.feeding import Feed, with_floats
 from nnlayers.graphs.node import Node
 from nnlayers.layer import Layer, twin
-from nnlayers.layers.operation import is_pure
+from nnlayers.layers.operation import is_operation
 
 __all__ = ["Step", "add", "go_back", "go_forward", "list_order", "list_steps"]
 
@@ -83,7 +83,7 @@ def list_steps(
     steps = []
     for number, parents, node in order:
         layer: Any = layers[number]
-        use = None if is_pure(layer) else Use(layer, uses[number] > 1)
+        use = None if is_operation(layer) else Use(layer, uses[number] > 1)
         operation = use or layer
         again = use.again if use else layer.compute_backward
         compute = operation.compute_forward

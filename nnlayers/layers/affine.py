@@ -16,7 +16,7 @@ from nnlayers.layer import Layer, Parameter
 __all__ = ["Affine"]
 
 
-class Affine(Layer):
+class Affine(Layer, guarded=False):
     r"""Multiply by a matrix and add a vector.
 
     .. math::

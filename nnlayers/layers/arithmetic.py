@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from nnlayers._core.arrays import Array, as_floats
-from nnlayers.layers.operation import Arithmetic, SeveralInputs
+from nnlayers._core.arrays import as_floats
+from nnlayers.layers.operation import Operation
 
 __all__ = ["Add", "Binary", "Divide", "MatMul", "Maximum", "Multiply", "Subtract"]
 
 
-class Binary(Arithmetic, SeveralInputs):
+class Binary(Operation):
     """Base of the operations on two inputs.
 
     A Python number takes the dtype of the other input, as in NumPy.
     """
 
-    fitting = "shapes that broadcast"
+    quiet = True
+    expected_shapes: ClassVar[str] = "shapes that broadcast"
 
-    def as_inputs(self, inputs: tuple[Any, ...]) -> list[Any]:
+    def as_inputs(self, inputs: tuple[Any, ...]) -> Sequence[Any]:
         if len(inputs) != 2:
             raise TypeError(f"{self!r} expected 2 inputs, got {len(inputs)}")
-        names = ("a", "b")
         if all(isinstance(x, bool | int | float) for x in inputs):
             return [np.float64(x) for x in inputs]
         return [
             x if isinstance(x, bool | int | float) else as_floats(x, name=name)
-            for x, name in zip(inputs, names, strict=True)
+            for x, name in zip(inputs, ("a", "b"), strict=True)
         ]
 
-    def forward(self, *inputs: npt.ArrayLike) -> Array:
+    def _run(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
         try:
-            return super().forward(*inputs)
+            return super()._run(inputs)
         except ValueError:
-            raise self._misfit(inputs) from None
-
-    def predict(self, *inputs: npt.ArrayLike) -> Array:
-        try:
-            return super().predict(*inputs)
-        except ValueError:
-            raise self._misfit(inputs) from None
-
-    def _misfit(self, inputs: tuple[npt.ArrayLike, ...]) -> ValueError:
-        a, b = self.as_inputs(inputs)
-        given = f"{np.shape(a)} and {np.shape(b)}"
-        return ValueError(f"{self!r} expected a and b of {self.fitting}, got {given}")
+            a, b = map(np.shape, inputs)
+            raise ValueError(
+                f"{self!r} expected a and b of {self.expected_shapes}, got {a} and {b}"
+            ) from None
 
 
 class Add(Binary):
@@ -74,7 +66,7 @@ class Add(Binary):
         return a + b, (a, b)
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        return _fitted(saved, dout, dout)
+        return _unbroadcast_pair(saved, dout, dout)
 
 
 class Subtract(Binary):
@@ -98,7 +90,7 @@ class Subtract(Binary):
         return a - b, (a, b)
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        return _fitted(saved, dout, -dout)
+        return _unbroadcast_pair(saved, dout, -dout)
 
 
 class Multiply(Binary):
@@ -124,7 +116,7 @@ class Multiply(Binary):
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
-        return _fitted(saved, dout * b, dout * a)
+        return _unbroadcast_pair(saved, dout * b, dout * a)
 
 
 class Divide(Binary):
@@ -151,7 +143,7 @@ class Divide(Binary):
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
         # a / b / b, as b^2 overflows where the quotient does not.
-        return _fitted(saved, dout / b, -dout * (a / b / b))
+        return _unbroadcast_pair(saved, dout / b, -dout * (a / b / b))
 
 
 class Maximum(Binary):
@@ -182,7 +174,9 @@ class Maximum(Binary):
         shared = np.where(a == b, dout / 2, dout)
         zero = dout.dtype.type(0)
         # With NaN no comparison holds, and both get all, as in PyTorch.
-        return _fitted(saved, np.where(a < b, zero, shared), np.where(a > b, zero, shared))
+        return _unbroadcast_pair(
+            saved, np.where(a < b, zero, shared), np.where(a > b, zero, shared)
+        )
 
 
 class MatMul(Binary):
@@ -207,7 +201,7 @@ class MatMul(Binary):
            [ 1., 10.]]), array([4., 6.]))
     """
 
-    fitting = "shapes (..., n, k) and (..., k, m)"
+    expected_shapes = "shapes (..., n, k) and (..., k, m)"
 
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a @ b, (a, b)
@@ -215,19 +209,19 @@ class MatMul(Binary):
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
         if a.ndim == 1 and b.ndim == 1:
-            return _fitted(saved, dout * b, dout * a)
+            return _unbroadcast_pair(saved, dout * b, dout * a)
         rows = a[np.newaxis] if a.ndim == 1 else a
         columns = b[:, np.newaxis] if b.ndim == 1 else b
         if a.ndim == 1:
             dout = np.expand_dims(dout, -2)
         if b.ndim == 1:
             dout = np.expand_dims(dout, -1)
-        da = _summed(dout @ columns.swapaxes(-1, -2), rows)
-        db = _summed(rows.swapaxes(-1, -2) @ dout, columns)
+        da = _unbroadcast(dout @ columns.swapaxes(-1, -2), rows)
+        db = _unbroadcast(rows.swapaxes(-1, -2) @ dout, columns)
         return da.reshape(a.shape), db.reshape(b.shape)
 
 
-def _fitted(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
+def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
     """Return the gradients in the shapes and dtypes of two inputs that may have been broadcast."""
     a, b = saved
     kind, kind_a, kind_b = type(da), type(a), type(b)
@@ -235,10 +229,10 @@ def _fitted(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
         (kind_a is kind or kind_a is float) and (kind_b is kind or kind_b is float)
     ):
         return da, db
-    return _summed(da, a), _summed(db, b)
+    return _unbroadcast(da, a), _unbroadcast(db, b)
 
 
-def _summed(gradient: Any, x: Any) -> Any:
+def _unbroadcast(gradient: Any, x: Any) -> Any:
     """Return the sum of a gradient over the axes in which an input was broadcast."""
     shape = np.shape(x)
     if gradient.shape != shape:

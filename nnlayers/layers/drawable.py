@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawable"]
 
 
-class Drawable(Layer):
+class Drawable(Layer, guarded=False):
     r"""Base of the layers that are made of layers: they can be drawn and explained.
 
     A drawing is that of a lecture's circuit, from left to right. Inputs are blue ellipses, weights

@@ -7,16 +7,12 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.checks import check_number
-from nnlayers.layers.operation import Arithmetic, Elementwise
+from nnlayers.layers.operation import Elementwise
 
 __all__ = ["Exp", "Log", "Negative", "Power", "Reciprocal", "Sqrt", "Square"]
 
 
-class ElementaryFunction(Arithmetic, Elementwise):
-    """Base of those here: entry by entry, with NumPy's infinities and NaN."""
-
-
-class Exp(ElementaryFunction):
+class Exp(Elementwise):
     r"""Exponential function.
 
     .. math:: y = e^x, \qquad \frac{dy}{dx} = e^x
@@ -33,6 +29,8 @@ class Exp(ElementaryFunction):
     array([1.   , 2.718])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.exp(x)
         return y, y
@@ -41,7 +39,7 @@ class Exp(ElementaryFunction):
         return y
 
 
-class Log(ElementaryFunction):
+class Log(Elementwise):
     r"""Natural logarithm.
 
     .. math:: y = \log x, \qquad \frac{dy}{dx} = \frac{1}{x}
@@ -57,6 +55,8 @@ class Log(ElementaryFunction):
     array([1. , 0.5, inf])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return np.log(x), x
 
@@ -64,7 +64,7 @@ class Log(ElementaryFunction):
         return 1 / x
 
 
-class Negative(ElementaryFunction):
+class Negative(Elementwise):
     r"""The input with the other sign.
 
     .. math:: y = -x, \qquad \frac{dy}{dx} = -1
@@ -78,6 +78,8 @@ class Negative(ElementaryFunction):
     array([-1., -1.])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return -x, None
 
@@ -85,7 +87,7 @@ class Negative(ElementaryFunction):
         return -1
 
 
-class Reciprocal(ElementaryFunction):
+class Reciprocal(Elementwise):
     r"""One over the input.
 
     .. math:: y = \frac{1}{x}, \qquad \frac{dy}{dx} = -\frac{1}{x^2} = -y^2
@@ -99,6 +101,8 @@ class Reciprocal(ElementaryFunction):
     array([-0.25  , -0.0625])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = 1 / x
         return y, y
@@ -107,7 +111,7 @@ class Reciprocal(ElementaryFunction):
         return -y * y
 
 
-class Square(ElementaryFunction):
+class Square(Elementwise):
     r"""The input times itself.
 
     .. math:: y = x^2, \qquad \frac{dy}{dx} = 2 x
@@ -121,6 +125,8 @@ class Square(ElementaryFunction):
     array([ 6., -8.])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x * x, x
 
@@ -128,7 +134,7 @@ class Square(ElementaryFunction):
         return 2 * x
 
 
-class Sqrt(ElementaryFunction):
+class Sqrt(Elementwise):
     r"""Square root.
 
     .. math:: y = \sqrt x, \qquad \frac{dy}{dx} = \frac{1}{2 \sqrt x}
@@ -144,6 +150,8 @@ class Sqrt(ElementaryFunction):
     array([0.25 , 0.125])
     """
 
+    quiet = True
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.sqrt(x)
         return y, y
@@ -152,7 +160,7 @@ class Sqrt(ElementaryFunction):
         return 0.5 / y
 
 
-class Power(ElementaryFunction):
+class Power(Elementwise):
     r"""The input to a constant power.
 
     .. math:: y = x^p, \qquad \frac{dy}{dx} = p\, x^{p - 1}
@@ -173,6 +181,8 @@ class Power(ElementaryFunction):
     >>> cube.backward([1.0, 1.0])
     array([ 3., 12.])
     """
+
+    quiet = True
 
     def __init__(self, exponent: float) -> None:
         self.exponent = check_number("exponent", exponent)

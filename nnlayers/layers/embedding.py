@@ -17,7 +17,7 @@ __all__ = ["Embedding"]
 STANDARD_NORMAL = initializers.Normal(std=1.0)
 
 
-class Embedding(Layer):
+class Embedding(Layer, guarded=False):
     r"""Look up the row of a matrix for each id: :math:`y_{i\cdot} = W_{x_i \cdot}`.
 
     .. math:: \frac{\partial\ell}{\partial W_{k\cdot}}

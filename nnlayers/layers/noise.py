@@ -7,23 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
-from nnlayers.layers.operation import MISSING, Operation
+from nnlayers.layers.operation import Operation
 
 __all__ = ["Dropout", "GaussianNoise"]
 
 
-class Noise(Operation):
-    """Base of those here: y = x in inference."""
+class Noise(Operation, guarded=False):
+    """Base of the layers of this file: in inference y = x."""
 
     def __init__(self, rng: int | np.random.Generator | None) -> None:
         self.rng = np.random.default_rng(rng)
 
-    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
-        if more or x is MISSING:
-            raise self._miscounted(x, *more)
-        return as_floats(x).copy()
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        (x,) = self.as_inputs(inputs)
+        return np.array(x)
 
 
 class Dropout(Noise):

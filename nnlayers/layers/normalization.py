@@ -15,7 +15,7 @@ from nnlayers.layer import Layer, Parameter
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
 
 
-class BatchNorm(Layer):
+class BatchNorm(Layer, guarded=False):
     r"""Give each feature mean 0 and variance 1 over the batch, then a learnt scale and shift.
 
     .. math::
@@ -158,7 +158,7 @@ class BatchNorm(Layer):
             )
 
 
-class LayerNorm(Layer):
+class LayerNorm(Layer, guarded=False):
     r"""Give each row mean 0 and variance 1 over its features, then a learnt scale and shift.
 
     .. math::
@@ -226,7 +226,7 @@ class LayerNorm(Layer):
         return np.asarray(dx * inverse_std)
 
 
-class RMSNorm(Layer):
+class RMSNorm(Layer, guarded=False):
     r"""Divide each row by its root mean square, then multiply by a learnt scale.
 
     .. math::

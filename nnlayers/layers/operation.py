@@ -1,9 +1,14 @@
-"""Operations: layers without weights, as a pure function and the way back through it."""
+"""Operations: layers that are a pure function and its backward pass.
+
+:class:`Operation` turns the two into a layer, :class:`Elementwise` a function of each entry and its
+derivative.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +16,20 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, as_floats
 from nnlayers.layer import Layer
 
-__all__ = ["MISSING", "Arithmetic", "Elementwise", "Operation", "SeveralInputs", "is_pure"]
-
-MISSING: Array = np.empty(0)  # stands for an input that was not given
+__all__ = ["Elementwise", "Operation", "is_operation"]
 
 
-class Operation(Layer):
-    r"""Base of the layers that are a function alone: a subclass states it and its gradients.
+class Operation(Layer, guarded=False):
+    r"""Base of the layers that are a pure function: a subclass states it and its backward pass.
 
-    What the backward pass needs goes from :meth:`compute_forward` to :meth:`compute_backward` by
-    hand, so that one
-    operation may stand in many places of a graph.
+    What the backward pass needs is returned and handed back as `saved`, and not stored in the
+    layer, so that one operation can stand in several places of a graph.
+
+    Attributes
+    ----------
+    quiet : bool
+        Whether results that overflow or are undefined, such as 1 / 0, are infinite or NaN without
+        NumPy's warning.
 
     Examples
     --------
@@ -40,62 +48,61 @@ class Operation(Layer):
     array([[0., 1.]])
     """
 
+    quiet: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # A predict that was written beside one compute_forward does not fit a subclass's.
+        author = next(ancestor for ancestor in cls.__mro__ if "predict" in vars(ancestor))
+        if author is not cls and all("compute_forward" in vars(c) for c in (author, cls)):
+            setattr(cls, "predict", Operation.predict)
+        super().__init_subclass__(**kwargs)
+
     @abstractmethod
     def compute_forward(self, *inputs: Any) -> tuple[Any, Any]:
-        """Return the output, a new array or a view, and what :meth:`compute_backward` needs.
+        """Return the output, and what :meth:`compute_backward` needs.
 
         Inputs are float arrays, or NumPy's scalars where a graph has single numbers. The output
-        may be what is saved, but not a part of it.
+        may be a view, and may be what is saved, but not a part of it.
         """
 
     @abstractmethod
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        """Return d loss / d input, a tuple for several; `dout` itself and views will do."""
+        """Return d loss / d input, a tuple for several inputs; `dout` or a view of it will do."""
 
-    # Python would name the class in which a pass is written, and not the layer.
-    def forward(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
-        if more or x is MISSING:
-            raise self._miscounted(x, *more)
-        return self._kept(*self.compute_forward(as_floats(x)))
+    def as_inputs(self, inputs: tuple[npt.ArrayLike, ...]) -> Sequence[Any]:
+        """Return the checked inputs as float arrays: one, unless a subclass takes more."""
+        if len(inputs) != 1:
+            raise TypeError(f"{self!r} expected 1 input, got {len(inputs)}")
+        return (as_floats(inputs[0]),)
 
-    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
-        if more or x is MISSING:
-            raise self._miscounted(x, *more)
-        return _own(self.compute_forward(as_floats(x))[0])
-
-    def backward(self, dout: npt.ArrayLike) -> Any:
-        dout, saved = self._received(dout)
-        gradients = self.compute_backward(dout, saved)
-        if isinstance(gradients, tuple):
-            return tuple([_own(gradient, dout) for gradient in gradients])
-        return _own(gradients, dout)
-
-    def _miscounted(self, *inputs: npt.ArrayLike) -> TypeError:
-        count = sum(x is not MISSING for x in inputs)
-        return TypeError(f"{self!r} expected 1 input, got {count}")
-
-    def _kept(self, result: Any, saved: Any) -> Array:
-        """Keep what the way back needs; return the result."""
-        y = _own(result, saved)
+    def forward(self, *inputs: npt.ArrayLike) -> Array:
+        result, saved = self._run(self.as_inputs(inputs))
+        y = _owned(result, saved)
         self._cache = y.shape, y.dtype, saved
         return y
 
-
-class SeveralInputs(Operation):
-    """Base of the operations on several inputs, which :meth:`as_inputs` checks."""
-
-    @abstractmethod
-    def as_inputs(self, inputs: tuple[npt.ArrayLike, ...]) -> list[Any]:
-        """Return the inputs as float arrays, or numbers."""
-
-    def forward(self, *inputs: npt.ArrayLike) -> Array:
-        return self._kept(*self.compute_forward(*self.as_inputs(inputs)))
-
     def predict(self, *inputs: npt.ArrayLike) -> Array:
-        return _own(self.compute_forward(*self.as_inputs(inputs))[0])
+        return _owned(self._run(self.as_inputs(inputs))[0])
+
+    def backward(self, dout: npt.ArrayLike) -> Any:
+        dout, saved = self._received(dout)
+        if self.quiet:
+            with np.errstate(all="ignore"):
+                gradients = self.compute_backward(dout, saved)
+        else:
+            gradients = self.compute_backward(dout, saved)
+        if isinstance(gradients, tuple):
+            return tuple([_owned(gradient, dout) for gradient in gradients])
+        return _owned(gradients, dout)
+
+    def _run(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        if self.quiet:
+            with np.errstate(all="ignore"):
+                return self.compute_forward(*inputs)
+        return self.compute_forward(*inputs)
 
 
-class Elementwise(Operation):
+class Elementwise(Operation, guarded=False):
     r"""Base of the layers :math:`y_i = f(x_i)`: a subclass states the value and the derivative.
 
     .. math:: \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y} \odot f'(x)
@@ -123,37 +130,18 @@ class Elementwise(Operation):
         return dout * self.derivative(saved)
 
 
-class Arithmetic(Operation):
-    """Base of the operations whose results overflow, or are not defined, as NumPy's own do.
-
-    They give infinities and NaN without a warning.
-    """
-
-    def forward(self, *inputs: npt.ArrayLike) -> Array:
-        with np.errstate(all="ignore"):
-            return super().forward(*inputs)
-
-    def predict(self, *inputs: npt.ArrayLike) -> Array:
-        with np.errstate(all="ignore"):
-            return super().predict(*inputs)
-
-    def backward(self, dout: npt.ArrayLike) -> Any:
-        with np.errstate(all="ignore"):
-            return super().backward(dout)
+def is_operation(layer: Layer) -> bool:
+    """Return whether a layer is a pure function, and not one that changes a pass of `Operation`."""
+    cls = type(layer)
+    return (
+        isinstance(layer, Operation)
+        and cls.forward is Operation.forward
+        and cls.backward is Operation.backward
+    )
 
 
-def is_pure(layer: Layer) -> bool:
-    """Return whether a layer is a pure function, with no passes of its own.
-
-    A subclass of a user's may have changed a pass of one of the library's.
-    """
-    passes = (type(layer).forward, type(layer).backward)
-    own = f"{__package__}."
-    return isinstance(layer, Operation) and all(p.__module__.startswith(own) for p in passes)
-
-
-def _own(result: Any, other: Any = None) -> Array:
-    """Return an array, a copy where it is a scalar of NumPy's, a view or another array too."""
+def _owned(result: Any, other: Any = None) -> Array:
+    """Return an array of its own memory: a copy of a view, of a scalar, or of another array."""
     if type(result) is np.ndarray and result.base is None and result is not other:
         return result
     return np.array(result)

@@ -14,12 +14,12 @@ from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
 from nnlayers._core.checks import check_choice, check_integer, check_number
 from nnlayers._core.rebuilding import full
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers.operation import MISSING, Elementwise
+from nnlayers.layers.operation import Elementwise
 
 __all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "SiLU"]
 
 
-class ReLU(Elementwise):
+class ReLU(Elementwise, guarded=False):
     r"""Rectified linear unit.
 
     .. math:: y = \max(x, 0), \qquad \frac{dy}{dx} = 1(x > 0)
@@ -45,10 +45,8 @@ class ReLU(Elementwise):
         # 1 for NaN, as in PyTorch. A product with a bool array would take a tenth longer.
         return y, (y != 0).astype(x.dtype)
 
-    def predict(self, x: npt.ArrayLike = MISSING, /, *more: npt.ArrayLike) -> Array:
-        if more or x is MISSING or type(self).compute_forward is not ReLU.compute_forward:
-            return super().predict(x, *more)
-        x = as_floats(x)
+    def predict(self, *inputs: npt.ArrayLike) -> Array:
+        (x,) = self.as_inputs(inputs)
         return np.asarray(np.maximum(x, _zeros(x)))
 
     def derivative(self, slope: Any) -> Any:
@@ -93,7 +91,7 @@ class LeakyReLU(Elementwise):
         return _slopes(x, self.negative_slope)
 
 
-class PReLU(Layer):
+class PReLU(Layer, guarded=False):
     r"""Rectifier whose slope a below 0 is learnt.
 
     .. math::

@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from nnlayers._core.checks import check_axis, check_boolean
-from nnlayers.layers.operation import Arithmetic
+from nnlayers.layers.operation import Operation
 
-__all__ = ["Mean", "Sum"]
+__all__ = ["Mean", "Sum", "axes_within"]
 
 
-class Sum(Arithmetic):
+class Sum(Operation):
     r"""Add up the entries along some axes.
 
     .. math::
@@ -38,12 +39,14 @@ class Sum(Arithmetic):
            [10., 10.]])
     """
 
+    quiet = True
+
     def __init__(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> None:
         self.axis = check_axis(axis)
         self.keepdims = check_boolean("keepdims", keepdims)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        axes = self._axes(self.axis, x)
+        axes = axes_within(self, x)
         with_axes = tuple([1 if i in axes else length for i, length in enumerate(x.shape)])
         return x.sum(axis=axes, keepdims=self.keepdims), (x.shape, with_axes)
 
@@ -81,9 +84,20 @@ class Mean(Sum):
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         total, (shape, with_axes) = super().compute_forward(x)
-        count = math.prod([shape[axis] for axis in self._axes(self.axis, x)])
+        count = math.prod([shape[axis] for axis in axes_within(self, x)])
         return total / x.dtype.type(count), (shape, with_axes, count)
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         shape, with_axes, count = saved
         return super().compute_backward(dout / dout.dtype.type(count), (shape, with_axes))
+
+
+def axes_within(layer: Any, x: Any) -> tuple[int, ...]:
+    """Return the axes of x that a layer's `axis` means, counted from 0; None means all."""
+    axis = range(x.ndim) if layer.axis is None else layer.axis
+    try:
+        return normalize_axis_tuple(axis, x.ndim)
+    except ValueError:
+        raise ValueError(
+            f"{layer!r} expected x with axis {layer.axis}, got shape {x.shape}"
+        ) from None

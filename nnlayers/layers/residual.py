@@ -13,7 +13,7 @@ from nnlayers.layers.sequential import Sequential
 __all__ = ["Residual"]
 
 
-class Residual(Sequential):
+class Residual(Sequential, guarded=False):
     r"""Add to the input what layers in a row make of it.
 
     .. math::

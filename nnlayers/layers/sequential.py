@@ -16,7 +16,7 @@ from nnlayers.layers.drawable import Drawable
 __all__ = ["Sequential", "check_distinct"]
 
 
-class Sequential(Drawable):
+class Sequential(Drawable, guarded=False):
     r"""Apply layers one after another; the gradient goes back through them in reverse.
 
     .. math:: y = f_n(\dots f_2(f_1(x)))

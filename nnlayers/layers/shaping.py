@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlayers._core.arrays import as_floats
 from nnlayers._core.checks import check_integer
-from nnlayers.layers.operation import Operation, SeveralInputs
+from nnlayers.layers.operation import Operation
 
 __all__ = ["Concatenate", "Flatten", "Reshape"]
 
@@ -88,7 +88,7 @@ class Flatten(Operation):
         return dout.reshape(shape)
 
 
-class Concatenate(SeveralInputs):
+class Concatenate(Operation):
     r"""Join inputs along one axis; the gradient is cut where they were joined.
 
     .. math::

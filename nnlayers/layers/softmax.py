@@ -8,6 +8,7 @@ import numpy as np
 
 from nnlayers._core.checks import check_integer
 from nnlayers.layers.operation import Operation
+from nnlayers.layers.reductions import axes_within
 
 __all__ = ["LogSoftmax", "Softmax"]
 
@@ -45,7 +46,7 @@ class Softmax(Operation):
         self.axis = check_integer("axis", axis)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        (axis,) = self._axes(self.axis, x)
+        (axis,) = axes_within(self, x)
         # In float64, as the rounding of the difference cost 64 ulp in float32.
         y = np.exp(_difference(x, x.max(axis=axis, keepdims=True, initial=-np.inf)))
         y /= y.sum(axis=axis, keepdims=True)
@@ -96,7 +97,7 @@ class LogSoftmax(Operation):
         self.axis = check_integer("axis", axis)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        (axis,) = self._axes(self.axis, x)
+        (axis,) = axes_within(self, x)
         if not x.size:
             return x.copy(), x
         top = x.argmax(axis=axis, keepdims=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers._core.checks import check_choice
-from nnlayers._core.constructors import written
+from nnlayers._core.constructors import constructor_repr
 from nnlayers.losses.checks import column_hint, rows_where
 from nnlayers.losses.weighting import Reduction, reduced, row_weights, scaled
 
@@ -129,7 +129,7 @@ class Loss(ABC):
         return {name: item for name, item in vars(self).items() if name != "_cache"}
 
     def __repr__(self) -> str:
-        return written(self)
+        return constructor_repr(self)
 
 
 class ElementwiseLoss(Loss):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import Absent, check_number
-from nnlayers._core.state import commit, fitting_state
+from nnlayers._core.state import commit, validated_state
 from nnlayers.layer import Parameter
 from nnlayers.optim.layout import FlatLayout
 
@@ -188,7 +188,7 @@ class Optimizer(ABC):
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        new = fitting_state(self, self.state_dict(), state)
+        new = validated_state(self, self.state_dict(), state)
         steps = int(new["steps"])
         missed = [steps - int(count) for count in new["parameter_steps"]]
         states = [

@@ -12,7 +12,7 @@ import numpy as np
 from nnlayers import initializers
 from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
-from nnlayers._core.constructors import call, kept_arguments
+from nnlayers._core.constructors import call, constructor_arguments
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Builder", "Classes", "Description"]
@@ -68,7 +68,7 @@ class Description:
         Raises
         ------
         ValueError
-            If there is no way to write it, or a layer does not keep its constructor's arguments.
+            If there is no way to write it, or a layer does not store its constructor's arguments.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -83,7 +83,7 @@ class Description:
         if isinstance(value, Layer | Parameter):
             return {"layer" if isinstance(value, Layer) else "parameter": self._place(value)}
         if type(value) in _INITIALIZERS.values():
-            arguments = {parameter.name: kept for parameter, kept in kept_arguments(value)}
+            arguments = {parameter.name: kept for parameter, kept in constructor_arguments(value)}
             return {"initializer": [type(value).__name__, self._table(arguments)]}
         if value is np.float32 or value is np.float64:
             return self.value(np.dtype(value))

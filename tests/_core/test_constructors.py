@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 import nnlayers as nn
-from nnlayers._core.constructors import call, kept_arguments
+from nnlayers._core.constructors import call, constructor_arguments
 
 
 class Item:
@@ -26,7 +26,7 @@ class Item:
 
 
 def test_what_an_object_keeps_is_what_it_stores_and_no_method():
-    kept = {p.name: value for p, value in kept_arguments(Item(1, 2, 3, min, 5, 6, 7, a=8))}
+    kept = {p.name: value for p, value in constructor_arguments(Item(1, 2, 3, min, 5, 6, 7, a=8))}
     empty = inspect.Parameter.empty
     assert kept == {
         "kept": 1,

@@ -149,7 +149,7 @@ def test_none_is_no_number():
 
 def test_only_a_graph_knows_its_inputs_by_name():
     x = nn.Input("x")
-    with pytest.raises(TypeError, match=r"Exp\(\) takes nodes in their order, got 'x' by name"):
+    with pytest.raises(TypeError, match=r"Exp\(\) takes nodes by position, got 'x' by name"):
         nn.Exp()(x=x)
     with pytest.raises(ValueError, match=r"missing input 'b'"):
         nn.Graph(nn.Input("a") * nn.Input("b"))(a=x)

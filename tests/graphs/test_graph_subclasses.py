@@ -36,7 +36,7 @@ class Scaled(nn.Graph):
 
 
 class Forgetful(nn.Graph):
-    """One that does not keep its constructor's argument."""
+    """One that does not store its constructor's argument."""
 
     def __init__(self, power):
         super().__init__(nn.Input("x") ** power)
@@ -114,7 +114,7 @@ def test_a_file_keeps_the_nodes_where_there_is_no_constructor(tmp_path):
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (Forgetful(3), "Forgetful does not keep its constructor's argument 'power'"),
+        (Forgetful(3), "Forgetful does not store its constructor's argument 'power'"),
         (Scaled(nn.Input("x") + 1, 2.0), "Scaled cannot be saved: outputs: a file cannot hold"),
     ],
 )

@@ -216,7 +216,7 @@ def among_its_own():
     [
         (
             lambda: Forgets(2),
-            "Forgets does not keep its constructor's argument 'slope': store it as self.slope, "
+            "Forgets does not store its constructor's argument 'slope': store it as self.slope, "
             r"or define config\(\)",
         ),
         (lambda: Keeps(len), "Keeps cannot be saved: value: a file cannot hold <built-in"),

@@ -1,0 +1,22 @@
+"""Stand-ins for arrays in expressions, such as the nodes of a graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+__all__ = ["S", "Symbol"]
+
+S = TypeVar("S")
+
+
+class Symbol(ABC, Generic[S]):
+    """Base of what a layer can be called with in place of an array.
+
+    Its type argument is the class of what such a call returns.
+    """
+
+    @abstractmethod
+    def apply(self, layer: Any, inputs: Sequence[Any]) -> S:
+        """Return the symbol of ``layer.forward(*inputs)``, of which this one is an input."""

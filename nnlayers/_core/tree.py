@@ -1,0 +1,117 @@
+"""Search and copy trees of objects that hold each other in attributes and containers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, TypeAlias
+
+__all__ = ["copy_branches", "join", "walk"]
+
+Members: TypeAlias = Callable[[Any], Iterable[tuple[Any, Any]]]
+
+_CONTAINERS = (list, tuple, dict)
+
+# A container is copied if a branch is among its first entries. A list of layers starts with
+# layers, and going through 100,000 words would take longer than most predictions.
+_ENTRIES, _NESTED = 256, 32
+
+
+def join(prefix: str, name: str) -> str:
+    """Return a dotted name.
+
+    Examples
+    --------
+    >>> join("", "W"), join("0", "W")
+    ('W', '0.W')
+    """
+    return f"{prefix}.{name}" if prefix else name
+
+
+def walk(root: Any, branch: type, leaf: type, members: Members) -> dict[str, Any]:
+    """Return all branches and leaves within an object, each once, by dotted name.
+
+    Containers (lists, tuples and dictionaries) are searched and not returned.
+
+    Parameters
+    ----------
+    root : object
+        Where the search starts; a root that is a branch has the empty name.
+    branch, leaf : type
+        The classes of the objects to return; a leaf is not searched.
+    members : callable
+        Returns the named members of a branch.
+    """
+    # Making this tuple for each member would take most of a search.
+    searched = (branch, leaf, *_CONTAINERS)
+    seen: set[int] = set()
+    found: dict[str, Any] = {}
+
+    # It fills a dictionary, as generators within generators pass each item up all levels.
+    def visit(item: Any, name: str) -> None:
+        if not isinstance(item, searched) or id(item) in seen:
+            return
+        seen.add(id(item))
+        is_branch, is_leaf = isinstance(item, branch), isinstance(item, leaf)
+        if is_branch or is_leaf:
+            found[name] = item
+        if not is_leaf:
+            for key, entry in members(item) if is_branch else _entries(item):
+                visit(entry, join(name, str(key)))
+
+    visit(root, "")
+    return found
+
+
+def _entries(container: Any) -> Iterable[tuple[Any, Any]]:
+    return container.items() if isinstance(container, dict) else enumerate(container)
+
+
+def copy_branches(item: Any, branch: type, change: Callable[[Any], None]) -> Any:
+    """Return a copy in which all branches are copies, and everything else is shared.
+
+    Containers are copied where branches are among their entries.
+
+    Parameters
+    ----------
+    item : object
+        What to copy.
+    branch : type
+        The class of the objects to copy.
+    change : callable
+        Called with each copied branch.
+    """
+    copies: dict[int, Any] = {}
+
+    def copied(item: Any) -> Any:
+        if isinstance(item, _CONTAINERS) and not _holds(item, branch, set()):
+            return item
+        if isinstance(item, tuple):
+            return tuple.__new__(type(item), [copied(entry) for entry in item])
+        if not isinstance(item, (branch, list, dict)):
+            return item
+        if id(item) not in copies:
+            copies[id(item)] = new = copy.copy(item)
+            entries: Any = vars(new) if isinstance(new, branch) else new
+            for key, entry in enumerate(entries) if isinstance(entries, list) else entries.items():
+                entries[key] = copied(entry)
+            if isinstance(new, branch):
+                change(new)
+        return copies[id(item)]
+
+    return copied(item)
+
+
+def _holds(container: Any, branch: type, seen: set[int]) -> bool:
+    """Return whether a branch is among the first entries of a container, or of those within."""
+    seen.add(id(container))
+    values = container.values() if isinstance(container, dict) else container
+    entries = list(islice(values, _ENTRIES))
+    types = set(map(type, entries))
+    if any(issubclass(kind, branch) for kind in types):
+        return True
+    if not any(issubclass(kind, _CONTAINERS) for kind in types):
+        return False
+    nested = [entry for entry in entries if isinstance(entry, _CONTAINERS)][:_NESTED]
+    return any(_holds(entry, branch, seen) for entry in nested if id(entry) not in seen)

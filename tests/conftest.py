@@ -1,5 +1,7 @@
 from hypothesis import settings
 
-# How long an example takes depends on the machine and says nothing about the code.
-settings.register_profile("nnlayers", deadline=None)
-settings.load_profile("nnlayers")
+# Timing depends on the machine, so no example has a deadline. Few examples keep the suite fast;
+# .ci/run tries more of them with --hypothesis-profile=thorough.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("quick")

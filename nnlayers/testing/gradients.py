@@ -16,6 +16,7 @@ nnlayers.testing.gradients.GradientError: Cube: gradient of input 0 at (1,) is .
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,10 +105,11 @@ def check_gradients(
     shapes = [y.shape for y in trial.outputs()]
     douts = [np.ones(()) if is_loss else np.asarray(rng.normal(size=shape)) for shape in shapes]
     gradients = trial.gradients(douts)
+    differences = _Differences(point, douts)
     for name, variable in point.variables().items():
         label = f"{type(layer).__name__}: gradient of {name}"
         gradient = _validated_gradient(gradients[name], variable.shape, label)
-        differing = list(_differing_entries(point, name, gradient, douts, rtol, atol))
+        differing = list(differences.differing_entries(name, gradient, rtol, atol))
         if differing:
             index, entry, quotient = max(differing, key=lambda found: abs(found[1] - found[2]))
             raise GradientError(
@@ -157,7 +159,7 @@ class _Point:
 
     def outputs(self) -> list[Array]:
         y: Any = self.subject.forward(*self.arguments)
-        return [np.asarray(part) for part in (y if isinstance(y, tuple) else (y,))]
+        return [np.array(part) for part in (y if isinstance(y, tuple) else (y,))]
 
     def gradients(self, douts: Sequence[Array]) -> dict[str, Any]:
         """Return the gradients that ``backward`` computes, by the names of the variables."""
@@ -168,39 +170,60 @@ class _Point:
         parameters = self.subject.named_parameters()
         return inputs | {f"parameter {name!r}": p.grad for name, p in parameters.items()}
 
-    def quotient(
-        self, name: str, index: tuple[int, ...], step: float, douts: Sequence[Array]
-    ) -> float:
+
+class _Differences:
+    """Central differences of what a layer or loss computes at a point.
+
+    To copy a layer takes about forty times as long as its forward. One copy therefore serves all
+    evaluations if its outputs repeat and it writes to none of the variables.
+    """
+
+    def __init__(self, point: _Point, douts: Sequence[Array]) -> None:
+        self.point, self.douts = point, douts
+        self.reused = copy.deepcopy(point)
+        self.reused_variables = self.reused.variables()
+        before = self.reused.outputs() + list(point.variables().values())
+        after = self.reused.outputs() + list(self.reused.variables().values())
+        self.repeats = all(
+            np.array_equal(x, y, equal_nan=True) for x, y in zip(before, after, strict=True)
+        )
+
+    def outputs(self, name: str, index: tuple[int, ...], change: float, reuse: bool) -> list[Array]:
+        """Return the outputs after a change of one entry of a variable."""
+        point = self.reused if reuse else copy.deepcopy(self.point)
+        variable = (self.reused_variables if reuse else point.variables())[name]
+        entry = variable[index]
+        variable[index] += change
+        outputs = point.outputs()
+        variable[index] = entry
+        return outputs
+
+    def quotient(self, name: str, index: tuple[int, ...], step: float, reuse: bool) -> float:
         """Return the central difference quotient for one entry of a variable."""
-        step *= max(1.0, abs(float(self.variables()[name][index])))
-
-        def outputs(change: float) -> list[Array]:
-            moved = copy.deepcopy(self)
-            moved.variables()[name][index] += change
-            return moved.outputs()
-
-        around = [outputs(factor * step) for factor in (1, -1, 2, -2)]
+        step *= max(1.0, abs(float(self.reused_variables[name][index])))
+        around = [self.outputs(name, index, factor * step, reuse) for factor in (1, -1, 2, -2)]
         with np.errstate(all="ignore"):  # outputs beyond the domain are NaN
             changes = [
                 float(np.sum(dout * (8 * (a - b) - (c - d))))
-                for dout, a, b, c, d in zip(douts, *around, strict=True)
+                for dout, a, b, c, d in zip(self.douts, *around, strict=True)
             ]
         return sum(changes) / (12 * step)
 
-
-def _differing_entries(
-    point: _Point, name: str, gradient: Array, douts: Sequence[Array], rtol: float, atol: float
-) -> Iterator[tuple[tuple[int, ...], float, float]]:
-    """Yield index, gradient and quotient of each entry that disagrees at every step size."""
-    for index in np.ndindex(gradient.shape):
-        entry, quotients = float(gradient[index]), []
-        for step in STEPS:
-            quotient = point.quotient(name, index, step, douts)
-            quotients.append(quotient)
-            if abs(entry - quotient) <= atol + rtol * abs(quotient):
-                break
-        else:
-            yield index, entry, quotients[0]
+    def differing_entries(
+        self, name: str, gradient: Array, rtol: float, atol: float
+    ) -> Iterator[tuple[tuple[int, ...], float, float]]:
+        """Yield index, gradient and quotient of each entry that disagrees at every step size."""
+        # A copy that served before may disagree only because of a hidden state, so a fresh one has
+        # the last word.
+        attempts = list(itertools.product((True, False) if self.repeats else (False,), STEPS))
+        for index in np.ndindex(gradient.shape):
+            entry, quotients = float(gradient[index]), []
+            for reuse, step in attempts:
+                quotients.append(self.quotient(name, index, step, reuse))
+                if abs(entry - quotients[-1]) <= atol + rtol * abs(quotients[-1]):
+                    break
+            else:
+                yield index, entry, quotients[-len(STEPS)]
 
 
 def _validated_gradient(gradient: Any, shape: tuple[int, ...], label: str) -> Array:

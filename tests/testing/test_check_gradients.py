@@ -166,6 +166,35 @@ def test_random_draws_repeat_and_modes_stay():
     check_gradients(dropout.eval(), np.ones((4, 5)))
 
 
+@pytest.mark.parametrize("calls", [0, 1, 2, 5])
+def test_every_evaluation_starts_from_the_state_of_the_layer(calls):
+    class Switch(nn.Layer):
+        """y = x, and twice that after a number of calls."""
+
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x * (1 + (self.calls > calls + 1))
+
+        def backward(self, dout):
+            return dout * (1 + (self.calls > calls + 1))
+
+    check_gradients(Switch(), np.array([1.0, 2.0]))
+
+
+def test_a_layer_that_writes_to_its_input_is_differentiated_at_the_given_point():
+    class Halve(nn.Layer):
+        def forward(self, x):
+            x[x > 1] /= 2
+            return x
+
+        def backward(self, dout):
+            return dout * [0.5, 1.0]
+
+    check_gradients(Halve(), np.array([3.0, 0.5]))
+
+
 def test_layer_and_inputs_stay_as_they_are():
     model = nn.mlp([3, 4, 2], dropout=0.5, rng=0)
     model.forward(np.ones((2, 3)))

@@ -10,7 +10,7 @@ from benchmarks.contenders.ours import parts
 from benchmarks.report import PERFORMANCE, Report
 from benchmarks.step import SIZES
 
-HEADER = ("step", "forward", "loss", "its way back", "backward", "Adam", "all", "products")
+HEADER = ("step", "forward", "loss", "loss backward", "backward", "Adam", "all", "products")
 
 
 def laps(task, steps):

@@ -1,4 +1,4 @@
-"""Small neural networks from plain layers, every gradient open to look at.
+"""Small neural networks from plain layers, with every gradient open to inspection.
 
 A layer is two short methods, a network is layers in a row, a loss starts the way back, an
 optimizer consumes the gradients:

@@ -18,6 +18,7 @@ __all__ = [
     "check_axis",
     "check_boolean",
     "check_choice",
+    "check_instance",
     "check_integer",
     "check_number",
     "check_path",
@@ -93,6 +94,20 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     if not (isinstance(value, str) and value in choices):
         expected = " or ".join(map(repr, choices))
         raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_instance(name: str, value: object, kind: type) -> None:
+    """Raise ``TypeError`` unless `value` is an instance of `kind`.
+
+    Examples
+    --------
+    >>> check_instance("path", 3, Path)
+    Traceback (most recent call last):
+    TypeError: path must be a Path, got 3
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {value!r}")
 
 
 def check_boolean(name: str, value: object) -> bool:

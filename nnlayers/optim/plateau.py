@@ -11,7 +11,7 @@ import numpy as np
 from nnlayers._core.checks import check_choice, check_integer, check_number
 from nnlayers.optim.base import Optimizer
 
-__all__ = ["PlateauRule", "ReduceOnPlateau"]
+__all__ = ["PlateauRule", "ReduceOnPlateau", "check_unscheduled"]
 
 
 class PlateauRule:
@@ -135,8 +135,7 @@ class ReduceOnPlateau(PlateauRule):
         min_lr: float = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        if optimizer.scheduled:
-            raise ValueError("optimizer must have a number as its lr, got a schedule")
+        check_unscheduled(optimizer)
         super().__init__(
             mode=mode,
             factor=factor,
@@ -165,3 +164,9 @@ class ReduceOnPlateau(PlateauRule):
         best = float(state["best"])
         waited, cooling = int(state["waited"]), int(state["cooling"])
         self.best, self.waited, self.cooling = best, waited, cooling
+
+
+def check_unscheduled(optimizer: Optimizer) -> None:
+    """Raise ``ValueError`` if the learning rate is a schedule, which would undo a reduction."""
+    if optimizer.scheduled:
+        raise ValueError("optimizer must have a number as its lr, got a schedule")

@@ -1,4 +1,4 @@
-"""Training: the loop over epochs and batches, what it records, and what may look on.
+"""Training loop over epochs and batches, with its history and callbacks.
 
 >>> import numpy as np
 >>> import nnlayers as nn

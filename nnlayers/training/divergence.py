@@ -1,9 +1,10 @@
-"""Training that left the finite numbers: the error, and where it came from."""
+"""Training that diverged: the error, and the search for its cause."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -13,118 +14,142 @@ from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses.checks import rows_where
 
-__all__ = ["DivergenceError", "gradient_fault", "loss_fault", "weights_fault"]
+__all__ = [
+    "DivergenceError",
+    "all_finite",
+    "explain_gradient",
+    "explain_loss",
+    "explain_weights",
+]
 
 
 class DivergenceError(FloatingPointError):
     """The loss, the gradient or the weights of a training step are NaN or infinite.
 
-    Where it is the loss or the gradient, the weights are still those before that step.
+    If it is the loss or the gradient, the weights are still those before the step.
 
     Parameters
     ----------
-    fault : str
-        What is not finite.
+    cause : str
+        Description of what is not finite.
     epoch, step : int
-        Where, both counted from 1; the steps of all epochs together.
-    remedy : str
-        What usually helps.
+        Epoch and step, both counted from 1; the steps of all epochs together.
+    remedies : iterable of str
+        Changes that usually help.
     """
 
-    def __init__(self, fault: str, epoch: int, step: int, remedy: str) -> None:
-        super().__init__(f"training diverged in epoch {epoch}, step {step}: {fault}\n{remedy}")
+    def __init__(self, cause: str, epoch: int, step: int, remedies: Iterable[str]) -> None:
+        super().__init__(
+            f"training diverged in epoch {epoch}, step {step}: {cause}\n"
+            f"What usually helps: {', '.join(remedies)}"
+        )
         self.epoch = epoch
         self.step = step
 
 
-def loss_fault(
+def explain_loss(
     model: Layer, x: npt.ArrayLike, output: Array, rows: npt.NDArray[np.intp] | slice | None
 ) -> str:
-    """Return words for what made a loss NaN or infinite.
+    """Return the cause of a loss that is NaN or infinite.
 
     Parameters
     ----------
     model : Layer
         The model; it is not changed.
     x : array_like
-        The batch.
+        Inputs of the batch.
     output : ndarray
-        What the model made of it.
+        The model's output for `x`.
     rows : array of int, shape (batch,), or slice, optional
-        Where the batch's rows are among those that the user knows.
+        Indices of the batch's rows in the user's data.
 
     Examples
     --------
     >>> import nnlayers as nn
     >>> model = nn.Sequential(nn.Identity())
     >>> x = np.array([[1.0], [np.nan]])
-    >>> loss_fault(model, x, x, rows=None)
+    >>> explain_loss(model, x, x, rows=None)
     'x is not finite in row 1'
     """
     x = np.asarray(x)
     if not np.isfinite(x).all():
-        return f"x is not finite in {_rows_where_not_finite(x, rows)}"
-    fault = weights_fault(model)
-    if fault is not None:
-        return fault
+        return f"x is not finite in {_nonfinite_rows(x, rows)}"
+    cause = explain_weights(model)
+    if cause is not None:
+        return cause
     if np.isfinite(output).all():
         return "the loss itself is not finite, the model's output is"
-    # On a copy, as it stands: forward may draw random numbers and update running statistics.
-    for index, layer in _layers(copy.deepcopy(model)):
+    # A copy is run, because forward may draw random numbers and update running statistics.
+    for index, layer in _indexed_layers(copy.deepcopy(model)):
         x = layer.forward(x)
         if not np.isfinite(x).all():
-            return f"the output of {_place(index, layer)} is not finite"
+            return f"the output of {_layer_name(index, layer)} is not finite"
     return "the model's output is not finite"
 
 
-def gradient_fault(model: Layer) -> str:
-    """Return words for where, on the way back, a gradient is first NaN or infinite."""
-    for index, layer in reversed(list(_layers(model))):
+def explain_gradient(model: Layer) -> str:
+    """Return the first layer of the backward pass with a gradient that is NaN or infinite."""
+    for index, layer in reversed(list(_indexed_layers(model))):
         if not all(np.isfinite(parameter.grad).all() for parameter in layer.parameters()):
-            return f"the gradient of {_place(index, layer)} is not finite"
+            return f"the gradient of {_layer_name(index, layer)} is not finite"
     return "the norm of the gradient is not finite"
 
 
-def weights_fault(model: Layer) -> str | None:
-    """Return words for the first weights or running statistics that are NaN or infinite, if any.
+def explain_weights(model: Layer) -> str | None:
+    """Return the first layer with weights or running statistics that are NaN or infinite, if any.
 
     Examples
     --------
     >>> import nnlayers as nn
     >>> model = nn.Sequential(nn.Affine(1, 2), nn.BatchNorm(2))
-    >>> weights_fault(model)
+    >>> explain_weights(model)
     >>> model[1].running_var[0] = np.nan
-    >>> weights_fault(model)
+    >>> explain_weights(model)
     'the weights of layer 1, BatchNorm(2), are not finite'
     """
-    for index, layer in _layers(model):
-        within = layer.layers_by_name().values()
-        arrays = [parameter.value for parameter in layer.parameters()]
-        arrays += [getattr(inner, name) for inner in within for name in inner.state_names]
-        if not all(np.isfinite(array).all() for array in arrays):
-            return f"the weights of {_place(index, layer)} are not finite"
-    return None
+    if all_finite(_weights(model)):
+        return None
+    for index, layer in _indexed_layers(model):
+        if not all_finite(_weights(layer)):
+            return f"the weights of {_layer_name(index, layer)} are not finite"
+    return "the weights of the model itself are not finite"
 
 
-def _place(index: str, layer: Layer) -> str:
-    """Return words that name a layer: its index, if it is not the model itself, and its repr."""
+def all_finite(arrays: Iterable[Array]) -> bool:
+    """Return whether no array holds NaN or infinity."""
+    # The product of an array with itself is the cheapest way to read every entry. It overflows for
+    # large finite entries too, which therefore need a second look.
+    return all(math.isfinite(np.vdot(a, a)) or np.isfinite(a).all() for a in arrays)
+
+
+def _weights(layer: Layer) -> Iterator[Array]:
+    """Yield the parameters and running statistics of a layer and its inner layers."""
+    for parameter in layer.parameters():
+        yield parameter.value
+    for inner in layer.layers_by_name().values():
+        for name in inner.state_names:
+            yield getattr(inner, name)
+
+
+def _layer_name(index: str, layer: Layer) -> str:
+    """Return a layer's index, unless it is the model itself, and its repr."""
     description = " ".join(repr(layer).split())
     return f"layer {index}, {description}," if index else description
 
 
-def _layers(model: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield the layers in order of the forward pass, each with its index such as ``"0.1"``."""
+def _indexed_layers(model: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Yield the layers in the order of the forward pass, each with an index such as ``"0.1"``."""
     if not isinstance(model, Sequential):
         yield prefix, model
         return
     for index, layer in enumerate(model):
-        yield from _layers(layer, f"{prefix}.{index}" if prefix else str(index))
+        yield from _indexed_layers(layer, f"{prefix}.{index}" if prefix else str(index))
 
 
-def _rows_where_not_finite(x: Array, rows: npt.NDArray[np.intp] | slice | None) -> str:
+def _nonfinite_rows(x: Array, rows: npt.NDArray[np.intp] | slice | None) -> str:
     bad = ~np.isfinite(x)
     if rows is None:
         return rows_where(bad)
-    marked = np.zeros((rows.stop if isinstance(rows, slice) else rows.max() + 1), bool)
-    marked[rows] = bad.reshape(len(bad), -1).any(axis=1)
-    return rows_where(marked)
+    bad_rows = np.zeros((rows.stop if isinstance(rows, slice) else rows.max() + 1), bool)
+    bad_rows[rows] = bad.reshape(len(bad), -1).any(axis=1)
+    return rows_where(bad_rows)

@@ -1,10 +1,10 @@
-"""What a training run recorded."""
+"""Losses and metrics of each epoch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["History"]
 
+# A printed table has at most this many rows, so that it fits on a screen.
+MOST_ROWS = 20
+
 
 class History:
-    """A table with one row an epoch: the loss, the metrics, and with ``val_`` the same held out.
+    """Table of losses and metrics with one row per epoch.
 
-    ``history["loss"]`` is a column, ``len(history)`` the number of epochs, ``history.last`` the row
-    of the last one, and iteration goes over the rows. A value that was not recorded in an epoch is
-    NaN. Columns and rows are copies, so that they take longer the more epochs there are; ``last``
-    does not.
+    ``history["loss"]`` is a column, ``history.last`` the row of the last epoch, ``len(history)``
+    the number of epochs, and iteration yields the rows. Columns of the validation rows start with
+    ``val_``. A value that was not recorded in an epoch is NaN. ``print(history)`` shows the table.
+
+    Columns and rows are copies, so getting one takes longer the more epochs there are;
+    ``history.last["loss"]`` does not.
 
     Examples
     --------
@@ -37,6 +42,10 @@ class History:
     {'loss': 0.5, 'val_loss': 0.6}
     >>> history
     History(2 epochs, loss=0.5, val_loss=0.6)
+    >>> print(history)
+    epoch  loss  val_loss
+        1   0.7       nan
+        2   0.5       0.6
     """
 
     def __init__(self) -> None:
@@ -44,29 +53,29 @@ class History:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns, in the order in which they came."""
+        """Names of the columns, in the order in which they were added."""
         return tuple(self._columns)
 
     @property
     def rows(self) -> list[dict[str, float]]:
-        """The epochs, each a dictionary by column."""
+        """Rows of all epochs, each a dictionary by column."""
         return list(self)
 
     @property
     def last(self) -> dict[str, float]:
-        """The last epoch, as a dictionary by column.
+        """Row of the last epoch, a dictionary by column.
 
         Raises
         ------
         IndexError
-            If there is no epoch.
+            If there are no epochs.
         """
         if not len(self):
             raise IndexError("history has no last row before the end of the first epoch")
         return {name: column[-1] for name, column in self._columns.items()}
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Add an epoch; a column not seen before is NaN in those that went before."""
+        """Add the row of an epoch; a new column is NaN in the epochs before."""
         epochs = len(self)
         for name in row:
             if name not in self._columns:
@@ -75,19 +84,20 @@ class History:
             column.append(float(row.get(name, math.nan)))
 
     def plot(self, axes: Axes | Sequence[Axes] | None = None) -> Figure:
-        """Draw the loss over the epochs and, beside it, the metrics if there are any.
+        """Plot the loss over the epochs and, beside it, the metrics if there are any.
 
-        Training is drawn solid, validation dashed. Needs matplotlib, but no display.
+        Training is drawn with solid lines, validation with dashed ones. Needs matplotlib, but no
+        display.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes, or a sequence of them, optional
-            Where to draw the loss and then the metrics; without them a new figure is made.
+            Axes for the loss and for the metrics; by default, a new figure is made.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Such as for ``history.plot().savefig("run.png")``.
+            The figure; save it with ``history.plot().savefig("run.png")``.
 
         Raises
         ------
@@ -103,14 +113,13 @@ class History:
             figure = optional_library("matplotlib.figure", "plot").Figure(
                 figsize=(5 * len(panels), 3.5), layout="constrained"
             )
-            places = list(figure.subplots(1, len(panels), squeeze=False)[0])
-        else:
-            places = list(axes) if isinstance(axes, Sequence | np.ndarray) else [axes]
-        if len(places) < len(panels):
-            raise ValueError(f"axes must hold {len(panels)} Axes, got {len(places)}")
-        for place, names in zip(places, panels, strict=False):
-            self._draw(place, names)
-        drawn: Figure = places[0].figure
+            axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
+        all_axes: list[Any] = list(axes) if isinstance(axes, Sequence | np.ndarray) else [axes]
+        if len(all_axes) < len(panels):
+            raise ValueError(f"axes must hold {len(panels)} Axes, got {len(all_axes)}")
+        for panel_axes, names in zip(all_axes, panels, strict=False):
+            self._draw(panel_axes, names)
+        drawn: Figure = all_axes[0].figure
         return drawn
 
     def state_dict(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -118,12 +127,12 @@ class History:
         return {name: np.array(column) for name, column in self._columns.items()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Set the columns to what :meth:`state_dict` gave.
+        """Restore the columns that :meth:`state_dict` returned.
 
         Raises
         ------
         ValueError
-            If they differ in length.
+            If the columns differ in length.
         """
         columns = {name: np.asarray(column, np.float64) for name, column in state.items()}
         shapes = {name: column.shape for name, column in columns.items()}
@@ -133,7 +142,8 @@ class History:
 
     def _draw(self, axes: Axes, names: list[str]) -> None:
         epochs = range(1, len(self) + 1)
-        colours = {name: f"C{i}" for i, name in enumerate(_without_prefix(names))}
+        unprefixed = dict.fromkeys(name.removeprefix("val_") for name in names)
+        colours = {name: f"C{i}" for i, name in enumerate(unprefixed)}
         for name in names:
             style = "--" if name.startswith("val_") else "-"
             colour = colours[name.removeprefix("val_")]
@@ -144,7 +154,7 @@ class History:
             axes.legend()
 
     def __getitem__(self, name: str) -> list[float]:
-        """Return a column, one value an epoch."""
+        """Return a column as a list with one value per epoch."""
         if name not in self._columns:
             raise KeyError(unknown_name("column", name, self._columns))
         return list(self._columns[name])
@@ -171,6 +181,14 @@ class History:
         last = "".join(f", {name}={value:.4g}" for name, value in row.items())
         return f"History({len(self)} epoch{'' if len(self) == 1 else 's'}{last})"
 
-
-def _without_prefix(names: list[str]) -> dict[str, None]:
-    return dict.fromkeys(name.removeprefix("val_") for name in names)
+    def __str__(self) -> str:
+        """Return the table; the middle of a long one is left out."""
+        header = ["epoch", *self._columns]
+        rows = [
+            [str(epoch), *(f"{value:.4g}" for value in row.values())]
+            for epoch, row in enumerate(self, 1)
+        ]
+        if len(rows) > MOST_ROWS:
+            rows[MOST_ROWS // 2 : -(MOST_ROWS // 2)] = [["..."] * len(header)]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        return "\n".join("  ".join(map(str.rjust, line, widths)) for line in [header, *rows])

@@ -1,4 +1,4 @@
-"""Metrics: functions of the true and the predicted targets that say how good a model is."""
+"""Metrics, and the loss and metrics of an epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import unknown_name
 from nnlayers.losses import Loss
 
-__all__ = ["Metric", "accuracy", "measure", "resolve"]
+__all__ = ["EpochMeter", "Metric", "accuracy", "has_sum_reduction", "measure", "resolve_metrics"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 
@@ -23,15 +23,15 @@ def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     Parameters
     ----------
     y_true : array_like
-        Labels of y_pred's shape, or rows of probabilities of the classes, whose largest counts.
+        Labels of y_pred's shape, or rows of class probabilities, of which the largest counts.
     y_pred : array_like of int
-        The labels decided upon: ``(batch,)`` class ids, or ``(batch, n)`` zeros and ones, where
-        each entry counts.
+        Predicted labels: ``(batch,)`` class ids, or ``(batch, n)`` zeros and ones, each of which
+        counts.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or there is no label.
+        If the shapes do not fit, or there are no labels.
 
     Examples
     --------
@@ -40,20 +40,20 @@ def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     >>> accuracy([[0.9, 0.1], [0.4, 0.6]], [0, 0])
     0.5
     """
-    true, decided = unmasked(y_true, "y_true"), unmasked(y_pred, "y_pred")
-    if true.ndim == decided.ndim + 1 and true.size:
+    true, predicted = unmasked(y_true, "y_true"), unmasked(y_pred, "y_pred")
+    if true.ndim == predicted.ndim + 1 and true.size:
         true = true.argmax(axis=-1)
-    if true.shape != decided.shape or true.size == 0:
+    if true.shape != predicted.shape or true.size == 0:
         raise ValueError(
-            f"accuracy needs labels of one shape, got y_true {true.shape}, y_pred {decided.shape}"
+            f"accuracy needs labels of one shape, got y_true {true.shape}, y_pred {predicted.shape}"
         )
-    return float(np.count_nonzero(true == decided) / true.size)
+    return float(np.count_nonzero(true == predicted) / true.size)
 
 
-_NAMED: dict[str, Metric] = {"accuracy": accuracy}
+_METRICS_BY_NAME: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def resolve(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
+def resolve_metrics(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
     """Return metrics by name.
 
     Raises
@@ -61,12 +61,12 @@ def resolve(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
     TypeError
         If one is neither a name nor a function with a name.
     ValueError
-        If a name is unknown or occurs twice, or the metric does not fit the loss's targets.
+        If a name is unknown or occurs twice, or a metric does not fit the loss's targets.
 
     Examples
     --------
     >>> import nnlayers as nn
-    >>> resolve(["acuracy"], nn.SoftmaxCrossEntropy())
+    >>> resolve_metrics(["acuracy"], nn.SoftmaxCrossEntropy())
     Traceback (most recent call last):
     ValueError: unknown metric 'acuracy', did you mean 'accuracy'? Known: accuracy
     """
@@ -74,9 +74,9 @@ def resolve(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
         raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
     resolved: dict[str, Metric] = {}
     for metric in metrics:
-        if isinstance(metric, str) and metric not in _NAMED:
-            raise ValueError(unknown_name("metric", metric, _NAMED))
-        function = _NAMED[metric] if isinstance(metric, str) else metric
+        if isinstance(metric, str) and metric not in _METRICS_BY_NAME:
+            raise ValueError(unknown_name("metric", metric, _METRICS_BY_NAME))
+        function = _METRICS_BY_NAME[metric] if isinstance(metric, str) else metric
         name = getattr(function, "__name__", None)
         if not callable(function) or name is None:
             raise TypeError(f"metrics must hold names or functions with a __name__, got {metric!r}")
@@ -86,7 +86,7 @@ def resolve(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
                 f"those of {type(loss).__name__} are values"
             )
         if name in resolved or name == "loss":
-            raise ValueError(f"metrics must have names of their own, got {name!r} twice")
+            raise ValueError(f"metrics must have different names, got {name!r} twice")
         resolved[name] = function
     return resolved
 
@@ -97,7 +97,7 @@ def measure(metrics: Mapping[str, Metric], y_true: Array, y_pred: Array) -> dict
     Raises
     ------
     TypeError
-        If a metric gives anything but one number.
+        If a metric returns anything but one number.
     """
     values = {}
     for name, metric in metrics.items():
@@ -106,3 +106,66 @@ def measure(metrics: Mapping[str, Metric], y_true: Array, y_pred: Array) -> dict
             raise TypeError(f"metric {name!r} must return a number, got {value!r}")
         values[name] = float(value)
     return values
+
+
+def has_sum_reduction(loss: Loss) -> bool:
+    """Return whether the losses of batches add up to that of all rows."""
+    return getattr(loss, "reduction", "mean") == "sum"
+
+
+class EpochMeter:
+    """Loss and metrics of all rows of an epoch, from those of its batches.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that is trained.
+    metrics : mapping of str to callable
+        Metrics by name.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> loss = nn.MeanSquaredError()
+    >>> meter = EpochMeter(loss, {})
+    >>> for output in [np.array([[1.0], [1.0]]), np.array([[2.0]])]:
+    ...     y = np.zeros_like(output)
+    ...     meter.add(loss.forward(output, y), output, y)
+    >>> meter.result()
+    {'loss': 2.0}
+    """
+
+    def __init__(self, loss: Loss, metrics: Mapping[str, Metric]) -> None:
+        self.loss = loss
+        self.metrics = metrics
+        self._values: list[float] = []
+        self._weights: list[float] = []
+        self._outputs: list[Array] = []
+        self._targets: list[Array] = []
+
+    def add(
+        self, value: float, output: Array, y: Array, sample_weight: Array | None = None
+    ) -> None:
+        """Add a batch, of which `value` is the loss, right after the loss's forward pass."""
+        weight = self.loss.total_weight
+        if weight is None:
+            weight = len(y) if sample_weight is None else float(sample_weight.sum())
+        self._values.append(value)
+        self._weights.append(weight)
+        if self.metrics:
+            self._outputs.append(output)
+            self._targets.append(y)
+
+    def result(self) -> dict[str, float]:
+        """Return the loss and the metrics by name."""
+        result = {"loss": self._joined_loss()}
+        if self.metrics:
+            labels = self.loss.decide(np.concatenate(self._outputs))
+            result |= measure(self.metrics, np.concatenate(self._targets), labels)
+        return result
+
+    def _joined_loss(self) -> float:
+        values, weights = np.array(self._values), np.array(self._weights)
+        if has_sum_reduction(self.loss):
+            return float(values.sum())
+        return float(values @ (weights / weights.sum())) if weights.any() else 0.0

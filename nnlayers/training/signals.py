@@ -1,4 +1,4 @@
-"""Hold signals back until a training step has ended."""
+"""Delay signals until a training step has ended."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self, TypeVar
 
-__all__ = ["HeldSignals"]
+__all__ = ["DelayedSignals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 T = TypeVar("T")
 
 
-class HeldSignals:
+class DelayedSignals:
     """Let Ctrl-C and SIGTERM end training between two steps and never within one.
 
-    For a ``with`` statement. Only the main thread receives signals; elsewhere nothing is changed.
-    A signal that Python code does not handle, or that is ignored, is left alone.
+    A context manager. Only the main thread receives signals, so nothing changes in other threads.
+    A signal that is ignored, or not handled by Python code, is left alone.
 
     Examples
     --------
-    >>> with HeldSignals() as signals:
-    ...     signals.whole(sum, [1, 2])
+    >>> with DelayedSignals() as signals:
+    ...     signals.run(sum, [1, 2])
     3
     """
 
     def __init__(self) -> None:
         self._handlers: dict[int, Any] = {}
         self._arrived: list[tuple[int, FrameType | None]] = []
-        self._holding = False
+        self._running = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -43,23 +43,24 @@ class HeldSignals:
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) == self._receive:  # nobody has put another in its place
+            # If a callback has installed another handler meanwhile, it stays.
+            if signal.getsignal(number) == self._receive:
                 signal.signal(number, handler)
 
-    def whole(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return ``function(*arguments)``; signals that arrive meanwhile take effect after it."""
-        self._holding = True
+    def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return ``function(*arguments)``, and handle signals that arrive meanwhile after it."""
+        self._running = True
         try:
             return function(*arguments)
         finally:
-            self._holding = False
+            self._running = False
             if self._arrived:
                 number, frame = self._arrived.pop()
                 self._arrived.clear()
                 self._handlers[number](number, frame)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._holding:
+        if self._running:
             self._arrived.append((number, frame))
         else:
             self._handlers[number](number, frame)

@@ -1,4 +1,4 @@
-"""The loop: forward, loss, backward, step; over batches, over epochs."""
+"""Training loop: forward, loss, backward, step; over batches; over epochs."""
 
 from __future__ import annotations
 
@@ -12,32 +12,45 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_boolean, check_integer, check_number
+from nnlayers._core.checks import check_boolean, check_instance, check_integer, check_number
 from nnlayers.data import batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
-from nnlayers.training.checks import check_kind, parameters_not_moved
-from nnlayers.training.divergence import DivergenceError, gradient_fault, loss_fault, weights_fault
-from nnlayers.training.generators import Generators
+from nnlayers.training.callbacks.progress import progress_bars
+from nnlayers.training.divergence import (
+    DivergenceError,
+    all_finite,
+    explain_gradient,
+    explain_loss,
+    explain_weights,
+)
+from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
 from nnlayers.training.history import History
-from nnlayers.training.joining import adds_up, joined_loss, total_weight
-from nnlayers.training.metrics import Metric, measure, resolve
-from nnlayers.training.progress import progress_bars
-from nnlayers.training.rows import Rows
-from nnlayers.training.signals import HeldSignals
+from nnlayers.training.metrics import (
+    EpochMeter,
+    Metric,
+    has_sum_reduction,
+    measure,
+    resolve_metrics,
+)
+from nnlayers.training.rows import Indices, Rows
+from nnlayers.training.signals import DelayedSignals
+from nnlayers.training.state import Generators, Stateful, joined_state, split_state
 
 __all__ = ["Trainer"]
 
-# Rows that inference takes at a time: enough to be fast, few enough for the layers' outputs.
-CHUNK = 4096
-# Of what NumPy warns while a model runs, the loss tells, in words of its own.
-UNHEARD: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
+# Number of rows for one call of predict: enough to be fast, few enough for the layers' outputs to
+# fit in memory.
+PREDICT_ROWS = 4096
+# A loss that overflows or is undefined raises a DivergenceError that says more than NumPy's
+# warnings.
+QUIET: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 class Trainer:
-    r"""Fit a model to data: the loop that you would write yourself, with its record.
+    r"""Fit a model to data and record the losses and metrics of each epoch.
 
     One step is
 
@@ -51,31 +64,32 @@ class Trainer:
     Parameters
     ----------
     model : Layer
-        What is trained.
+        Model to train.
     loss : Loss
-        What is made small.
+        Loss to minimise.
     optimizer : Optimizer
-        Of the model's parameters.
+        Optimizer of the model's parameters.
     metrics : iterable of str or callable
         ``"accuracy"``, or functions ``metric(y_true, y_pred) -> float``, such as scikit-learn's,
-        which give their names to columns of the history. `y_true` is y as given; `y_pred` holds
-        labels where the loss is one of classes (``loss.decide``), else the model's outputs. Rows
-        count alike, whatever their weights.
+        whose names become columns of the history. `y_true` is y as given; `y_pred` holds labels if
+        the loss is one for classes (``loss.decide``), otherwise the model's outputs. All rows count
+        alike, whatever their weights.
     callbacks : iterable of Callback
-        Called in this order at the start and the end of fit and at the end of each epoch, see
+        Called in this order at the start and the end of a fit and after each epoch, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     clip_norm : float, optional
-        The largest norm of the gradient; longer ones are scaled down.
+        Largest norm of the gradient; longer gradients are scaled down.
 
     Attributes
     ----------
     history : History
-        One row for each epoch of all fits so far.
+        Table with one row for each epoch of all fits so far.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range, or the optimizer is another model's.
+        If an argument is of the wrong kind or out of range, or the optimizer belongs to another
+        model.
 
     Examples
     --------
@@ -100,25 +114,95 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         clip_norm: float | None = None,
     ) -> None:
-        check_kind("model", model, Layer)
-        check_kind("loss", loss, Loss)
-        check_kind("optimizer", optimizer, Optimizer)
+        check_instance("model", model, Layer)
+        check_instance("loss", loss, Loss)
+        check_instance("optimizer", optimizer, Optimizer)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self._unmoved = parameters_not_moved(self.model, self.optimizer)
-        self.metrics = resolve(metrics, loss)
+        self.metrics = resolve_metrics(metrics, loss)
         if not isinstance(callbacks, Iterable):
             raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
         self.callbacks = list(callbacks)
         for index, callback in enumerate(self.callbacks):
-            check_kind(f"callbacks[{index}]", callback, Callback)
-        if clip_norm is not None:
-            clip_norm = check_number("clip_norm", clip_norm, above=0)
-        self.clip_norm = clip_norm
+            check_instance(f"callbacks[{index}]", callback, Callback)
+        self.clip_norm = (
+            None if clip_norm is None else check_number("clip_norm", clip_norm, above=0)
+        )
         self.history = History()
+        self._unoptimized = unoptimized_parameters(model, optimizer)
         self._split_seed: int | None = None
         self._stopping = False
+
+    @np.errstate(**QUIET)
+    def step(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """Train on one batch in the model's current mode; return the loss before the step.
+
+        Gradients that the optimizer does not consume are discarded, as in :meth:`fit`.
+
+        Parameters
+        ----------
+        x, y : array_like, shape (batch, ...)
+            Inputs and targets.
+        sample_weight : array_like of numbers of at least 0, shape (batch,), optional
+            Weight of each row.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss or the gradient is NaN or infinite.
+        """
+        return self._step(x, y, sample_weight)[0]
+
+    def _step(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        rows: Indices | None = None,
+    ) -> tuple[float, Array]:
+        """Train on one batch; return the loss and the output. `rows` are its indices in X."""
+        output = self.model.forward(x)
+        value = self.loss.forward(output, y, sample_weight)
+        if not math.isfinite(value):
+            cause = explain_loss(self.model, x, output, rows)
+            raise self._diverged(cause, self.optimizer.steps + 1)
+        self.model.backward_parameters(self.loss.backward())
+        if self.clip_norm is not None:
+            self._clip_gradients(self.clip_norm)
+        try:
+            self.optimizer.step()
+        except NonfiniteGradientError as error:
+            raise self._gradient_diverged() from error
+        for parameter in self._unoptimized:
+            parameter.zero_grad()
+        return value, output
+
+    def _train_epoch(
+        self, rows: Rows, batch_size: int, rng: np.random.Generator | None, signals: DelayedSignals
+    ) -> dict[str, float]:
+        """Train on each batch once; return the loss and the metrics of these steps."""
+        meter = EpochMeter(self.loss, self.metrics)
+        with np.errstate(**QUIET):
+            for batch in batches(len(rows), batch_size, rng):
+                indices = rows.indices(batch)
+                x, (y, weight) = rows.inputs(indices), rows.targets(indices)
+                try:
+                    value, output = signals.run(self._step, x, y, weight, indices)
+                except ValueError:
+                    # An invalid target is reported by its row in the batch. Measuring all rows
+                    # raises the same error with its row in y.
+                    self._measure(rows.unselected())
+                    raise
+                meter.add(value, output, y, weight)
+        # The gradient of a finite loss may overflow the weights. The next step would notice, but
+        # there is none after the last.
+        if not all_finite(parameter.value for parameter in self.optimizer.params):
+            cause = explain_loss(self.model, x, output, indices)
+            raise self._diverged(cause, self.optimizer.steps)
+        return meter.result()
 
     def fit(
         self,
@@ -133,51 +217,52 @@ class Trainer:
         sample_weight: npt.ArrayLike | None = None,
         progress: bool = False,
     ) -> History:
-        """Train for some epochs; called again, go on from where the last fit ended.
+        """Train for some epochs. Another call continues where the last fit ended.
 
         Training losses and metrics are those of the epoch's own steps, in training mode, while the
-        weights move; validation is measured with ``model.predict`` after each epoch. The loss of an
-        epoch joins its batches by what each counts for in a mean: its rows, their sample weights,
-        or the weights of their classes.
+        weights change; validation is measured with ``model.predict`` after each epoch. The loss of
+        an epoch is the mean over its batches, each weighted by what it contributes to a mean over
+        all rows: its number of rows, their sample weights, or the weights of their classes.
 
-        Gradients that the optimizer does not consume, of parameters that are frozen or not its own,
-        are discarded.
+        Gradients that the optimizer does not consume, those of parameters that are frozen or not
+        among its own, are discarded.
 
-        Ctrl-C, or a SIGTERM that Python code handles, ends fit between two steps: weights and the
-        optimizer's state are those after a whole step.
+        Ctrl-C, or a SIGTERM that Python code handles, ends the fit between two steps: weights and
+        the optimizer's state are those after a whole step.
 
         Parameters
         ----------
         X : array_like, shape (rows, ...)
-            Inputs; never written to. Floats are taken to the dtype of the model's parameters.
+            Inputs, which are never written to. Floats are converted to the dtype of the model's
+            parameters.
         y : array_like, shape (rows, ...)
-            Targets, as the loss takes them; they keep their dtype.
+            Targets, as the loss expects them; they keep their dtype.
         epochs : int
-            How often to go through all rows, at least 1.
+            Number of passes over all rows, at least 1.
         batch_size : int
-            How many rows make a step, at least 1; the last batch of an epoch may be smaller.
+            Number of rows of a step, at least 1; the last batch of an epoch may be smaller.
         validation : float or (X, y), optional
-            Rows to measure after each epoch: others, or a share of X, drawn at random and left out
-            of the training, also in later fits of the same rows.
+            Rows to measure after each epoch: other rows, or a share of X, which is drawn at random
+            and left out of the training, also in later fits of the same rows.
         shuffle : bool
-            Whether each epoch goes through the rows in a random order.
+            Whether each epoch visits the rows in a random order.
         rng : int or numpy.random.Generator, optional
-            Where orders and the share for validation are drawn from.
+            Source of the random orders and of the share for validation.
         sample_weight : array_like of numbers of at least 0, shape (rows,), optional
-            How much each row counts.
+            Weight of each row.
         progress : bool
             Whether to show a progress bar, if standard error is a terminal. Needs rich.
 
         Returns
         -------
         History
-            Of all fits so far.
+            The history of all fits so far.
 
         Raises
         ------
         DivergenceError
-            If the loss, the gradient, or a weight at the start of fit or at the end of an epoch is
-            NaN or infinite.
+            If the loss or the gradient is NaN or infinite, or a weight is at the start of the fit
+            or at the end of an epoch.
         TypeError, ValueError
             If an argument is out of range or lengths differ, or if a parameter of the model was
             replaced after the optimizer was made.
@@ -185,28 +270,26 @@ class Trainer:
         epochs = check_integer("epochs", epochs, minimum=1)
         shuffle = check_boolean("shuffle", shuffle)
         progress = check_boolean("progress", progress)
-        self._unmoved = parameters_not_moved(self.model, self.optimizer)
+        self._unoptimized = unoptimized_parameters(self.model, self.optimizer)
         self._check_weights()
         rng = np.random.default_rng(rng)
-        data = Rows.of(self.model, X, y, sample_weight)
-        if not adds_up(self.loss):
-            data = data.with_finite_total_weight()
-        rows, held_out = self._parts(data, validation, rng)
+        data = Rows.for_model(self.model, X, y, sample_weight)
+        rows, validation_rows = self._split(data, validation, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.layers_by_name().values()
         self._stopping = False
-        with HeldSignals() as signals, ExitStack() as at_the_end:
-            at_the_end.callback(self._tidy, [(layer, layer.training) for layer in layers])
+        with DelayedSignals() as signals, ExitStack() as at_the_end:
+            at_the_end.callback(self._clean_up, [(layer, layer.training) for layer in layers])
             for callback in reversed(callbacks):
                 at_the_end.callback(callback.on_fit_end, self)
             for callback in callbacks:
                 callback.on_fit_start(self)
             for _ in range(epochs):
-                for layer in layers:  # a callback may have switched them
+                for layer in layers:  # in every epoch, because a callback may change the mode
                     layer.training = True
                 row = self._train_epoch(rows, batch_size, rng if shuffle else None, signals)
-                if held_out is not None:
-                    measured = self._measure(held_out)
+                if validation_rows is not None:
+                    measured = self._measure(validation_rows)
                     row |= {f"val_{name}": value for name, value in measured.items()}
                 self.history.append(row)
                 for callback in callbacks:
@@ -215,30 +298,12 @@ class Trainer:
                     break
         return self.history
 
-    @np.errstate(**UNHEARD)
-    def step(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float:
-        """Do one step on one batch, in the mode in which the model is; return the loss before it.
-
-        Gradients that the optimizer does not consume are discarded, as in :meth:`fit`.
-
-        Parameters
-        ----------
-        x, y : array_like, shape (batch, ...)
-            Inputs and targets.
-        sample_weight : array_like of numbers of at least 0, shape (batch,), optional
-            How much each row counts.
-
-        Raises
-        ------
-        DivergenceError
-            If the loss or the gradient is NaN or infinite.
-        """
-        return self._step(x, y, sample_weight)[0]
+    def stop(self) -> None:
+        """End the fit after this epoch; for callbacks."""
+        self._stopping = True
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> dict[str, float]:
-        """Return the loss and the metrics of rows, with ``model.predict``.
+        """Return the loss and the metrics of rows, measured with ``model.predict``.
 
         Raises
         ------
@@ -255,37 +320,45 @@ class Trainer:
         {'loss': 0.6931471805599453, 'accuracy': 0.5}
         """
         self._check_weights()
-        return self._measure(Rows.of(self.model, X, y))
+        return self._measure(Rows.for_model(self.model, X, y))
 
-    def stop(self) -> None:
-        """End fit after this epoch; for callbacks."""
-        self._stopping = True
+    def _measure(self, rows: Rows) -> dict[str, float]:
+        """Return the loss and the metrics of rows."""
+        with np.errstate(**QUIET):
+            chunks = map(rows.indices, batches(len(rows), PREDICT_ROWS))
+            output = np.concatenate([self.model.predict(rows.inputs(chunk)) for chunk in chunks])
+            y, weight = rows.targets(rows.indices(slice(None)))
+            # A copy, because the loss may still hold what the backward pass of a step needs.
+            value = copy.copy(self.loss).forward(output, y, weight)
+        if not math.isfinite(value):
+            self._check_weights()
+        return {"loss": value} | measure(self.metrics, y, self.loss.decide(output))
 
     def state_dict(self, *, history: bool = True) -> dict[str, Array]:
-        """Return copies of all that training goes on from, as arrays by name.
+        """Return copies of everything that training resumes from, as arrays by name.
 
         That is the state of model, optimizer, history, callbacks and the random generators in the
-        attributes of the model's layers. The generator given to fit is the caller's to keep, unless
-        a layer shares it: with its state too, a resumed run is the uninterrupted one bit by bit.
+        attributes of the model's layers. The generator passed to :meth:`fit` is the caller's to
+        save, unless a layer shares it: with its state restored too, a resumed run equals the
+        uninterrupted one bit for bit.
 
         Parameters
         ----------
         history : bool
-            False leaves out the history, which grows from epoch to epoch. Whoever keeps it
-            elsewhere adds its ``state_dict()``, each name behind ``"history."``, before loading.
+            False leaves out the history, which grows with every epoch. A caller that stores it
+            elsewhere adds its ``state_dict()``, with names prefixed by ``"history."``, before
+            loading.
         """
-        state = {
-            f"{prefix}.{name}": array
-            for prefix, part in self._parts_with_state().items()
-            if history or part is not self.history
-            for name, array in part.state_dict().items()
-        }
+        parts = self._stateful_parts()
+        if not history:
+            del parts["history"]
+        state = joined_state(parts)
         if self._split_seed is not None:
             state["split_seed"] = np.array(self._split_seed)
         return state
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Go on from what :meth:`state_dict` gave.
+        """Restore the state that :meth:`state_dict` returned.
 
         Raises
         ------
@@ -300,145 +373,66 @@ class Trainer:
             raise
 
     def _load(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        parts = self._parts_with_state()
-        states: dict[str, dict[str, npt.ArrayLike]] = {prefix: {} for prefix in parts}
-        for name, array in state.items():
-            prefix = next((p for p in parts if name.startswith(f"{p}.")), None)
-            if prefix is not None:
-                states[prefix][name.removeprefix(f"{prefix}.")] = array
-            elif name != "split_seed":
-                raise ValueError(f"state does not fit Trainer: unknown {name!r}")
+        parts = self._stateful_parts()
+        states, others = split_state(state, parts)
+        seed = others.pop("split_seed", None)
+        for name in others:
+            raise ValueError(f"state does not fit Trainer: unknown {name!r}")
         for prefix, part in parts.items():
             part.load_state_dict(states[prefix])
-        seed = state.get("split_seed")
         self._split_seed = None if seed is None else int(np.asarray(seed))
 
-    def _train_epoch(
-        self,
-        data: Rows,
-        batch_size: int,
-        rng: np.random.Generator | None,
-        signals: HeldSignals,
-    ) -> dict[str, float]:
-        """Go once through the rows; return the loss and the metrics of the steps."""
-        values, totals, outputs, targets = [], [], [], []
-        with np.errstate(**UNHEARD):
-            for batch in batches(len(data), batch_size, rng):
-                rows = data.places(batch)
-                x, (y, weight) = data.inputs(rows), data.targets(rows)
-                try:
-                    value, output = signals.whole(self._step, x, y, weight, rows)
-                except ValueError:
-                    self._measure(data.whole())  # says the same of rows of y, not of the batch
-                    raise
-                values.append(value)
-                totals.append(total_weight(self.loss, y, weight))
-                if self.metrics:
-                    outputs.append(output)
-                    targets.append(y)
-        # A gradient of a finite loss may overflow: the next step's loss shows it, but for the last.
-        if not all(np.isfinite(parameter.value).all() for parameter in self.optimizer.params):
-            fault = loss_fault(self.model, x, output, rows)
-            raise self._diverged(fault, self.optimizer.steps)
-        measured = {"loss": joined_loss(self.loss, np.array(values), np.array(totals))}
-        if self.metrics:
-            decided = self.loss.decide(np.concatenate(outputs))
-            measured |= measure(self.metrics, np.concatenate(targets), decided)
-        return measured
+    def _stateful_parts(self) -> dict[str, Stateful]:
+        parts: dict[str, Stateful] = {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "history": self.history,
+            "generators": Generators(self.model),
+        }
+        return parts | {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
 
-    def _step(
-        self,
-        x: npt.ArrayLike,
-        y: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None,
-        rows: npt.NDArray[np.intp] | slice | None = None,
-    ) -> tuple[float, Array]:
-        """Do one step; return the loss and the output. `rows` says where the batch is from."""
-        output = self.model.forward(x)
-        value = self.loss.forward(output, y, sample_weight)
-        if not math.isfinite(value):
-            fault = loss_fault(self.model, x, output, rows)
-            raise self._diverged(fault, self.optimizer.steps + 1)
-        self.model.backward_parameters(self.loss.backward())
-        if self.clip_norm is not None:
-            self._clip(self.clip_norm)
-        try:
-            self.optimizer.step()
-        except NonfiniteGradientError as error:
-            raise self._gradient_diverged() from error
-        for parameter in self._unmoved:
-            parameter.zero_grad()
-        return value, output
+    def _split(
+        self, data: Rows, validation: Any, rng: np.random.Generator
+    ) -> tuple[Rows, Rows | None]:
+        """Return the rows to train on, and those for validation if there are any."""
+        if not has_sum_reduction(self.loss):
+            data = data.with_finite_total_weight()
+        if validation is None:
+            return data, None
+        if isinstance(validation, Sequence) and len(validation) == 2:
+            names = ("validation[0]", "validation[1]")
+            X, y = validation
+            return data, Rows.for_model(self.model, X, y, names=names)
+        # The seed is stored, because the next fit must not train on the rows held out in this one.
+        if self._split_seed is None:
+            self._split_seed = int(rng.integers(2**32))
+        return data.split_validation(validation, self.loss, self._split_seed)
 
-    def _clip(self, max_norm: float) -> None:
+    def _clip_gradients(self, max_norm: float) -> None:
         trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
         if trained and not math.isfinite(clip_grad_norm(trained, max_norm)):
             raise self._gradient_diverged()
 
     def _gradient_diverged(self) -> DivergenceError:
         """Return the error for a gradient that is not finite, and discard the gradients."""
-        fault = gradient_fault(self.model)
-        self._discard_gradients()
-        return self._diverged(fault, self.optimizer.steps + 1)
+        cause = explain_gradient(self.model)
+        discard_gradients(self.model, self.optimizer)
+        return self._diverged(cause, self.optimizer.steps + 1)
 
     def _check_weights(self) -> None:
-        """Raise ``DivergenceError`` if weights are not finite, whoever has made them so."""
-        fault = weights_fault(self.model)
-        if fault is not None:
-            raise self._diverged(fault, self.optimizer.steps)
+        """Raise ``DivergenceError`` if a weight or running statistic is not finite."""
+        cause = explain_weights(self.model)
+        if cause is not None:
+            raise self._diverged(cause, self.optimizer.steps)
 
-    def _diverged(self, fault: str, step: int) -> DivergenceError:
+    def _diverged(self, cause: str, step: int) -> DivergenceError:
         remedies = [f"a lower learning rate (now {self.optimizer.lr:g})", "standardised inputs"]
         if self.clip_norm is None:
             remedies.insert(1, "clip_norm=1.0")
-        return DivergenceError(
-            fault,
-            epoch=len(self.history) + 1,
-            step=step,
-            remedy=f"What usually helps: {', '.join(remedies)}",
-        )
+        return DivergenceError(cause, len(self.history) + 1, step, remedies)
 
-    def _measure(self, data: Rows) -> dict[str, float]:
-        """Return the loss and the metrics of rows; what the loss keeps for backward stays."""
-        with np.errstate(**UNHEARD):
-            places = map(data.places, batches(len(data), CHUNK))
-            output = np.concatenate([self.model.predict(data.inputs(chunk)) for chunk in places])
-            y, weight = data.targets(data.places(slice(None)))
-            value = copy.copy(self.loss).forward(output, y, weight)
-        if not math.isfinite(value):
-            self._check_weights()
-        return {"loss": value} | measure(self.metrics, y, self.loss.decide(output))
-
-    def _parts(
-        self, data: Rows, validation: Any, rng: np.random.Generator
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to train on, and those for validation if there are any."""
-        if validation is None:
-            return data, None
-        if isinstance(validation, Sequence) and len(validation) == 2:
-            names = ("validation[0]", "validation[1]")
-            X, y = validation
-            return data, Rows.of(self.model, X, y, names=names)
-        # Kept, for rows held out in one fit must not be trained on in the next.
-        if self._split_seed is None:
-            self._split_seed = int(rng.integers(2**32))
-        return data.held_out(validation, self.loss, self._split_seed)
-
-    def _parts_with_state(self) -> dict[str, Any]:
-        callbacks = {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
-        return {
-            "model": self.model,
-            "optimizer": self.optimizer,
-            "history": self.history,
-            "generators": Generators(self.model),
-        } | callbacks
-
-    def _discard_gradients(self) -> None:
-        for parameter in (*self.model.parameters(), *self.optimizer.params):
-            parameter.zero_grad()
-
-    def _tidy(self, modes: list[tuple[Layer, bool]]) -> None:
-        """Put the layers back into their modes, and drop the gradient of a step cut short."""
+    def _clean_up(self, modes: list[tuple[Layer, bool]]) -> None:
+        """Restore the layers' modes, and discard the gradients of an interrupted step."""
         for layer, training in modes:
             layer.training = training
-        self._discard_gradients()
+        discard_gradients(self.model, self.optimizer)

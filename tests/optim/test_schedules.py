@@ -134,6 +134,15 @@ def test_a_plateau_that_is_resumed_goes_on_the_same():
     assert first.lr == second.lr == 0.5
 
 
+@pytest.mark.parametrize("name", ["best", "waited", "cooling"])
+def test_a_state_that_cannot_be_loaded_leaves_a_plateau_as_it_was(name):
+    plateau = ReduceOnPlateau(optimizer(), cooldown=2)
+    before = plateau.state_dict()
+    with pytest.raises((TypeError, ValueError)):
+        plateau.load_state_dict({"best": 3.0, "waited": 1, "cooling": 1} | {name: "many"})
+    assert plateau.state_dict() == before
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -64,6 +64,25 @@ def test_an_empty_history_has_no_rows():
     assert repr(History()) == "History(0 epochs)"
 
 
+def test_a_printed_history_is_a_table_of_aligned_columns():
+    history = history_of({"loss": 0.51234, "accuracy": 0.5}, {"loss": 12.0}, {"loss": 1e-9})
+    assert str(history).splitlines() == [
+        "epoch    loss  accuracy",
+        "    1  0.5123       0.5",
+        "    2      12       nan",
+        "    3   1e-09       nan",
+    ]
+
+
+@pytest.mark.parametrize(("epochs", "cut"), [(0, False), (20, False), (21, True), (500, True)])
+def test_a_long_printed_history_shows_its_first_and_last_epochs(epochs, cut):
+    lines = str(history_of(*({"loss": epoch / 2} for epoch in range(1, epochs + 1)))).splitlines()
+    numbers = [line.split()[0] for line in lines]
+    whole = [str(epoch) for epoch in range(1, epochs + 1)]
+    assert numbers == ["epoch", *([*whole[:10], "...", *whole[-10:]] if cut else whole)]
+    assert len(set(map(len, lines))) == 1
+
+
 def test_a_value_not_recorded_is_nan():
     history = history_of({"loss": 2.0}, {"loss": 1.0, "val_loss": 3.0}, {"loss": 0.5})
     np.testing.assert_array_equal(history["val_loss"], [math.nan, 3.0, math.nan])

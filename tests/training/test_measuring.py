@@ -133,6 +133,33 @@ def test_a_model_whose_weights_are_not_finite_is_never_measured_in_silence(value
     assert len(trainer.history) == 0
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_of_the_model_itself_are_not_overlooked(value):
+    class Shifted(nn.Sequential):
+        def __init__(self, *layers):
+            super().__init__(*layers)
+            self.shift = nn.Parameter(np.zeros(3))
+
+        def forward(self, x):
+            return super().forward(x) + self.shift.value
+
+        def backward(self, dout, input_grad=True):
+            self.shift.grad += dout.sum(axis=0)
+            return super().backward(dout, input_grad)
+
+    model = Shifted(nn.Affine(3, 3, dtype=np.float64, rng=0))
+    trainer = Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.SGD(model.parameters(), lr=0.0))
+    model.shift.value[1] = value
+    with pytest.raises(DivergenceError, match="the weights of the model itself are not finite"):
+        trainer.evaluate(X, CLASSES)
+
+
+def test_finite_weights_whose_squares_overflow_are_measured():
+    trainer = still(nn.MeanAbsoluteError(), outputs=1, dtype=np.float32)
+    trainer.model[0].W.value[...] = 1e30
+    assert math.isfinite(trainer.evaluate(X, X[:, :1])["loss"])
+
+
 def test_rows_that_are_not_finite_are_measured_as_such():
     x = X.copy()
     x[3] = np.nan

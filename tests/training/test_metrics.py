@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score
 
 import nnlayers as nn
-from nnlayers.training.metrics import accuracy, measure, resolve
+from nnlayers.training.metrics import accuracy, measure, resolve_metrics
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1))
@@ -38,12 +38,12 @@ def test_accuracy_of_labels_that_do_not_fit_is_an_error(y_true, y_pred):
 )
 def test_metrics_that_cannot_be_resolved_are_errors(metrics, error, message):
     with pytest.raises(error, match=message):
-        resolve(metrics, nn.SoftmaxCrossEntropy())
+        resolve_metrics(metrics, nn.SoftmaxCrossEntropy())
 
 
 def test_accuracy_of_values_is_refused():
     with pytest.raises(ValueError, match="needs a loss whose targets are classes"):
-        resolve(["accuracy"], nn.MeanSquaredError())
+        resolve_metrics(["accuracy"], nn.MeanSquaredError())
 
 
 def test_a_metric_that_gives_no_number_is_named():

@@ -54,7 +54,7 @@ def test_a_terminal_shows_epochs_and_losses_and_a_piped_stdout_stays_clean():
 
 
 def test_the_absence_of_rich_says_which_extra_to_install(monkeypatch):
-    from nnlayers.training.progress import progress_bars
+    from nnlayers.training.callbacks.progress import progress_bars
 
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     with pytest.raises(ModuleNotFoundError, match=r"nnlayers\[cli\]"):

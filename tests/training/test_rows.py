@@ -10,13 +10,13 @@ from nnlayers.training.rows import Rows
 
 def rows_of(y):
     X = np.arange(len(y), dtype=np.float32)[:, None]
-    return Rows.of(nn.Affine(1, 1), X, y)
+    return Rows.for_model(nn.Affine(1, 1), X, y)
 
 
 @given(rows=st.integers(2, 80), fraction=st.floats(0.001, 0.999), seed=st.integers(0, 9))
 def test_the_parts_are_never_empty_and_together_all_rows(rows, fraction, seed):
     data = rows_of(np.zeros(rows))
-    training, held_out = data.held_out(fraction, nn.MeanSquaredError(), seed)
+    training, held_out = data.split_validation(fraction, nn.MeanSquaredError(), seed)
     assert sorted([*training.index, *held_out.index]) == list(range(rows))
     assert len(training) >= 1
     assert len(held_out) >= 1
@@ -25,28 +25,28 @@ def test_the_parts_are_never_empty_and_together_all_rows(rows, fraction, seed):
 
 def test_classes_are_divided_in_proportion():
     y = np.repeat([0, 1, 2], [60, 30, 10])
-    training, held_out = rows_of(y).held_out(0.2, nn.SoftmaxCrossEntropy(), seed=0)
+    training, held_out = rows_of(y).split_validation(0.2, nn.SoftmaxCrossEntropy(), seed=0)
     np.testing.assert_array_equal(np.bincount(y[held_out.index]), [12, 6, 2])
     np.testing.assert_array_equal(np.bincount(y[training.index]), [48, 24, 8])
 
 
 @pytest.mark.parametrize("y", [[0, 1, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5], [0] * 6])
 def test_classes_with_too_few_rows_are_divided_as_one(y):
-    training, held_out = rows_of(y).held_out(0.5, nn.SoftmaxCrossEntropy(), seed=0)
+    training, held_out = rows_of(y).split_validation(0.5, nn.SoftmaxCrossEntropy(), seed=0)
     assert len(training) == len(held_out) == 3
 
 
 def test_a_part_shares_the_memory_of_the_whole():
     data = rows_of(np.zeros(10))
-    for part in data.held_out(0.5, nn.MeanSquaredError(), seed=0):
+    for part in data.split_validation(0.5, nn.MeanSquaredError(), seed=0):
         assert part.X is data.X
-    assert np.shares_memory(data.X[data.places(slice(2, 4))], data.X)
+    assert np.shares_memory(data.X[data.indices(slice(2, 4))], data.X)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_rare_classes_that_have_rows_enough_are_held_out_too(seed):
     y = np.repeat([0, 1], [396, 4])
-    training, held_out = rows_of(y).held_out(0.25, nn.SoftmaxCrossEntropy(), seed)
+    training, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed)
     assert np.bincount(y[held_out.index]).tolist() == [99, 1]
     assert np.bincount(y[training.index]).tolist() == [297, 3]
 
@@ -54,6 +54,6 @@ def test_rare_classes_that_have_rows_enough_are_held_out_too(seed):
 @pytest.mark.parametrize("sizes", [[9, 3], [3, 3, 90]])
 def test_one_class_too_small_for_its_share_stops_no_split(sizes):
     y = np.repeat(np.arange(len(sizes)), sizes)
-    _, held_out = rows_of(y).held_out(0.25, nn.SoftmaxCrossEntropy(), seed=0)
+    _, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed=0)
     assert len(held_out) == round(0.25 * len(y))
     assert held_out.index.tolist() == split(len(y), validation=0.25, test=0.0, seed=0)[1].tolist()

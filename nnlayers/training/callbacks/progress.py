@@ -1,4 +1,4 @@
-"""The progress bar."""
+"""Progress bar of a fit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nnlayers._core.checks import optional_library
-from nnlayers.training.callbacks import Callback
+from nnlayers.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
@@ -15,7 +15,7 @@ __all__ = ["ProgressBar", "progress_bars"]
 
 
 def progress_bars(epochs: int) -> list[Callback]:
-    """Return the bar for a fit of so many epochs, if standard error is a terminal that shows it.
+    """Return a bar for a fit of `epochs`, or none unless standard error is a terminal.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class ProgressBar(Callback):
     Parameters
     ----------
     epochs : int
-        How many epochs are to come.
+        Number of epochs of the fit.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -44,7 +44,8 @@ class ProgressBar(Callback):
             rich.TextColumn("{task.description}"),
             rich.TimeElapsedColumn(),
             console=optional_library("rich.console", "cli").Console(stderr=True),
-            # What a callback prints belongs above the bar, unless it goes to a file.
+            # Other callbacks may print: on a terminal that belongs above the bar, but a redirected
+            # standard output must stay as they wrote it.
             redirect_stdout=sys.stdout.isatty(),
         )
 
@@ -55,11 +56,11 @@ class ProgressBar(Callback):
         self._bar.start()
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         last = trainer.history.last
-        shown = [f"{name} {last[name]:.4g}" for name in ("loss", "val_loss") if name in last]
-        self._bar.update(self._task, advance=1, description="  ".join(shown))
+        losses = [f"{name} {last[name]:.4g}" for name in ("loss", "val_loss") if name in last]
+        self._bar.update(self._task, advance=1, description="  ".join(losses))
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Leave the bar as it stands."""
+        """Stop the bar and leave it on the screen."""
         self._bar.stop()

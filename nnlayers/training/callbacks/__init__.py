@@ -1,0 +1,16 @@
+"""Callbacks: code that runs at the start of a fit, after each epoch, and at its end."""
+
+from nnlayers.training.callbacks.base import Callback, LambdaCallback
+from nnlayers.training.callbacks.checkpoint import Checkpoint
+from nnlayers.training.callbacks.csv_logger import CSVLogger
+from nnlayers.training.callbacks.early_stopping import EarlyStopping
+from nnlayers.training.callbacks.reduce_on_plateau import ReduceOnPlateau
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "LambdaCallback",
+    "ReduceOnPlateau",
+]

@@ -1,0 +1,91 @@
+"""Base class of callbacks, and callbacks made of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from nnlayers._core.arrays import Array
+from nnlayers._core.state import check_names
+
+if TYPE_CHECKING:
+    from nnlayers.training.trainer import Trainer
+
+__all__ = ["Callback", "LambdaCallback"]
+
+
+class Callback:
+    """Base class of callbacks. Each method does nothing until a subclass overrides it.
+
+    A callback reads ``trainer.history``, whose last row belongs to the epoch that has just ended,
+    and may call ``trainer.stop()``. If it has to continue after a resume where it left off, it
+    defines :meth:`state_dict` and :meth:`load_state_dict`.
+
+    Examples
+    --------
+    >>> class StopAtTarget(Callback):
+    ...     def on_epoch_end(self, trainer):
+    ...         if trainer.history.last["loss"] < 0.1:
+    ...             trainer.stop()
+    """
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Run before the first epoch of a fit."""
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Run after each epoch, when its row of the history is complete."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Run when a fit ends, even if it fails or a callback could not start."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return the state to resume from as arrays by name."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Restore the state that :meth:`state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If an entry is missing or unknown.
+        """
+        check_names(self, (), state)
+
+
+class LambdaCallback(Callback):
+    """Call functions with the trainer.
+
+    Parameters
+    ----------
+    on_epoch_end, on_fit_start, on_fit_end : callable, optional
+        ``function(trainer)``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not callable.
+
+    Examples
+    --------
+    >>> report = LambdaCallback(lambda trainer: print(trainer.history.last))
+    """
+
+    def __init__(
+        self,
+        on_epoch_end: Callable[[Trainer], Any] | None = None,
+        on_fit_start: Callable[[Trainer], Any] | None = None,
+        on_fit_end: Callable[[Trainer], Any] | None = None,
+    ) -> None:
+        functions = {
+            "on_epoch_end": on_epoch_end,
+            "on_fit_start": on_fit_start,
+            "on_fit_end": on_fit_end,
+        }
+        for name, function in functions.items():
+            if function is not None:
+                if not callable(function):
+                    raise TypeError(f"{name} must be a function of the trainer, got {function!r}")
+                setattr(self, name, function)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers.parameter import Parameter, Placement
+from nnlayers._core.placement import Placement
+from nnlayers.parameter import Parameter
 
 __all__ = ["BLOCK", "FlatLayout"]
 

@@ -1,0 +1,151 @@
+"""The memory of a parameter: where weights and gradient lie, and how they move there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nnlayers._core.arrays import Array, float_dtype, product
+from nnlayers._core.checks import check_boolean
+from nnlayers._core.state import Change
+
+__all__ = ["Placed", "Placement"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Memory of a parameter, and whether optimizers move it.
+
+    A parameter whose memory changes, or that is frozen or freed, gets another placement. So an
+    optimizer that compares identities notices any change, and no interrupt leaves half of one.
+
+    Attributes
+    ----------
+    value : ndarray
+        The weights.
+    grad : ndarray or None
+        The memory of the gradient; None before its first use.
+    trainable : bool
+        Whether optimizers move the parameter.
+    flat : tuple of (ndarray, ndarray, int), optional
+        The flat vectors of weights and of gradients of which both are views, and the index at which
+        they start; None until an optimizer has laid them out.
+    """
+
+    value: Array
+    grad: Array | None = None
+    trainable: bool = True
+    flat: tuple[Array, Array, int] | None = None
+
+
+class Placed:
+    """Base of :class:`nnlayers.Parameter` that manages its memory.
+
+    The gradient is not zeroed after a step: ``_is_grad_zero`` says that it reads zero, whatever its
+    memory holds, and the first product of the next backward pass overwrites it.
+
+    Methods named ``prepare_...`` change nothing: they return changes that
+    :func:`nnlayers._core.state.commit` makes, all or none.
+    """
+
+    __slots__ = ("_is_grad_zero", "placement")
+
+    # A slot and not a property, because optimizers compare those of all parameters at each step.
+    placement: Placement
+    _is_grad_zero: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        return self.placement.value.shape
+
+    @property
+    def size(self) -> int:
+        """The number of weights."""
+        return self.placement.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the weights, float32 or float64."""
+        return self.placement.value.dtype
+
+    def add_product(self, a: Array, b: Array) -> None:
+        """Do ``grad += a @ b`` without the cost of zeroing and adding.
+
+        The first product after a step is written straight into the gradient's memory. `a` and `b`
+        have one or two axes and the parameter's dtype, their product has its shape.
+
+        Examples
+        --------
+        >>> from nnlayers import Parameter
+        >>> W = Parameter([[1.0], [2.0]])
+        >>> W.add_product(np.array([[1.0], [3.0]]), np.array([[5.0]]))
+        >>> W.grad
+        array([[ 5.],
+               [15.]])
+        """
+        grad = self.placement.grad
+        if grad is None:
+            grad = self._grad_memory()
+        if self._is_grad_zero:
+            if len(b) > 1:
+                a.dot(b, grad)
+            else:
+                product(a, b, grad)
+            self._is_grad_zero = False
+        else:
+            grad += product(a, b)
+
+    @staticmethod
+    def consume_grads(parameters: Iterable[Placed]) -> None:
+        """Put all gradients into their memory, where a step reads them; they now read zero."""
+        for parameter in parameters:
+            if parameter._is_grad_zero:
+                parameter._grad_memory().fill(0)
+            parameter._is_grad_zero = True
+
+    def prepare_value(self, new: Array) -> Change:
+        """Return the assignment of weights of the same shape and dtype."""
+        return partial(np.ndarray.__setitem__, self.placement.value, ..., new)
+
+    def prepare_astype(self, dtype: Any) -> list[Change]:
+        """Return the conversion of weights and gradient to float32 or float64."""
+        dtype = float_dtype(dtype)
+        if dtype is self.dtype:
+            return []
+        grad = None if self._is_grad_zero else self._grad_memory().astype(dtype)
+        old = self.placement
+        return [self.prepare_placement(Placement(old.value.astype(dtype), grad, old.trainable))]
+
+    def prepare_trainable(self, trainable: bool) -> list[Change]:
+        """Return the freezing or unfreezing; the latter discards the gradient."""
+        trainable = check_boolean("trainable", trainable)
+        if trainable is self.placement.trainable:
+            return []
+        change = self.prepare_placement(replace(self.placement, trainable=trainable))
+        return [partial(setattr, self, "_is_grad_zero", True), change] if trainable else [change]
+
+    def prepare_placement(self, placement: Placement) -> Change:
+        """Return the move to a placement that holds the same weights and gradient."""
+        return partial(setattr, self, "placement", placement)
+
+    def copy_into(self, values: Array, grads: Array, start: int) -> Placement:
+        """Return a placement in two flat vectors, with weights and gradient copied there."""
+        old = self.placement
+        span = slice(start, start + self.size)
+        value, grad = values[span].reshape(self.shape), grads[span].reshape(self.shape)
+        value[...] = old.value
+        if not self._is_grad_zero:
+            grad[...] = old.grad
+        return Placement(value, grad, old.trainable, (values, grads, start))
+
+    def _grad_memory(self) -> Array:
+        grad = self.placement.grad
+        if grad is None:
+            grad = np.empty_like(self.placement.value)
+            self.placement = replace(self.placement, grad=grad)
+        return grad

@@ -34,11 +34,16 @@ class DivergenceError(FloatingPointError):
         Description of what is not finite.
     epoch, step : int
         Epoch and step, both counted from 1; the steps of all epochs together.
-    remedies : iterable of str
-        Changes that usually help.
+    lr : float
+        Learning rate, of which the message suggests a lower one.
+    clipped : bool
+        Whether gradients were clipped already; otherwise the message suggests it.
     """
 
-    def __init__(self, cause: str, epoch: int, step: int, remedies: Iterable[str]) -> None:
+    def __init__(self, cause: str, epoch: int, step: int, lr: float, clipped: bool) -> None:
+        remedies = [f"a lower learning rate (now {lr:g})", "standardised inputs"]
+        if not clipped:
+            remedies.insert(1, "clip_norm=1.0")
         super().__init__(
             f"training diverged in epoch {epoch}, step {step}: {cause}\n"
             f"What usually helps: {', '.join(remedies)}"

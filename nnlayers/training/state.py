@@ -13,7 +13,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.state import check_names
 from nnlayers.layer import Layer
 
-__all__ = ["Generators", "Stateful", "joined_state", "split_state"]
+__all__ = ["Generators", "Stateful", "joined_state", "load_states", "split_state"]
 
 
 class Stateful(Protocol):
@@ -54,6 +54,20 @@ def split_state(
         else:
             states[prefix][name.removeprefix(f"{prefix}.")] = array
     return states, others
+
+
+def load_states(
+    parts: Mapping[str, Stateful], states: Mapping[str, Mapping[str, npt.ArrayLike]]
+) -> None:
+    """Load the state of each part; if one fails, restore all parts and raise its error."""
+    before = {prefix: part.state_dict() for prefix, part in parts.items()}
+    try:
+        for prefix, part in parts.items():
+            part.load_state_dict(states[prefix])
+    except BaseException:
+        for prefix, part in parts.items():
+            part.load_state_dict(before[prefix])
+        raise
 
 
 class Generators:

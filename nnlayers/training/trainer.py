@@ -37,7 +37,7 @@ from nnlayers.training.metrics import (
 )
 from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
-from nnlayers.training.state import Generators, Stateful, joined_state, split_state
+from nnlayers.training.state import Generators, Stateful, joined_state, load_states, split_state
 
 __all__ = ["Trainer"]
 
@@ -171,7 +171,9 @@ class Trainer:
             raise self._diverged(cause, self.optimizer.steps + 1)
         self.model.backward_parameters(self.loss.backward())
         if self.clip_norm is not None:
-            self._clip_gradients(self.clip_norm)
+            trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
+            if trained and not math.isfinite(clip_grad_norm(trained, self.clip_norm)):
+                raise self._gradient_diverged()
         try:
             self.optimizer.step()
         except NonfiniteGradientError as error:
@@ -365,22 +367,14 @@ class Trainer:
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        before = self.state_dict()
-        try:
-            self._load(state)
-        except BaseException:
-            self._load(before)
-            raise
-
-    def _load(self, state: Mapping[str, npt.ArrayLike]) -> None:
         parts = self._stateful_parts()
         states, others = split_state(state, parts)
         seed = others.pop("split_seed", None)
+        split_seed = None if seed is None else int(np.asarray(seed))
         for name in others:
             raise ValueError(f"state does not fit Trainer: unknown {name!r}")
-        for prefix, part in parts.items():
-            part.load_state_dict(states[prefix])
-        self._split_seed = None if seed is None else int(np.asarray(seed))
+        load_states(parts, states)
+        self._split_seed = split_seed
 
     def _stateful_parts(self) -> dict[str, Stateful]:
         parts: dict[str, Stateful] = {
@@ -408,11 +402,6 @@ class Trainer:
             self._split_seed = int(rng.integers(2**32))
         return data.split_validation(validation, self.loss, self._split_seed)
 
-    def _clip_gradients(self, max_norm: float) -> None:
-        trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
-        if trained and not math.isfinite(clip_grad_norm(trained, max_norm)):
-            raise self._gradient_diverged()
-
     def _gradient_diverged(self) -> DivergenceError:
         """Return the error for a gradient that is not finite, and discard the gradients."""
         cause = explain_gradient(self.model)
@@ -426,10 +415,8 @@ class Trainer:
             raise self._diverged(cause, self.optimizer.steps)
 
     def _diverged(self, cause: str, step: int) -> DivergenceError:
-        remedies = [f"a lower learning rate (now {self.optimizer.lr:g})", "standardised inputs"]
-        if self.clip_norm is None:
-            remedies.insert(1, "clip_norm=1.0")
-        return DivergenceError(cause, len(self.history) + 1, step, remedies)
+        clipped = self.clip_norm is not None
+        return DivergenceError(cause, len(self.history) + 1, step, self.optimizer.lr, clipped)
 
     def _clean_up(self, modes: list[tuple[Layer, bool]]) -> None:
         """Restore the layers' modes, and discard the gradients of an interrupted step."""

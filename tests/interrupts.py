@@ -1,5 +1,6 @@
 """Interrupt library code at a chosen line, as Ctrl-C does."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -12,8 +13,8 @@ class Interrupter:
     """Call `strike` at the n-th line of library code that runs in the body of the ``with``."""
 
     def __init__(self, line, strike):
-        self.lines_left = line
-        self.strike = strike
+        self.line, self.strike = line, strike
+        self.lines = 0
 
     def __enter__(self):
         self._before = sys.gettrace()
@@ -23,18 +24,21 @@ class Interrupter:
     def __exit__(self, *exception):
         sys.settrace(self._before)
 
-    @property
-    def struck(self):
-        return self.lines_left < 0
-
     def _trace(self, frame, event, argument):
         if not frame.f_code.co_filename.startswith(FOLDER):
             return None
         if event == "line":
-            self.lines_left -= 1
-            if self.lines_left == -1:
+            self.lines += 1
+            if self.lines == self.line + 1:
                 self.strike()
         return self._trace
+
+
+def count_lines(function):
+    """Return the number of lines of library code that a call runs."""
+    with Interrupter(math.inf, raise_interrupt) as interrupter:
+        function()
+    return interrupter.lines
 
 
 def raise_interrupt():

@@ -1,11 +1,13 @@
 """Ctrl-C at many lines of what moves parameters in memory or changes what is trained."""
 
-import itertools
+import math
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
-from interrupts import Interrupter, raise_interrupt
+from effort import spread
+from interrupts import Interrupter, count_lines, raise_interrupt
 
 import nnlayers as nn
 
@@ -67,15 +69,12 @@ def test_an_interrupted_operation_is_done_or_undone_and_training_goes_on(operate
             operate(model, optimizer)
         interrupted = states(model, optimizer)
         train(model, optimizer, steps)
-        return interrupter.struck, interrupted, states(model, optimizer)
+        return interrupter.lines, (interrupted, states(model, optimizer))
 
-    endings = [run(0, 2)[1:], run(10**9, 2)[1:]]
-    for line in itertools.count(step=3):
-        struck, *found = run(line, 2)
-        if not struck:
-            break
-        assert tuple(found) in endings
-    assert line > 0
+    _, undone = run(0, 2)
+    lines, done = run(math.inf, 2)
+    for line in spread(lines, 20):
+        assert run(line, 2)[1] in (undone, done)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +89,18 @@ def test_an_interrupted_operation_is_done_or_undone_and_training_goes_on(operate
 )
 @pytest.mark.parametrize("prepare", PREPARATIONS.values(), ids=PREPARATIONS.keys())
 def test_after_a_step_that_is_interrupted_all_that_is_free_moves(change, prepare):
-    for line in itertools.count(step=7):
+    def changed():
         model, optimizer = make()
         prepare(model, optimizer)
         change(model)
+        return model, optimizer
+
+    lines = count_lines(partial(train, *changed(), 1))
+    assert lines > 20
+    for line in spread(lines, 12):
+        model, optimizer = changed()
         dtypes = [parameter.dtype for parameter in model.parameters()]
-        with Interrupter(line, raise_interrupt) as interrupter, suppress(KeyboardInterrupt):
+        with Interrupter(line, raise_interrupt), suppress(KeyboardInterrupt):
             train(model, optimizer, 1)
         for free in (False, True):
             if free:
@@ -105,9 +110,6 @@ def test_after_a_step_that_is_interrupted_all_that_is_free_moves(change, prepare
             for parameter, value, dtype in zip(model.parameters(), before, dtypes, strict=True):
                 assert (parameter.value != value).all() == parameter.trainable
                 assert parameter.dtype == parameter.grad.dtype == dtype
-        if not interrupter.struck:
-            break
-    assert line > 20
 
 
 def test_two_optimizers_of_one_parameter_work_on_its_own_memory_however_it_is_laid_out():

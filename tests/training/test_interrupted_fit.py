@@ -2,10 +2,12 @@
 
 import signal
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
-from interrupts import Interrupter
+from effort import spread
+from interrupts import Interrupter, count_lines
 
 import nnlayers as nn
 
@@ -43,24 +45,16 @@ def states_after_each_step():
 def test_wherever_it_is_interrupted_a_fit_ends_after_a_whole_step(number):
     before = signal.signal(number, signal.default_int_handler)
     try:
-        wholes, found, line = states_after_each_step(), set(), 0
-        while True:
+        states, steps = states_after_each_step(), set()
+        for line in spread(count_lines(partial(fit, make())), 50):
             trainer = make()
-            ended = False
-            try:
-                with Interrupter(line, lambda: signal.raise_signal(number)) as interrupter:
-                    fit(trainer)
-                ended = True
-            except KeyboardInterrupt:
-                pass
-            if not interrupter.struck:
-                break
-            assert not ended
-            assert state_of(trainer) in wholes
-            found.add(trainer.optimizer.steps)
+            interrupter = Interrupter(line, partial(signal.raise_signal, number))
+            with pytest.raises(KeyboardInterrupt), interrupter:
+                fit(trainer)
+            assert state_of(trainer) in states
+            steps.add(trainer.optimizer.steps)
             signal.signal(number, signal.default_int_handler)
-            line += 11
-        assert found == {0, 1, 2, 3, 4}
+        assert steps == {0, 1, 2, 3, 4}
     finally:
         signal.signal(number, before)
 

@@ -10,7 +10,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, decayed
+from nnlayers.optim.base import LearningRate, Optimizer, as_scalars, decayed
 
 __all__ = ["Adam", "AdamW", "NAdam", "check_betas"]
 
@@ -75,19 +75,21 @@ class Adam(Optimizer):
         self._move(p, decayed(g, p, self.weight_decay), state, lr, t)
 
     def _move(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        # The averages lack their factors 1 - beta: these, the corrections and the learning rate
-        # fold into two numbers, which leaves ten passes over memory.
-        beta1, beta2 = self.betas
+        # The averages lack their factors 1 - beta. These, the corrections and the learning rate are
+        # contained in two numbers, which leaves ten passes over memory.
+        correction = math.sqrt((1 - self.betas[1]) / (1 - self.betas[1] ** t))
+        rate = lr * (1 - self.betas[0]) / ((1 - self.betas[0] ** t) * correction)
+        beta1, beta2, eps, rate = as_scalars(p.dtype, *self.betas, self.eps / correction, rate)
         m, v = state
         m *= beta1
         m += g
         v *= beta2
-        v += np.square(g)  # a quarter faster than g * g
-        correction = math.sqrt((1 - beta2) / (1 - beta2**t))
-        step = np.sqrt(v)
-        step += self.eps / correction
-        np.divide(m, step, out=step)
-        step *= lr * (1 - beta1) / ((1 - beta1**t) * correction)
+        step = np.square(g)  # a quarter faster than g * g
+        v += step
+        np.sqrt(v, step)
+        step += eps
+        np.divide(m, step, step)
+        step *= rate
         p -= step
 
 

@@ -1,4 +1,4 @@
-"""Base of the optimizers."""
+"""Base class of the optimizers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,20 +17,27 @@ from nnlayers._core.state import commit, validated_state
 from nnlayers.layer import Parameter
 from nnlayers.optim.layout import FlatLayout
 
-__all__ = ["LearningRate", "NonfiniteGradientError", "Optimizer", "decayed", "unique_parameters"]
+__all__ = [
+    "LearningRate",
+    "NonfiniteGradientError",
+    "Optimizer",
+    "as_scalars",
+    "decayed",
+    "unique_parameters",
+]
 
 LearningRate: TypeAlias = float | Callable[[int], float]
 
-PLACEMENT = attrgetter("placement")
-
 
 class NonfiniteGradientError(FloatingPointError):
-    """A gradient holds NaN or infinity; the step was not taken, and the gradients are still there.
+    """Error for a gradient that holds NaN or infinity, raised before anything has changed.
 
     Attributes
     ----------
     parameter : Parameter
         The first parameter whose gradient is not finite.
+    index : int
+        Its index in the optimizer's `params`.
     """
 
     def __init__(self, parameter: Parameter, index: int) -> None:
@@ -47,24 +53,24 @@ class NonfiniteGradientError(FloatingPointError):
 
 
 class Optimizer(ABC):
-    r"""Moves parameters along their gradients, and consumes these.
+    r"""Base class of the optimizers, which move parameters and consume their gradients.
 
-    The parameters are laid side by side in one flat vector, so that a step is a few operations on
-    long arrays however many layers there are. A subclass states the update of a stretch of that
-    vector in :meth:`update`, and names the arrays of state which that needs in
-    :attr:`state_names`.
+    An optimizer places its parameters side by side in one flat vector, and their gradients in
+    another. A step then takes a few operations on long arrays, however many layers there are. A
+    subclass implements :meth:`update`, which changes a block of such a vector in place, and names
+    the arrays of state that it needs in :attr:`state_names`.
 
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``; frozen ones are left alone.
+        The parameters to train, such as ``model.parameters()``; frozen ones do not move.
     lr : float or callable
         The learning rate, or a schedule ``schedule(step) -> lr`` with steps counted from 0.
 
     Attributes
     ----------
     params : list of Parameter
-        What was given, each once.
+        The parameters, each once.
     steps : int
         The number of steps done.
 
@@ -99,18 +105,23 @@ class Optimizer(ABC):
 
     @abstractmethod
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place; nothing but their own entries is to be looked at.
+        """Update a block of weights and its state in place.
+
+        A block may hold part of a parameter or several parameters, so the update of an entry must
+        not depend on other entries.
 
         Parameters
         ----------
-        p, g : ndarray, shape (n,)
-            Weights and their gradients; `g` is not to be written to.
+        p : ndarray, shape (n,)
+            The weights, to be changed in place.
+        g : ndarray, shape (n,)
+            Their gradient, which must not be changed.
         state : tuple of ndarray, shape (n,)
-            One array for each of :attr:`state_names`, zeros before the first step.
+            An array for each of :attr:`state_names`, zeros before the first step.
         lr : float
             The learning rate.
         t : int
-            Number of the step, from 1; steps during which a parameter was frozen do not count.
+            The number of the step, from 1. Steps during which the weights were frozen do not count.
         """
 
     @property
@@ -121,7 +132,7 @@ class Optimizer(ABC):
         lr = float(self._lr(self.steps))
         if not 0 <= lr < math.inf:
             raise ValueError(
-                f"lr must be a finite number of at least 0, its schedule gave {lr!r} "
+                f"lr must be a finite number of at least 0, got {lr!r} from its schedule "
                 f"for step {self.steps}"
             )
         return lr
@@ -136,7 +147,7 @@ class Optimizer(ABC):
         return callable(self._lr)
 
     def step(self) -> None:
-        """Move every parameter that is not frozen, and consume its gradient: it now reads zero.
+        """Move every parameter that is not frozen, and consume its gradient, which then reads zero.
 
         Raises
         ------
@@ -145,19 +156,19 @@ class Optimizer(ABC):
         """
         lr = self.lr
         layout = self._layout
-        if list(map(PLACEMENT, self.params)) != layout.placements:
-            self._lay_out(layout.states, layout.missed_by(self.steps))
+        if [parameter.placement for parameter in self.params] != layout.placements:
+            self._lay_out(layout.states, layout.skipped_until(self.steps))
             layout = self._layout
         for grads in layout.grads:
-            # A product with itself is the cheapest way to read every entry, and `vdot` the one that
-            # does not warn when it overflows. That happens for finite entries too, and memory that
-            # no backward pass has written may hold anything: hence the second look.
+            # The product with itself is the fastest way to read every entry, and `vdot` does not
+            # warn when it overflows. It may overflow for finite gradients, and it reads memory that
+            # no backward pass has written, so the gradients themselves decide.
             if not math.isfinite(np.vdot(grads, grads)):
                 self._check_gradients()
         Parameter.consume_grads(layout.trained)
         self.steps = steps = self.steps + 1
-        for p, g, state, missed in layout.blocks:
-            self.update(p, g, state, lr, steps - missed)
+        for values, grads, state, skipped in layout.blocks:
+            self.update(values, grads, state, lr, steps - skipped)
 
     def _check_gradients(self) -> None:
         for index, parameter in enumerate(self.params):
@@ -165,14 +176,13 @@ class Optimizer(ABC):
                 raise NonfiniteGradientError(parameter, index)
 
     def state_dict(self) -> dict[str, Array]:
-        """Return the numbers of steps, the learning rate if it is no schedule, and the state.
+        """Return copies of the numbers of steps, the learning rate unless scheduled, and the state.
 
-        The arrays are copies. ``"parameter_steps"`` counts the steps of each parameter, those
-        during which it was frozen left out; arrays of state are named after the parameter's index,
-        such as ``"0.m"``.
+        ``"parameter_steps"`` holds the number of steps that each parameter took part in. The arrays
+        of state are named after the parameter's index, such as ``"0.m"``.
         """
-        missed = self._layout.missed_by(self.steps)
-        state = {"steps": np.array(self.steps), "parameter_steps": self.steps - np.array(missed)}
+        skipped = np.array(self._layout.skipped_until(self.steps))
+        state = {"steps": np.array(self.steps), "parameter_steps": self.steps - skipped}
         if not callable(self._lr):
             state["lr"] = np.array(self._lr)
         for index, arrays in enumerate(self._layout.states):
@@ -181,7 +191,7 @@ class Optimizer(ABC):
         return state
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Go on from what :meth:`state_dict` gave.
+        """Continue from a state that :meth:`state_dict` returned.
 
         Raises
         ------
@@ -190,7 +200,7 @@ class Optimizer(ABC):
         """
         new = validated_state(self, self.state_dict(), state)
         steps = int(new["steps"])
-        missed = [steps - int(count) for count in new["parameter_steps"]]
+        skipped = [steps - int(count) for count in new["parameter_steps"]]
         states = [
             [new[f"{index}.{name}"].copy() for name in self.state_names]
             for index in range(len(self.params))
@@ -198,14 +208,14 @@ class Optimizer(ABC):
         scalars: dict[str, Any] = {"steps": steps}
         if "lr" in new:
             scalars["_lr"] = check_number("lr", float(new["lr"]), minimum=0)
-        self._lay_out(states, missed, **scalars)
+        self._lay_out(states, skipped, **scalars)
 
     def _fresh_state(self, parameter: Parameter) -> list[Array]:
         return [np.zeros_like(parameter.value) for _ in self.state_names]
 
-    def _lay_out(self, states: list[list[Array]], missed: list[int], **attributes: Any) -> None:
-        """Build a layout aside, and put it and other attributes in place at once."""
-        layout = FlatLayout.of(self.params, states, missed, attributes.get("steps", self.steps))
+    def _lay_out(self, states: list[list[Array]], skipped: list[int], **attributes: Any) -> None:
+        """Build a layout and apply it, together with other attributes, in one change."""
+        layout = FlatLayout.of(self.params, states, skipped, attributes.get("steps", self.steps))
         moves = [
             parameter.prepare_placement(placement)
             for parameter, placement in zip(self.params, layout.placements, strict=True)
@@ -214,8 +224,9 @@ class Optimizer(ABC):
         commit([*moves, *(partial(setattr, self, *item) for item in attributes.items())])
 
     def __getstate__(self) -> dict[str, Any]:
-        laid_out = {"states": self._layout.states, "missed": self._layout.missed_by(self.steps)}
-        return vars(self) | {"_layout": laid_out}
+        layout = self._layout
+        arguments = {"states": layout.states, "skipped": layout.skipped_until(self.steps)}
+        return vars(self) | {"_layout": arguments}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -227,7 +238,7 @@ class Optimizer(ABC):
 
 
 def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
-    """Return the parameters, each once; raise an error if there is none or something else.
+    """Return the parameters, each once, and check that there are any and nothing else.
 
     Examples
     --------
@@ -245,5 +256,14 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
 
 
 def decayed(g: Array, p: Array, weight_decay: float) -> Array:
-    """Return the gradient with that of ``weight_decay / 2 * sum(p**2)`` added."""
+    """Return the gradient plus that of the penalty ``weight_decay / 2 * sum(p**2)``."""
     return g + weight_decay * p if weight_decay else g
+
+
+def as_scalars(dtype: np.dtype[Any], *numbers: float) -> list[Any]:
+    """Return numbers as arrays without axes, which NumPy applies to arrays of their dtype fastest.
+
+    NumPy converts a Python float in each operation, which takes as long as the operation itself on
+    a thousand entries.
+    """
+    return [np.array(number, dtype) for number in numbers]

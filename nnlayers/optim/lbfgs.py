@@ -1,7 +1,8 @@
-"""A quasi-Newton method for small data sets, all rows at once."""
+"""L-BFGS: a quasi-Newton method for small data sets, on all rows at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array
 from nnlayers._core.checks import check_integer, check_number
-from nnlayers.layer import Layer
+from nnlayers.layer import Layer, Parameter
 
-__all__ = ["minimize_lbfgs"]
+__all__ = ["minimize_flat", "minimize_lbfgs"]
 
 
 class DifferentiableLoss(Protocol):
-    """What is asked of a loss here."""
+    """The methods of a loss that :func:`minimize_lbfgs` calls."""
 
     def forward(self, prediction: Any, target: Any) -> float:
         """Return the loss."""
@@ -35,35 +36,35 @@ def minimize_lbfgs(
     gtol: float = 1e-5,
     ftol: float = 2.220446049250313e-09,
 ) -> Any:
-    r"""Minimise the loss over all rows by L-BFGS-B, and leave the best weights in the model.
+    r"""Minimise a loss over all rows by L-BFGS-B, and leave the best weights in the model.
 
     .. math:: \min_p \; \ell(f_p(x), y) + \frac{\lambda}{2} \lVert p \rVert^2
 
-    The model runs in evaluation mode, for the method needs the same loss from the same weights;
-    afterwards it is in the mode that it was in. Frozen parameters stay.
+    The model runs in evaluation mode, because the method needs the same loss from the same weights;
+    afterwards its layers are in their previous modes. Frozen parameters do not move.
 
     Parameters
     ----------
     model : Layer
-        What to train. A float64 model lets the method go on to the last digits.
+        The model to train. With float64 weights the method converges to more digits.
     loss : Loss
         The loss.
     x, y : array_like
         All rows, and their targets.
     l2 : float
-        :math:`\lambda`, at least 0, for the weights and biases alike.
+        The penalty :math:`\lambda` on weights and biases alike, at least 0.
     max_iter : int
-        The most iterations, at least 1.
+        The largest number of iterations, at least 1.
     gtol : float
-        It ends where no entry of the gradient is larger, at least 0.
+        The method stops when no entry of the gradient is larger than this, at least 0.
     ftol : float
-        It ends where an iteration makes the loss smaller by no more than this share of it, at
+        The method stops when an iteration reduces the loss by no more than this share of it, at
         least 0.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        With `fun`, the minimum; `nit`, the iterations; `success` and `message`.
+        With `fun`, the minimum; `nit`, the number of iterations; `success` and `message`.
 
     Raises
     ------
@@ -84,40 +85,95 @@ def minimize_lbfgs(
     >>> model.W.value.round(4), model.b.value.round(4)
     (array([[3.]]), array([1.]))
     """
-    from scipy.optimize import minimize
-
     l2 = check_number("l2", l2, minimum=0)
-    max_iter = check_integer("max_iter", max_iter, minimum=1)
-    options: Any = {
-        "maxiter": max_iter,
+    options = {
+        "maxiter": check_integer("max_iter", max_iter, minimum=1),
         "gtol": check_number("gtol", gtol, minimum=0),
         "ftol": check_number("ftol", ftol, minimum=0),
     }
     params = [parameter for parameter in model.parameters() if parameter.trainable]
     if not params:
         raise ValueError("model must have a parameter to train, got none")
+
+    def gather_gradients() -> float:
+        value = loss.forward(model.forward(x), y)
+        model.zero_grad()
+        model.backward_parameters(loss.backward())
+        return value
+
+    modes = {layer: layer.training for layer in model.layers_by_name().values()}
+    model.eval()
+    try:
+        return minimize_flat(params, gather_gradients, l2=l2, options=options)
+    finally:
+        model.zero_grad()
+        for layer, training in modes.items():
+            layer.training = training
+
+
+def minimize_flat(
+    params: Sequence[Parameter],
+    gather_gradients: Callable[[], float],
+    *,
+    l2: float = 0.0,
+    options: Any,
+    callback: Any = None,
+) -> Any:
+    """Minimise a function of parameters by L-BFGS-B on one flat vector of their values.
+
+    Parameters
+    ----------
+    params : sequence of Parameter
+        The parameters; the best values are left in them.
+    gather_gradients : callable
+        Called without arguments: writes the gradient for the present values into each parameter's
+        ``grad``, and returns the function's value.
+    l2 : float
+        The weight of the penalty ``l2 / 2 * sum(p**2)``.
+    options : dict
+        The options ``maxiter``, ``maxfun``, ``gtol`` and ``ftol`` of SciPy's L-BFGS-B.
+    callback : callable, optional
+        Called after each iteration, as by :func:`scipy.optimize.minimize`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+
+    Examples
+    --------
+    >>> p = Parameter([0.0, 0.0])
+    >>> def gather_gradients():
+    ...     p.grad = p.value - [1.0, 2.0]
+    ...     return float(p.grad @ p.grad) / 2
+    >>> result = minimize_flat([p], gather_gradients, options={"maxiter": 10})
+    >>> p.value
+    array([1., 2.])
+    """
+    # SciPy's optimizers take a tenth of a second to import.
+    from scipy.optimize import minimize
+
     ends = np.cumsum([parameter.size for parameter in params])[:-1]
 
     def assign(flat: Array) -> None:
         for parameter, values in zip(params, np.split(flat, ends), strict=True):
             parameter.value = values.reshape(parameter.shape)
 
+    def joined(arrays: Iterable[Array]) -> Array:
+        return np.concatenate([array.ravel() for array in arrays]).astype(FLOAT64)
+
     def objective(flat: Array) -> tuple[float, Array]:
         assign(flat)
-        value = loss.forward(model.forward(x), y)
-        model.zero_grad()
-        model.backward_parameters(loss.backward())
-        grad = np.concatenate([parameter.grad.ravel() for parameter in params]).astype(FLOAT64)
+        value = gather_gradients()
+        grad = joined(parameter.grad for parameter in params)
         return value + l2 / 2 * float(flat.dot(flat)), grad + l2 * flat
 
-    start = np.concatenate([parameter.value.ravel() for parameter in params]).astype(FLOAT64)
-    modes = {layer: layer.training for layer in model.layers_by_name().values()}
-    model.eval()
-    try:
-        result = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-        assign(result.x)
-    finally:
-        model.zero_grad()
-        for layer, training in modes.items():
-            layer.training = training
+    result = minimize(
+        objective,
+        joined(parameter.value for parameter in params),
+        jac=True,
+        method="L-BFGS-B",
+        callback=callback,
+        options=options,
+    )
+    assign(result.x)
     return result

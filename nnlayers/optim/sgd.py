@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
@@ -79,4 +81,4 @@ class SGD(Optimizer):
             u *= self.momentum
             u += g
             g = g + self.momentum * u if self.nesterov else u
-        p -= lr * g
+        p -= np.array(lr, p.dtype) * g  # see `as_scalars`

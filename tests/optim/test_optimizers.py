@@ -324,7 +324,7 @@ def test_a_schedule_that_gives_no_learning_rate_changes_nothing():
     parameter = nn.Parameter([1.0])
     optimizer = nn.optim.SGD([parameter], lr=lambda step: math.nan)
     parameter.grad += 1.0
-    with pytest.raises(ValueError, match=r"lr must be a finite number .* gave nan for step 0"):
+    with pytest.raises(ValueError, match=r"lr must be .* got nan from its schedule for step 0"):
         optimizer.step()
     assert parameter.value == [1.0]
     assert parameter.grad == [1.0]

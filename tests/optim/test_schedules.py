@@ -85,7 +85,8 @@ def test_a_schedule_whose_rate_is_negative_or_not_finite_is_refused(rate):
     parameter.grad += 1.0
     stepped.step()
     parameter.grad += 1.0
-    with pytest.raises(ValueError, match=rf"lr must be .* at least 0, .* gave {rate} for step 1"):
+    message = rf"lr must be .* at least 0, got {rate} from its schedule for step 1"
+    with pytest.raises(ValueError, match=message):
         stepped.step()
     assert parameter.value == 0.5
     assert parameter.grad == 1.0

@@ -26,6 +26,7 @@ from nnlayers.graphs.structure import (
 )
 from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
+from nnlayers.layers.sequential import check_prediction
 
 __all__ = ["Graph"]
 
@@ -156,7 +157,10 @@ class Graph(Drawable, guarded=False):
                 values[place] = self.layers[number].predict(*taken)[()]
         except (TypeError, ValueError) as error:
             raise self._misfit(values, error) from error
-        return self._results(values)
+        results = self._results(values)
+        for y in results if isinstance(results, tuple) else (results,):
+            check_prediction(self, y)
+        return results
 
     @overload
     def __call__(self, first: Symbol[S], /, *inputs: Any, **named_inputs: Any) -> S: ...

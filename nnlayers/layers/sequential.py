@@ -13,7 +13,7 @@ from nnlayers._core.rebuilding import is_rebuilding
 from nnlayers.layer import Layer
 from nnlayers.layers.drawable import Drawable
 
-__all__ = ["Sequential", "check_distinct"]
+__all__ = ["Sequential", "check_distinct", "check_prediction"]
 
 
 class Sequential(Drawable, guarded=False):
@@ -73,7 +73,7 @@ class Sequential(Drawable, guarded=False):
             return y
         for layer in self.layers:
             x = layer.forward(x)
-        self._cache = True
+        self._cache = self._forward_passes()
         return x
 
     def predict(self, x: npt.ArrayLike) -> Any:
@@ -81,7 +81,7 @@ class Sequential(Drawable, guarded=False):
             return as_floats(x).copy()
         for layer in self.layers:
             x = layer.predict(x)
-        return x
+        return check_prediction(self, x)
 
     def backward(self, dout: npt.ArrayLike, input_grad: bool = True) -> Any:
         """Return d loss / d x, and add to the gradient of each parameter.
@@ -97,6 +97,9 @@ class Sequential(Drawable, guarded=False):
         cache = self._cached()
         if not self.layers:
             return self._incoming(dout, *cache).copy() if input_grad else None
+        for index, (now, then) in enumerate(zip(self._forward_passes(), cache, strict=True)):
+            if now is not then:
+                raise self._shared_error(index)
         if input_grad:
             for layer in reversed(self.layers):
                 dout = layer.backward(dout)
@@ -109,6 +112,18 @@ class Sequential(Drawable, guarded=False):
         if first < len(self.layers):
             self.layers[first].backward_parameters(dout)
         return None
+
+    def _forward_passes(self) -> list[Any]:
+        """Return for each layer an object that belongs to its last forward pass alone."""
+        # A user's layer has what the guards record of it, and no cache.
+        return [layer._forwarded if layer._cache is None else layer._cache for layer in self.layers]
+
+    def _shared_error(self, index: int) -> RuntimeError:
+        description = " ".join(repr(self.layers[index]).split())
+        return RuntimeError(
+            f"{type(self).__name__}.backward: layer {index}, {description}, has run forward again "
+            "since, alone or in another model; call forward before backward"
+        )
 
     def _find_first_trained(self) -> int:
         """Return the index of the first layer with parameters, at which backward may end."""
@@ -179,6 +194,36 @@ class Sequential(Drawable, guarded=False):
         lines = [f"{index}: {layer!r}".replace("\n", "\n  ") for index, layer in enumerate(self)]
         inner = "".join(f"\n  {line}" for line in lines)
         return f"{type(self).__name__}({inner}" + ("\n)" if lines else ")")
+
+
+def check_prediction(model: Layer, y: Any) -> Any:
+    """Return a prediction, unless it is NaN because weights of the model are.
+
+    NaN that comes from the input passes. `argmax` finds NaN in an eighth of the time of ``isnan``.
+
+    Raises
+    ------
+    FloatingPointError
+        If a parameter holds NaN or infinity; the message names it.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> model = nn.Sequential(nn.Affine(1, 1))
+    >>> model[0].b.value[...] = np.nan
+    >>> model.predict([[1.0]])
+    Traceback (most recent call last):
+    FloatingPointError: parameter '0.b' of the model must be finite to predict, got nan
+    """
+    if type(y) is np.ndarray and y.size and (largest := y.item(y.argmax())) != largest:
+        for name, parameter in model.named_parameters().items():
+            bad = ~np.isfinite(parameter.value)
+            if bad.any():
+                raise FloatingPointError(
+                    f"parameter {name!r} of the model must be finite to predict, "
+                    f"got {parameter.value[bad][0]}"
+                )
+    return y
 
 
 def check_distinct(model: Layer) -> None:

@@ -230,3 +230,46 @@ def test_a_layer_that_makes_its_parameters_at_a_later_forward_gets_their_gradien
         network.forward(np.ones((3, 2)))
         network.backward(np.ones((3, 1)), input_grad=False)
     assert network[1].s.grad.any()
+
+
+@pytest.mark.parametrize("entry", [(0, 0), (0, 1)])
+@pytest.mark.parametrize("layer", [0, 2])
+def test_a_prediction_from_nan_weights_is_refused(layer, entry):
+    model = nn.Sequential(nn.Affine(2, 3, rng=0), nn.Tanh(), nn.Affine(3, 2, rng=1))
+    model[layer].W.value[entry] = np.nan
+    x = np.array([[0.0, 0.0], [1.0, 2.0]])
+    for predict in (
+        model.predict,
+        nn.Sequential(model).predict,
+        nn.Graph(model(nn.Input("x"))).predict,
+    ):
+        with pytest.raises(FloatingPointError, match=rf"parameter '.*{layer}.W' of the model"):
+            predict(x)
+
+
+def test_a_prediction_from_nan_is_nan_where_weights_are_finite():
+    model = nn.Sequential(nn.Affine(2, 3, rng=0), nn.Tanh(), nn.Affine(3, 2, rng=1))
+    x = np.array([[0.0, np.nan], [1.0, 2.0]])
+    np.testing.assert_array_equal(np.isnan(model.predict(x)), [[True, True], [False, False]])
+
+
+class Doubled(nn.Layer):
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, dout):
+        return 2 * dout
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Affine(2, 2, rng=0), nn.ReLU, Doubled])
+def test_a_forward_of_another_model_with_the_same_layer_is_noticed(make):
+    shared = make()
+    first, second = nn.Sequential(nn.Tanh(), shared), nn.Sequential(shared, nn.Tanh())
+    x, dout = np.ones((3, 2)), np.ones((3, 2))
+    first.forward(x)
+    second.forward(2 * x)
+    with pytest.raises(RuntimeError, match=r"layer 1, .* has run forward again since"):
+        first.backward(dout)
+    second.backward(dout)
+    first.forward(x)
+    first.backward(dout)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import settings
 
 # Timing depends on the machine, so no example has a deadline. Few examples keep the suite fast;
@@ -5,3 +6,18 @@ from hypothesis import settings
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile("quick")
+
+
+class BlankFigure:
+    def savefig(self, file, format):
+        assert format == "png"
+
+
+@pytest.fixture(autouse=True)
+def blank_curves(request, monkeypatch):
+    """Leave the picture of a run's history blank: to draw it takes longer than a short run.
+
+    tests/cli/test_process.py holds that a command draws it.
+    """
+    if request.path.parent.name in ("cli", "config"):
+        monkeypatch.setattr("nnlayers.training.History.plot", lambda history: BlankFigure())

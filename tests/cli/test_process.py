@@ -33,6 +33,8 @@ def test_output_in_a_pipe_is_plain_and_short(workplace, environment):
     assert len(lines) == 5
     assert out.isprintable() or all(line.isprintable() for line in lines)
     assert lines[-1].startswith("test accuracy ")
+    curves = workplace / "a" / "curves.png"
+    assert curves.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_reader_that_leaves_early_sees_no_traceback(workplace, environment, run):

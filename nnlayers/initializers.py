@@ -1,8 +1,8 @@
 r"""Initial values of parameters.
 
 An initializer is called as ``initializer(shape, fan_in=..., fan_out=..., rng=...)`` and returns a
-float64 array of that shape, so that one seed gives the same network in float32 and in float64. A
-layer names one by a string or takes an object:
+float64 array of that shape, so that one seed gives the same network in float32 and in float64.
+Layers accept a name or an object:
 
 >>> import nnlayers as nn
 >>> nn.Affine(64, 10, weight_init="glorot_uniform", rng=0)
@@ -10,9 +10,8 @@ Affine(64, 10, weight_init='glorot_uniform')
 >>> nn.Affine(64, 10, weight_init=nn.initializers.Normal(std=0.01), rng=0)
 Affine(64, 10, weight_init=Normal(std=0.01, mean=0.0))
 
-A layer passes its own `fan_in` and `fan_out`, the number of values that one output sums over and
-that one input feeds, for each of its parameters: what the formulas need is not always to be read
-from a shape.
+A layer passes `fan_in` and `fan_out` for each of its parameters: the number of values that one
+output sums over, and the number of outputs that one input feeds. A shape does not always tell.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ Initializer: TypeAlias = Callable[..., npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Constant:
-    """Every entry the same.
+    """Constant value for every entry.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ class Uniform:
 class VarianceScaling:
     r"""Draws of mean 0 and variance ``scale / fan``.
 
-    The schemes that carry names are instances of this one:
+    The named schemes are instances of this one:
 
     ==================== ===== ========= ===========================
     name                 scale fan       from
@@ -260,12 +259,12 @@ NAMES: dict[str, Initializer] = {
 
 
 def get(initializer: Initializer | str) -> Initializer:
-    """Return the initializer of that name, or the object itself if it can be called.
+    """Return an initializer by name; a callable is returned as it is.
 
     Raises
     ------
     ValueError
-        If the name is unknown; the message holds the nearest known one.
+        If the name is unknown; the message suggests the nearest known one.
     TypeError
         If `initializer` is neither a name nor callable.
 
@@ -290,12 +289,12 @@ def draw(
     fan_out: int,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
-    """Return the values that an initializer, or the one of that name, gives for a parameter.
+    """Return the initial values of a parameter from an initializer or its name.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or an initializer of your own returns another shape.
+        If the name is unknown, or a user's initializer returns another shape.
     TypeError
         If `initializer` is neither a name nor callable, or does not return real numbers.
 
@@ -306,7 +305,7 @@ def draw(
     """
     make = get(initializer)
     if reserve(shape):
-        return np.broadcast_to(np.ones((), FLOAT64), shape)  # one number in memory
+        return np.broadcast_to(np.ones((), FLOAT64), shape)  # This array is one number in memory.
     value = make(shape, fan_in=fan_in, fan_out=fan_out, rng=rng)
     array = as_floats(value, FLOAT64, f"what {initializer!r} returns")
     if array.shape != shape:

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives, read so that a stranger's file costs no more than it holds."""
+"""Read and write .npz archives; a file from a stranger costs no more memory than its size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from nnlayers._core.arrays import Array
 
 __all__ = ["Archive", "add_array", "one_line", "write_archive"]
 
-_KINDS = "?biufcmMSU"  # of dtypes whose entries are plain bytes
+_KINDS = "?biufcmMSU"  # Entries of these dtypes are plain bytes.
 _LARGEST_CHARACTER = 0x10FFFF
 _CHUNK = 1 << 20
-_LONGEST_HEADER = 2000  # NumPy's own take 128 bytes, and 64 axes of 20 digits 1,400
+_LONGEST_HEADER = (
+    2000  # NumPy's headers take 128 bytes, and one of 64 axes of 20 digits takes 1,400.
+)
 _LONGEST = 500
 
 
 class Archive:
     """The entries of an .npz archive; sizes are checked before anything is allocated.
 
-    Nothing is unpickled. Whatever is wrong with a file, from a damaged byte to a header that
-    promises more than there is, is a ``ValueError`` of one line.
+    Nothing is unpickled. Any fault of a file, from a damaged byte to a header that announces more
+    than there is, raises a ``ValueError`` of one line.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class Archive:
             self._archive = zipfile.ZipFile(file)
         except OSError:
             raise
-        except Exception as error:  # whatever zipfile meets in a damaged file
+        except Exception as error:  # zipfile raises many kinds of errors for damaged files.
             raise ValueError("this is not an .npz archive, or it is damaged") from error
         self._entries: dict[str, zipfile.ZipInfo] = {}
         methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[: 1 if expansion == 1 else 2]
@@ -134,12 +136,12 @@ class Archive:
         count = math.prod(shape)
         size = count * dtype.itemsize
         there = self._entries[entry.name].file_size - entry.tell()
-        # An entry of an array may have no bytes, such as those of dtype S0.
+        # The entries of some arrays have no bytes, such as those of dtype S0.
         if size != there or not 0 <= count <= max(there, self._size) or min(shape, default=0) < 0:
             raise ValueError(f"shape {shape} of {dtype} is not that of {there} bytes")
         buffer = np.empty(size, np.uint8)
         _fill(buffer.data, entry)
-        entry.read(1)  # which compares the checksum
+        entry.read(1)  # Reading to the end compares the checksum.
         if size == 0:
             return np.zeros(shape, dtype)
         if dtype.kind == "U":
@@ -151,7 +153,7 @@ class Archive:
 
 def write_archive(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
     """Write arrays by name; none may hold objects."""
-    # np.savez does not close its archive when Ctrl-C comes, which is heard of later.
+    # np.savez does not close its archive at Ctrl-C, and a warning of it appears later.
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             add_array(archive, name, array)

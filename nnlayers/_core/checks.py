@@ -1,4 +1,4 @@
-"""Checks of arguments, and the words in which a bad one is reported."""
+"""Validate arguments, with error messages that name them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = [
     "unknown_name",
 ]
 
-# As many known names as a message shows: a file of images has a column for each pixel.
+# A message shows at most this many names: a file of images has a column for each pixel.
 MOST_NAMES = 50
 
 
 class Absent:
-    """An attribute that other libraries have: using it is an error that says what to use here.
+    """Attribute that other libraries have: using it raises an error that says what to use instead.
 
     Examples
     --------
@@ -65,9 +65,9 @@ class Absent:
 def unknown_name(
     kind: str, name: object, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
 ) -> str:
-    """Return the message for a name that is none of the known ones, with the nearest of them.
+    """Return an error message for an unknown name, with the nearest known one.
 
-    `elsewhere` says what is called otherwise in other libraries.
+    `elsewhere` maps names of other libraries to known ones.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def check_instance(name: str, value: object, kind: type) -> None:
 
 
 def check_boolean(name: str, value: object) -> bool:
-    """Return `value` as a ``bool``, or raise ``TypeError`` where it is no True or False.
+    """Return `value` as a ``bool``, or raise ``TypeError`` if it is not True or False.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def check_axis(axis: Any) -> int | tuple[int, ...] | None:
     Raises
     ------
     TypeError
-        If it is none of these; a list passes for a tuple.
+        If it is none of these; a list counts as a tuple.
 
     Examples
     --------
@@ -153,9 +153,9 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
     Raises
     ------
     TypeError
-        If `value` is no integer (a ``bool`` is none).
+        If `value` is not an integer; a ``bool`` is refused too.
     ValueError
-        If it is below `minimum`, where there is one.
+        If it is below `minimum`.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def check_number(
     Raises
     ------
     TypeError
-        If `value` is no real number.
+        If `value` is not a real number.
     ValueError
         If it is not finite, or is outside its bounds.
 
@@ -209,7 +209,7 @@ def check_number(
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(message) from None
-    except OverflowError:  # an integer beyond the largest float
+    except OverflowError:  # An integer may be beyond the largest float.
         raise ValueError(message) from None
     if (
         not math.isfinite(number)
@@ -223,7 +223,7 @@ def check_number(
 
 
 def check_path(name: str, value: Any) -> Path:
-    """Return `value` as a path, or raise ``TypeError`` where it is no string or path.
+    """Return `value` as a path, or raise ``TypeError`` if it is not a string or path.
 
     Examples
     --------
@@ -237,12 +237,12 @@ def check_path(name: str, value: Any) -> Path:
 
 
 def optional_library(module: str, extra: str) -> Any:
-    """Import a library that only some users need.
+    """Import an optional library.
 
     Raises
     ------
     ModuleNotFoundError
-        If it is not installed; the message says which extra brings it.
+        If it is not installed; the message says which extra to install.
     """
     try:
         return importlib.import_module(module)

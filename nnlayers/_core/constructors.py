@@ -1,4 +1,4 @@
-"""Constructors and their arguments: what an object keeps of them, and how to call one by name."""
+"""Read an object's constructor arguments, and call constructors by argument name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ __all__ = ["call", "constructor_arguments", "constructor_repr"]
 
 
 def constructor_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
-    """Return the parameters of the constructor, each with the attribute of its name.
+    """Return the parameters of the constructor, each with the object's attribute of that name.
 
-    Where there is no such attribute, or it is a method, ``inspect.Parameter.empty`` is in its
-    place.
+    A missing attribute, or a method, gives ``inspect.Parameter.empty``.
 
     Examples
     --------
@@ -34,7 +33,7 @@ def constructor_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
 
 
 def constructor_repr(item: object) -> str:
-    """Return an object as the call that makes it, without arguments that have their defaults.
+    """Return the constructor call that makes an object, without arguments at their defaults.
 
     Examples
     --------
@@ -54,12 +53,12 @@ def constructor_repr(item: object) -> str:
 
 
 def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call with arguments by name, ``*name`` as a list.
+    """Call a constructor with arguments by name, ``*name`` as a list.
 
     Raises
     ------
     TypeError
-        If there is no argument of a name.
+        If the constructor has no argument of a name.
 
     Examples
     --------
@@ -71,14 +70,14 @@ def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         if name not in signature.parameters:
             raise TypeError(f"there is no argument {name!r}")
     bound = signature.bind_partial()
-    # In the signature's order, which decides what can be passed by position.
+    # Their order must be that of the signature, which decides what is passed by position.
     bound.arguments.update(
         {name: arguments[name] for name in signature.parameters if name in arguments}
     )
     return constructor(*bound.args, **bound.kwargs)
 
 
-# A graph holds many layers of a few classes, and reading a signature takes 0.1 ms.
+# A graph holds many layers of few classes, and reading a signature takes 0.1 ms.
 @lru_cache(maxsize=256)
 def _signature(constructor: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(constructor)

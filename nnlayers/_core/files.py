@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under another name, then put in place."""
+"""Write files atomically: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["write_file"]
 
 
 def write_file(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
-    """Put what ``write(file)`` writes in the place of `path`, which is whole until then.
+    """Replace a file atomically with what ``write(file)`` writes.
 
-    A link stays a link, and a device such as ``/dev/null`` a device. A file that is replaced keeps
-    its permissions and, as far as the system allows, its owner; a new one has what the umask gives.
+    A link stays a link, and a device such as ``/dev/null`` a device. A replaced file keeps its
+    permissions and, as far as the system allows, its owner; a new one gets those of the umask.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def write_file(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]
                 write(file)
             return
         target = Path(os.path.realpath(path))
-        # Nobody else can know the name beforehand, and put a link or a file of his own there.
+        # Nobody can guess this name and put a link or a file there beforehand.
         temporary = target.with_name(f".nnlayers-{secrets.token_hex(8)}.tmp")
         replaced = os.stat(target) if target.exists() else None
         try:
@@ -50,7 +50,9 @@ def write_file(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno is None:  # none of the system's, so there is no other name in its message
+        if (
+            error.errno is None
+        ):  # Without an errno the error is not the system's, and its message stays as it is.
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 
@@ -62,10 +64,10 @@ def _private(path: str, flags: int) -> int:
 
 def _copy_permissions(replaced: os.stat_result, file: BinaryIO) -> None:
     """Give a file the owner, the group and the mode of another."""
-    if not hasattr(os, "fchmod"):  # on Windows, where a file has none of these
+    if not hasattr(os, "fchmod"):  # Windows has no such permissions.
         return
     own = os.fstat(file.fileno())
     if (own.st_uid, own.st_gid) != (replaced.st_uid, replaced.st_gid):
-        with suppress(OSError):  # which most users may not
+        with suppress(OSError):  # Most users must not give files away.
             os.fchown(file.fileno(), replaced.st_uid, replaced.st_gid)
     os.fchmod(file.fileno(), stat.S_IMODE(replaced.st_mode))

@@ -1,4 +1,4 @@
-"""Names of other libraries, and what they are called here; the table of ``docs/names.md``."""
+"""Names of other libraries and their counterparts here, as in ``docs/names.md``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMES = {
     "PiecewiseConstantDecay": "optim.schedules.StepDecay",
     "ModelCheckpoint": "callbacks.Checkpoint",
     "Model": "Trainer",
-    # The same name, in a room of its own
+    # These have the same name, in a module.
     "SGD": "optim.SGD",
     "Adam": "optim.Adam",
     "AdamW": "optim.AdamW",

@@ -19,7 +19,7 @@ __all__ = ["guard_methods"]
 
 
 def guard_methods(cls: Any, base: type) -> None:
-    """Wrap the methods that a class defines, or gets from a class that is no layer, in checks.
+    """Wrap methods in checks: those that a class defines, or gets from a class that is not a layer.
 
     ``forward`` and ``predict`` get their inputs as arrays of real numbers, of whatever dtype, and
     return an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;

@@ -1,4 +1,4 @@
-"""Layers built anew to take weights that there are already: nothing is drawn, sizes are bounded."""
+"""Rebuild layers for stored weights, without drawing initial values and within a size limit."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["full", "is_rebuilding", "rebuilding", "reserve"]
 
 
 class _Budget:
-    """How many more weights may be made."""
+    """Number of weights that may still be made."""
 
     def __init__(self, entries: int) -> None:
         self.entries = self.left = entries
 
 
-# Each thread and task has its own, as it has NumPy's `errstate`.
+# Each thread and task has its own limit, like NumPy's `errstate`.
 _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
 def rebuilding(entries: int) -> Iterator[None]:
-    """Make layers for weights that are read afterwards, `entries` of them at most.
+    """Make layers for at most `entries` stored weights, which are read afterwards.
 
-    Their initial values are not drawn, which takes longer than to read them, and a layer that is
-    larger is refused before its memory is asked for.
+    Initial values are not drawn, which would take longer than reading the stored ones. A layer
+    with more weights is refused before its memory is allocated.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def rebuilding(entries: int) -> Iterator[None]:
 
 
 def is_rebuilding() -> bool:
-    """Whether layers are made to take weights that are read afterwards.
+    """Return whether layers are being rebuilt for stored weights.
 
     Examples
     --------
@@ -61,12 +61,12 @@ def is_rebuilding() -> bool:
 
 
 def reserve(shape: tuple[int, ...]) -> bool:
-    """Count the weights that a layer is about to make; whether their values do not matter.
+    """Count the weights that a layer is about to make; return whether their values do not matter.
 
     Raises
     ------
     ValueError
-        If they are more than the file that is being read can hold.
+        If they exceed the number that the file can hold.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def reserve(shape: tuple[int, ...]) -> bool:
 
 
 def full(size: int, value: float, dtype: np.dtype[np.floating]) -> Array:
-    """Return the initial values of a parameter that starts as one number; see :func:`reserve`.
+    """Return an array of one number, counted by :func:`reserve`.
 
     Examples
     --------

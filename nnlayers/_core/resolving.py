@@ -1,4 +1,4 @@
-"""Classes and functions by name, out of files that a stranger may have written."""
+"""Find classes and functions by name, safely for names in a file from a stranger."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nnlayers._core.checks import unknown_name
 __all__ = ["check_modules", "find", "resolve_class", "within"]
 
 _OWN = __name__.partition(".")[0]
-# The longest path that is looked up, and as much of one as a message shows.
+# Longer paths are refused, and cut off in messages.
 _LONGEST = 200
 
 T = TypeVar("T")
 
 
 def check_modules(modules: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules that a caller allows.
+    """Return the allowed modules as a tuple.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def check_modules(modules: Iterable[str]) -> tuple[str, ...]:
 
 
 def within(module: str, modules: Iterable[str]) -> bool:
-    """Whether a module is one of `modules`, or belongs to a package that is.
+    """Return whether a module is one of `modules`, or lies in a package that is.
 
     Examples
     --------
@@ -44,11 +44,11 @@ def within(module: str, modules: Iterable[str]) -> bool:
 
 
 def find(path: str, modules: Iterable[str] = ()) -> Any:
-    """Return the class or function that an import path names, without calling anything.
+    """Return the class or function of an import path, without calling anything.
 
-    Only nnlayers itself and `modules` are imported, and the way from the module to the class leads
-    through classes alone, so that what the modules have imported for themselves is out of reach.
-    Whoever calls the result looks first whether it is of the kind that is wanted.
+    Only nnlayers and `modules` are imported. The path leads from the module to the class through
+    classes only, so that it does not reach what those modules import. The caller checks that the
+    result is of the wanted kind before calling it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def find(path: str, modules: Iterable[str] = ()) -> Any:
         found = getattr(module, first, None)
         for name in others:
             found = vars(found).get(name) if inspect.isclass(found) else None
-    except Exception as error:  # whatever the code of an allowed module raises
+    except Exception as error:  # The code of an allowed module may raise anything.
         raise ValueError(
             f"cannot import {_shown(module_name)}: {type(error).__name__}: {error}"
         ) from error
@@ -94,7 +94,7 @@ def find(path: str, modules: Iterable[str] = ()) -> Any:
 
 
 def resolve_class(path: str, base: type[T], modules: Iterable[str] = ()) -> type[T]:
-    """Return the class that an import path names, see :func:`find`.
+    """Return the class of an import path, if it is a subclass of `base`; see :func:`find`.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _parts(path: str) -> tuple[str, str]:
     """Return the module's name in a path, and the rest."""
     module, _, attributes = path.partition(":") if ":" in path else path.rpartition(".")
     names = [*module.split("."), *attributes.split(".")]
-    # Names with two underscores lead to the scripts of packages and the insides of classes.
+    # Names with two underscores lead to packages' scripts and to the internals of classes.
     plain = all(name.isidentifier() and not name.startswith("__") for name in names)
     if not plain or len(path) > _LONGEST:
         raise ValueError(f"{_shown(path)} is not an import path such as 'module.Class'")

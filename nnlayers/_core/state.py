@@ -1,4 +1,4 @@
-"""What all that goes on from a saved state asks of it."""
+"""Validate state dictionaries, and apply changes all together or not at all."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Change: TypeAlias = Callable[[], Any]
 
 
 def commit(changes: Iterable[Change]) -> None:
-    """Make all changes, or none where a signal such as Ctrl-C arrives before the first.
+    """Make all changes, or none if a signal such as Ctrl-C arrives.
 
-    Signal handlers run between the instructions of Python code and never within a call of C. So
-    what is prepared aside, as :func:`functools.partial` objects of functions written in C, is
-    applied here by a single call.
+    Signal handlers run between the instructions of Python code and never within a call of C code.
+    The changes, :func:`functools.partial` objects of functions written in C, are therefore made by
+    a single call.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def commit(changes: Iterable[Change]) -> None:
 
 
 def check_names(owner: object, own: Collection[str], given: Collection[str]) -> None:
-    """Raise ``ValueError`` unless a state has all names of its owner's, and no others.
+    """Raise ``ValueError`` unless a state has exactly the names of its owner's state.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def check_names(owner: object, own: Collection[str], given: Collection[str]) -> 
 def validated_state(
     owner: object, own: Mapping[str, Array], given: Mapping[str, npt.ArrayLike]
 ) -> dict[str, Array]:
-    """Return a state's arrays in the dtypes of the owner's, if it has their names and shapes.
+    """Return the arrays of a state in the owner's dtypes, after a check of names and shapes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The layers, one family a file."""
+"""Layers and containers, one family per file."""
 
 from nnlayers.layers.activations import (
     HardTanh,

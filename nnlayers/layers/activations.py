@@ -1,4 +1,4 @@
-"""Activations that saturate or bend smoothly: functions of each entry."""
+"""Sigmoid-like activations, softplus and identity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["HardTanh", "Identity", "Sigmoid", "Softplus", "Softsign", "Tanh"]
 
 
 class Identity(Elementwise):
-    """Return the input, as a new array: y = x.
+    """Identity function: y = x, as a new array.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Tanh(Elementwise):
     def derivative(self, x: Any) -> Any:
         with np.errstate(over="ignore"):
             e = np.exp(-2 * np.abs(x))
-        return 4 * e / (1 + e * (2 + e))  # 1 - y^2 cancels where y is near 1
+        return 4 * e / (1 + e * (2 + e))  # 1 - y^2 would cancel where y is near 1.
 
 
 class Softplus(Elementwise):
@@ -125,7 +125,7 @@ class Softplus(Elementwise):
 
 
 class Softsign(Elementwise):
-    r"""Saturate like the hyperbolic tangent, but slowly.
+    r"""Softsign function, which saturates like the hyperbolic tangent, but slowly.
 
     .. math:: y = \frac{x}{1 + |x|}, \qquad \frac{dy}{dx} = \frac{1}{(1 + |x|)^2}
 
@@ -144,7 +144,7 @@ class Softsign(Elementwise):
     """
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        c = x.clip(-1e30, 1e30)  # where y is 1 already, for infinity / infinity is NaN
+        c = x.clip(-1e30, 1e30)  # Beyond 1e30 y is 1, and infinity / infinity would be NaN.
         return c / (1 + np.abs(c)), x
 
     def derivative(self, x: Any) -> Any:
@@ -152,7 +152,7 @@ class Softsign(Elementwise):
 
 
 class HardTanh(Elementwise):
-    r"""Cut off at -1 and 1.
+    r"""Hard hyperbolic tangent: the input clipped to [-1, 1].
 
     .. math:: y = \min(\max(x, -1), 1), \qquad \frac{dy}{dx} = 1(-1 < x < 1)
 
@@ -175,7 +175,7 @@ class HardTanh(Elementwise):
         return x.clip(-1, 1), x
 
     def derivative(self, x: Any) -> Any:
-        return ~(np.abs(x) >= 1)  # true for NaN, as in PyTorch
+        return ~(np.abs(x) >= 1)  # This is true for NaN, as in PyTorch.
 
 
 def _logistic(x: Any, e: Any) -> Any:

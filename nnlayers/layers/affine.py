@@ -1,4 +1,4 @@
-"""The layer with the weights."""
+"""Affine (fully connected, dense, linear) layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Affine"]
 
 
 class Affine(Layer, guarded=False):
-    r"""Multiply by a matrix and add a vector.
+    r"""Affine layer: multiply by a weight matrix and add a bias.
 
     .. math::
 

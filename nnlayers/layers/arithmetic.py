@@ -142,12 +142,12 @@ class Divide(Binary):
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
-        # a / b / b, as b^2 overflows where the quotient does not.
+        # b^2 could overflow where a / b / b does not.
         return _unbroadcast_pair(saved, dout / b, -dout * (a / b / b))
 
 
 class Maximum(Binary):
-    r"""The larger of two inputs, entry by entry.
+    r"""Larger of two inputs, entry by entry.
 
     .. math::
 
@@ -155,7 +155,7 @@ class Maximum(Binary):
         \frac{\partial\ell}{\partial a} = \frac{\partial\ell}{\partial y} \odot \begin{cases}
         1 & a > b \\ 1/2 & a = b \\ 0 & a < b \end{cases}
 
-    and for b the other way round: where they are equal, each gets half, as in PyTorch.
+    and the reverse for b: where they are equal, each gets half, as in PyTorch.
 
     Examples
     --------
@@ -222,7 +222,7 @@ class MatMul(Binary):
 
 
 def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
-    """Return the gradients in the shapes and dtypes of two inputs that may have been broadcast."""
+    """Return two gradients in the shapes and dtypes of inputs that may have been broadcast."""
     a, b = saved
     kind, kind_a, kind_b = type(da), type(a), type(b)
     if kind is not np.ndarray and (

@@ -17,8 +17,8 @@ class Exp(Elementwise):
 
     .. math:: y = e^x, \qquad \frac{dy}{dx} = e^x
 
-    Beyond the largest number that the dtype holds (x above 709 in float64, 88 in float32) it is
-    infinite.
+    Where e^x exceeds the largest number of the dtype (x above 709 in float64, 88 in float32), it
+    is infinite.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Log(Elementwise):
 
 
 class Negative(Elementwise):
-    r"""The input with the other sign.
+    r"""Negation of the input.
 
     .. math:: y = -x, \qquad \frac{dy}{dx} = -1
 
@@ -88,7 +88,7 @@ class Negative(Elementwise):
 
 
 class Reciprocal(Elementwise):
-    r"""One over the input.
+    r"""Reciprocal of the input.
 
     .. math:: y = \frac{1}{x}, \qquad \frac{dy}{dx} = -\frac{1}{x^2} = -y^2
 
@@ -112,7 +112,7 @@ class Reciprocal(Elementwise):
 
 
 class Square(Elementwise):
-    r"""The input times itself.
+    r"""Square of the input.
 
     .. math:: y = x^2, \qquad \frac{dy}{dx} = 2 x
 
@@ -139,7 +139,7 @@ class Sqrt(Elementwise):
 
     .. math:: y = \sqrt x, \qquad \frac{dy}{dx} = \frac{1}{2 \sqrt x}
 
-    That of a negative number is NaN; the derivative at 0 is infinite.
+    The square root of a negative number is NaN; the derivative at 0 is infinite.
 
     Examples
     --------
@@ -161,12 +161,12 @@ class Sqrt(Elementwise):
 
 
 class Power(Elementwise):
-    r"""The input to a constant power.
+    r"""Input raised to a constant power.
 
     .. math:: y = x^p, \qquad \frac{dy}{dx} = p\, x^{p - 1}
 
-    For p = 0 the derivative is 0 everywhere, as in PyTorch. A negative number to a power that is
-    no integer is NaN.
+    For p = 0 the derivative is 0 everywhere, as in PyTorch. A negative number to a
+    fractional power is NaN.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Lookup: a learnt vector for each of a number of things."""
+"""Embedding: a learnt vector for each id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Embedding(Layer, guarded=False):
     .. math:: \frac{\partial\ell}{\partial W_{k\cdot}}
         = \sum_{i:\, x_i = k} \frac{\partial\ell}{\partial y_{i\cdot}}
 
-    Ids have no derivative: what ``backward`` returns for them are zeros.
+    Ids have no derivative: ``backward`` returns zeros for them.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Embedding(Layer, guarded=False):
     def _ids(self, x: npt.ArrayLike) -> npt.NDArray[np.intp]:
         given = unmasked(x)
         if given.size == 0:
-            return np.zeros(given.shape, np.intp)  # an empty list is float64 to NumPy
+            return np.zeros(given.shape, np.intp)  # NumPy makes float64 of an empty list.
         if given.dtype.kind not in "iu":
             raise TypeError(f"{self!r} expected x to hold integer ids, got dtype {given.dtype}")
         bad = (given < 0) | (given >= self.num_embeddings)

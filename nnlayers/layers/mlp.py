@@ -43,7 +43,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "tanh": Tanh,
 }
 
-# How a hidden layer's matrix is drawn, by its activation, where that is not LeCun's.
+# Initializers of hidden layers, by activation; others get LeCun's.
 HIDDEN_INIT: dict[type[Layer], str] = {
     HardTanh: "glorot_uniform",
     Identity: "glorot_uniform",
@@ -130,7 +130,7 @@ def mlp(
     for fan_in, fan_out in pairwise(sizes[:-1]):
         function = activation().astype(dtype)
         hidden_init = HIDDEN_INIT.get(type(function), "lecun_normal")
-        # Only where outputs are not bounded does a network learn better that begins near 0.
+        # Starting near 0 helps only behind activations that are not bounded.
         output_init = "glorot_uniform" if hidden_init == "glorot_uniform" else "small_normal"
         layers.append(Affine(fan_in, fan_out, weight_init=hidden_init, dtype=dtype, rng=rng))
         if norm is not None:

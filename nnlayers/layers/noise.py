@@ -1,4 +1,4 @@
-"""Noise: layers that draw at random in training and are silent in inference."""
+"""Dropout and Gaussian noise, which act in training mode only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalization: bring what passes through to one scale, then learn the best one."""
+"""Batch, layer and RMS normalization."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
 
 
 class BatchNorm(Layer, guarded=False):
-    r"""Give each feature mean 0 and variance 1 over the batch, then a learnt scale and shift.
+    r"""Batch normalization: mean 0 and variance 1 for each feature, then a learnt scale and shift.
 
     .. math::
 
         \hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad y = \gamma \hat x + \beta
 
     with the mean :math:`\mu` and the (biased) variance :math:`\sigma^2` of each column over the n
-    rows. On the way back both depend on x:
+    rows. Both depend on x, so that
 
     .. math::
 
@@ -142,10 +142,10 @@ class BatchNorm(Layer, guarded=False):
         running_var = self.running_var
         if n > 1:
             running_var = saved * running_var + var * (self.momentum * n / (n - 1))
-        # The sum takes half a microsecond, and is finite where all variances are.
+        # A finite sum shows in half a microsecond that all variances are finite.
         if not math.isfinite(running_var.dot(ones(self.features, running_var.dtype))):
             self._check_overflow(var, running_var)
-        # New arrays, as a `predict` in another thread may be reading the old ones.
+        # These are new arrays, because `predict` in another thread may be reading the old ones.
         self.running_mean = saved * self.running_mean + self.momentum * mean
         self.running_var = running_var
 
@@ -159,7 +159,7 @@ class BatchNorm(Layer, guarded=False):
 
 
 class LayerNorm(Layer, guarded=False):
-    r"""Give each row mean 0 and variance 1 over its features, then a learnt scale and shift.
+    r"""Layer normalization: mean 0 and variance 1 for each row, then a learnt scale and shift.
 
     .. math::
 
@@ -227,7 +227,7 @@ class LayerNorm(Layer, guarded=False):
 
 
 class RMSNorm(Layer, guarded=False):
-    r"""Divide each row by its root mean square, then multiply by a learnt scale.
+    r"""RMS normalization: divide each row by its root mean square, then scale it.
 
     .. math::
 
@@ -300,7 +300,7 @@ def _checked(layer: BatchNorm | LayerNorm | RMSNorm, x: npt.ArrayLike, like: Par
 
 
 def _inverse_root(a: Array) -> Array:
-    # NaN where the square overflowed; 1 / sqrt would make 0 of it, and the same of any x.
+    # It is NaN where the square overflowed; 1 / sqrt would be 0 there, and y the same for any x.
     return np.asarray(np.sqrt(a) / a)
 
 

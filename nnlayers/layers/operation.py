@@ -51,7 +51,7 @@ class Operation(Layer, guarded=False):
     quiet: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # A predict that was written beside one compute_forward does not fit a subclass's.
+        # A predict that stands beside one compute_forward does not fit that of a subclass.
         author = next(ancestor for ancestor in cls.__mro__ if "predict" in vars(ancestor))
         if author is not cls and all("compute_forward" in vars(c) for c in (author, cls)):
             setattr(cls, "predict", Operation.predict)

@@ -1,4 +1,4 @@
-"""Reductions along axes: nodes of a computational graph."""
+"""Sum and mean along axes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Mean", "Sum", "axes_within"]
 
 
 class Sum(Operation):
-    r"""Add up the entries along some axes.
+    r"""Sum of the entries along some axes.
 
     .. math::
 
@@ -56,7 +56,7 @@ class Sum(Operation):
 
 
 class Mean(Sum):
-    r"""Average the entries along some axes.
+    r"""Mean of the entries along some axes.
 
     .. math::
 
@@ -93,7 +93,7 @@ class Mean(Sum):
 
 
 def axes_within(layer: Any, x: Any) -> tuple[int, ...]:
-    """Return the axes of x that a layer's `axis` means, counted from 0; None means all."""
+    """Return a layer's `axis` as axes of x counted from 0; None means all."""
     axis = range(x.ndim) if layer.axis is None else layer.axis
     try:
         return normalize_axis_tuple(axis, x.ndim)

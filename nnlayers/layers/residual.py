@@ -1,4 +1,4 @@
-"""Layers with a way around them."""
+"""Residual (skip) connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Residual"]
 
 
 class Residual(Sequential, guarded=False):
-    r"""Add to the input what layers in a row make of it.
+    r"""Residual connection: add layers in a row to their input.
 
     .. math::
 
@@ -22,8 +22,8 @@ class Residual(Sequential, guarded=False):
         \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial y}
         + \Big(\frac{\partial f}{\partial x}\Big)^T \frac{\partial\ell}{\partial y}
 
-    Indexing, slicing and ``summary`` are those of a :class:`~nnlayers.Sequential`; a slice is one,
-    without the way around.
+    Indexing, slicing and ``summary`` are those of a :class:`~nnlayers.Sequential`; a slice is a
+    Sequential, without the connection.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Layers in a row."""
+"""Sequential container: layers in a row."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ class Sequential(Drawable, guarded=False):
 
     def _find_first_trained(self) -> int:
         """Return the index of the first layer with parameters, at which backward may end."""
-        # What was found before stays right but for the layers in front of it: these may have got
-        # parameters since, as a layer does that makes them at its first forward.
+        # A layer in front of the known index may have got parameters since, as one does that makes
+        # them at its first forward.
         for index, layer in enumerate(self.layers[: self._first_trained]):
             if layer.parameters():
                 self._first_trained = index
@@ -175,7 +175,7 @@ class Sequential(Drawable, guarded=False):
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         yield from ((str(index), layer) for index, layer in enumerate(self.layers))
-        yield from super()._members()  # a subclass may hold more
+        yield from super()._members()  # A subclass may hold more.
 
     @overload
     def __getitem__(self, index: int) -> Layer: ...

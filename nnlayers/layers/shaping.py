@@ -1,4 +1,4 @@
-"""Shaping: layers that move entries and change none."""
+"""Flatten, reshape and concatenate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Concatenate", "Flatten", "Reshape"]
 
 
 class Reshape(Operation):
-    r"""Give each entry of the batch another shape: ``(batch, ...)`` to ``(batch, *shape)``.
+    r"""Reshape each row of the batch: ``(batch, ...)`` to ``(batch, *shape)``.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Reshape(Operation):
 
 
 class Flatten(Operation):
-    r"""Make each entry of the batch one row: ``(batch, ...)`` to ``(batch, features)``.
+    r"""Flatten each row of the batch: ``(batch, ...)`` to ``(batch, features)``.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class Flatten(Operation):
 
 
 class Concatenate(Operation):
-    r"""Join inputs along one axis; the gradient is cut where they were joined.
+    r"""Concatenate inputs along one axis; the gradient is split where they were joined.
 
     .. math::
 

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm: functions of each row."""
+"""Softmax and log-softmax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["LogSoftmax", "Softmax"]
 
 
 class Softmax(Operation):
-    r"""Turn scores into probabilities along one axis.
+    r"""Softmax: probabilities from scores along one axis.
 
     .. math::
 
@@ -47,7 +47,7 @@ class Softmax(Operation):
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         (axis,) = axes_within(self, x)
-        # In float64, as the rounding of the difference cost 64 ulp in float32.
+        # The rounding of the difference would cost 64 units in the last place in float32.
         y = np.exp(_difference(x, x.max(axis=axis, keepdims=True, initial=-np.inf)))
         y /= y.sum(axis=axis, keepdims=True)
         return y.astype(x.dtype, copy=False), y
@@ -55,8 +55,8 @@ class Softmax(Operation):
     def compute_backward(self, dout: Any, y: Any) -> Any:
         if not y.size:
             return dout
-        # A constant added to dout changes nothing. With this one the sum leaves out the largest
-        # probability, which near 1 would cancel all the others.
+        # Adding a constant to dout changes nothing. This one leaves the largest probability out of
+        # the sum; near 1 it would cancel all the others.
         top = y.argmax(axis=self.axis, keepdims=True)
         shifted = _difference(dout, np.take_along_axis(dout, top, axis=self.axis))
         dx = y * (shifted - (shifted * y).sum(axis=self.axis, keepdims=True))
@@ -64,7 +64,7 @@ class Softmax(Operation):
 
 
 class LogSoftmax(Operation):
-    r"""Turn scores into logarithms of probabilities along one axis.
+    r"""Log-softmax: logarithms of probabilities from scores along one axis.
 
     .. math::
 
@@ -103,7 +103,7 @@ class LogSoftmax(Operation):
         top = x.argmax(axis=axis, keepdims=True)
         shifted = _difference(x, np.take_along_axis(x, top, axis=axis))
         e = np.exp(shifted)
-        # The sum is 1 for the largest score, which would swallow small others, and theirs.
+        # The largest score contributes 1 to the sum, which would swallow small contributions.
         np.put_along_axis(e, top, np.take_along_axis(shifted, top, axis=axis), axis=axis)
         y = shifted - np.log1p(e.sum(axis=axis, keepdims=True))
         with np.errstate(over="ignore"):

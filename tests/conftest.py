@@ -9,8 +9,8 @@ settings.load_profile("quick")
 
 
 class BlankFigure:
-    def savefig(self, file, format):
-        assert format == "png"
+    def savefig(self, file, **options):
+        assert options == {"format": "png"}
 
 
 @pytest.fixture(autouse=True)

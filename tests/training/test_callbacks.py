@@ -1,58 +1,30 @@
+"""Callbacks in general, functions as callbacks, and the CSV logger."""
+
 import csv
 
 import numpy as np
 import pytest
+from scripted import X, Y, trainer_with
 
-import nnlayers as nn
-from nnlayers.training import DivergenceError, Trainer
-from nnlayers.training.callbacks import (
-    Callback,
-    Checkpoint,
-    CSVLogger,
-    EarlyStopping,
-    LambdaCallback,
-    ReduceOnPlateau,
-)
-
-X = np.linspace(-1, 1, 8)[:, None]
-Y = 2 * X
+from nnlayers.training import DivergenceError
+from nnlayers.training.callbacks import CSVLogger, LambdaCallback
 
 
-def trainer_with(*callbacks, lr=0.1):
-    model = nn.Affine(1, 1, weight_init="zeros", dtype=np.float64)
-    optimizer = nn.optim.SGD(model.parameters(), lr=lr)
-    return Trainer(model, nn.MeanSquaredError(), optimizer, callbacks=callbacks)
-
-
-class Script(Callback):
-    """Write a scripted value into the history, and the epoch into the weights."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def on_epoch_end(self, trainer):
-        epoch = len(trainer.history)
-        state = trainer.history.state_dict()
-        state["score"] = np.array([*self.values[:epoch]], float)
-        trainer.history.load_state_dict(state)
-        trainer.model.b.value[...] = epoch
-
-
-def test_callbacks_are_called_in_order_at_start_epochs_and_end():
+def test_callbacks_are_called_in_order():
     calls = []
 
-    def note(name):
+    def record(name):
         return {
-            place: lambda t, place=place: calls.append((name, place, len(t.history)))
-            for place in ("on_fit_start", "on_epoch_end", "on_fit_end")
+            method: lambda t, method=method: calls.append((name, method, len(t.history)))
+            for method in ("on_fit_start", "on_epoch_end", "on_fit_end")
         }
 
-    trainer_with(LambdaCallback(**note("a")), LambdaCallback(**note("b"))).fit(X, Y, epochs=2)
+    trainer_with(LambdaCallback(**record("a")), LambdaCallback(**record("b"))).fit(X, Y, epochs=2)
     expected = [("on_fit_start", 0), ("on_epoch_end", 1), ("on_epoch_end", 2), ("on_fit_end", 2)]
     assert calls == [(name, *call) for call in expected for name in "ab"]
 
 
-def test_every_callback_ends_where_one_fails():
+def test_every_callback_ends_if_one_fails():
     ended = []
 
     def fail(trainer):
@@ -66,166 +38,15 @@ def test_every_callback_ends_where_one_fails():
     assert len(trainer.history) == 1
 
 
-def test_stop_ends_after_the_epoch_and_the_next_fit_goes_on():
+def test_stop_ends_the_fit_after_the_epoch_and_the_next_fit_continues():
     trainer = trainer_with(LambdaCallback(lambda t: t.stop()))
     assert len(trainer.fit(X, Y, epochs=5)) == 1
     assert len(trainer.fit(X, Y, epochs=5)) == 2
 
 
-def test_lambda_callback_refuses_what_is_no_function():
+def test_lambda_callback_takes_functions_only():
     with pytest.raises(TypeError, match="on_fit_end must be a function of the trainer, got 3"):
         LambdaCallback(on_fit_end=3)
-
-
-@pytest.mark.parametrize(
-    ("values", "mode", "min_delta", "epochs", "best_epoch"),
-    [
-        ([3, 2, 2.5, 2, 2.1, 1], "min", 0.0, 5, 2),
-        ([3, 2, 2.5, 1.5, 2, 2, 2], "min", 0.0, 7, 4),
-        ([1, 2, 1, 1, 1], "max", 0.0, 5, 2),
-        ([3, 2.9, 2.8, 2.7], "min", 0.5, 4, 1),
-        ([3, np.nan, np.nan, np.nan], "min", 0.0, 4, 1),
-        ([3, 2, 1], "min", 0.0, 3, 3),
-    ],
-)
-def test_early_stopping_stops_after_its_patience_and_restores_the_best_weights(
-    values, mode, min_delta, epochs, best_epoch
-):
-    stopping = EarlyStopping("score", patience=3, min_delta=min_delta, mode=mode)
-    trainer = trainer_with(Script(values), stopping)
-    assert len(trainer.fit(X, Y, epochs=len(values))) == epochs
-    assert stopping.best_epoch == best_epoch
-    assert stopping.best == values[best_epoch - 1]
-    assert trainer.model.b.value == best_epoch
-
-
-def test_early_stopping_can_leave_the_last_weights():
-    trainer = trainer_with(
-        Script([1, 2, 3]), EarlyStopping("score", 2, mode="min", restore_best=False)
-    )
-    trainer.fit(X, Y, epochs=9)
-    assert trainer.model.b.value == 3
-
-
-def test_the_wait_goes_on_in_the_next_fit_and_starts_anew_after_a_stop():
-    stopping = EarlyStopping("score", patience=3, mode="min")
-    trainer = trainer_with(Script([1] + [2] * 20), stopping)
-    trainer.fit(X, Y, epochs=3)
-    assert stopping.wait == 2
-    assert len(trainer.fit(X, Y, epochs=9)) == 4
-    assert stopping.wait == 0
-    assert len(trainer.fit(X, Y, epochs=9)) == 7
-
-
-def test_early_stopping_goes_on_from_its_state():
-    first, second = (EarlyStopping("score", patience=3, mode="min") for _ in range(2))
-    trainer_with(Script([2, 1, 3]), first).fit(X, Y, epochs=3)
-    second.load_state_dict(first.state_dict())
-    assert (second.best, second.best_epoch, second.wait) == (1, 2, 1)
-    trainer = trainer_with(second)
-    second.on_fit_end(trainer)
-    assert trainer.model.b.value == 2
-
-
-@pytest.mark.parametrize(
-    "state", [{}, {"best": 1.0}, {"best": 1, "best_epoch": 1, "wait": 0, "a": 1}]
-)
-def test_a_state_that_does_not_fit_is_refused(state):
-    with pytest.raises(ValueError, match="state does not fit EarlyStopping"):
-        EarlyStopping().load_state_dict(state)
-    if state:
-        with pytest.raises(ValueError, match=r"LambdaCallback: .*unknown 'best'"):
-            LambdaCallback().load_state_dict(state)
-
-
-def test_a_column_that_is_missing_is_named_with_those_there_are():
-    message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
-    with pytest.raises(ValueError, match=message):
-        trainer_with(EarlyStopping()).fit(X, Y, epochs=2)
-
-
-@pytest.mark.parametrize(
-    ("monitor", "mode"),
-    [
-        ("loss", "min"),
-        ("val_loss", "min"),
-        ("val_mean_absolute_error", "min"),
-        ("accuracy", "max"),
-        ("val_f1_score", "max"),
-    ],
-)
-def test_the_mode_goes_by_scikit_learns_convention_for_names(monitor, mode):
-    assert EarlyStopping(monitor).mode == mode
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth', got 'auto'"),
-        ({"mode": "best"}, "mode must be 'auto' or 'min' or 'max', got 'best'"),
-        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
-        ({"min_delta": -1}, "min_delta must be a finite number of at least 0, got -1"),
-    ],
-)
-def test_bad_arguments_of_early_stopping_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        EarlyStopping(**options)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: EarlyStopping(3),
-        lambda: EarlyStopping(None),
-        lambda: Checkpoint("a", 3),
-        lambda: Checkpoint("a", True),
-        lambda: ReduceOnPlateau(["loss"]),
-    ],
-)
-def test_a_monitor_that_is_no_name_is_refused(make):
-    message = "monitor must be the name of a column of the history, got "
-    with pytest.raises(TypeError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: EarlyStopping(patience=True), "patience must be an integer .*, got True"),
-        (lambda: EarlyStopping(patience=2.0), "patience must be an integer .*, got 2.0"),
-        (lambda: EarlyStopping(min_delta=np.True_), "min_delta must be a finite number .*True"),
-        (lambda: EarlyStopping(restore_best="no"), "restore_best must be True or False, got 'no'"),
-        (lambda: ReduceOnPlateau(patience=np.True_), "patience must be an integer .*True"),
-        (lambda: ReduceOnPlateau(factor="0.1"), "factor must be a finite number .*'0.1'"),
-        (lambda: ReduceOnPlateau(min_lr=False), "min_lr must be a finite number .*False"),
-        (lambda: ReduceOnPlateau(cooldown=True), "cooldown must be an integer .*True"),
-        (lambda: Checkpoint("a", "loss", min_delta=True), "min_delta must be a finite .*True"),
-        (lambda: CSVLogger(3), "path must be a path, got 3"),
-        (lambda: Checkpoint(3), "path must be a path, got 3"),
-    ],
-)
-def test_options_of_the_wrong_kind_are_named(make, message):
-    with pytest.raises(TypeError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    "make", [EarlyStopping, ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")]
-)
-@pytest.mark.parametrize("bad", [np.zeros(2), "many", np.nan])
-def test_a_state_that_cannot_be_loaded_leaves_a_callback_as_it_was(make, bad):
-    callback = make()
-    callback.load_state_dict({name: np.array(2) for name in callback.state_dict()})
-    before = callback.state_dict()
-    for name in before:
-        other = {key: np.array(value) + 1 for key, value in before.items()} | {name: bad}
-        try:
-            callback.load_state_dict(other)
-        except (TypeError, ValueError):
-            np.testing.assert_equal(callback.state_dict(), before)
-        else:  # a loss may be NaN, and a count of epochs not
-            assert name == "best"
-            callback.load_state_dict(before)
 
 
 def read(path):
@@ -242,8 +63,8 @@ def assert_file_is_history(path, history):
 
 def test_the_csv_file_is_the_history_at_the_end_of_each_epoch(tmp_path):
     path = tmp_path / "log.csv"
-    look = LambdaCallback(lambda t: assert_file_is_history(path, t.history))
-    trainer = trainer_with(CSVLogger(path), look)
+    check = LambdaCallback(lambda t: assert_file_is_history(path, t.history))
+    trainer = trainer_with(CSVLogger(path), check)
     trainer.fit(X, Y, epochs=3)
     trainer.fit(X, Y, epochs=2, validation=(X, Y))
     assert_file_is_history(path, trainer.history)
@@ -251,7 +72,7 @@ def test_the_csv_file_is_the_history_at_the_end_of_each_epoch(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_resumed_run_takes_the_csv_file_back_to_its_history(tmp_path):
+def test_a_resumed_run_resets_the_csv_file_to_its_history(tmp_path):
     path = tmp_path / "log.csv"
     trainer = trainer_with(CSVLogger(path))
     trainer.fit(X, Y, epochs=2)
@@ -277,155 +98,3 @@ def test_a_csv_file_that_cannot_be_written_fails_before_the_first_epoch(tmp_path
     with pytest.raises(FileNotFoundError, match="missing"):
         trainer.fit(X, Y, epochs=1)
     assert len(trainer.history) == 0
-
-
-def files_with_epochs(directory):
-    """Return the epoch that `Script` wrote into the weights of each file."""
-    return {path.name: float(nn.load(path).b.value[0]) for path in directory.iterdir()}
-
-
-def test_a_checkpoint_is_the_model_at_the_end_of_each_epoch(tmp_path):
-    path = tmp_path / "model.nn"
-    seen = LambdaCallback(lambda t: epochs.append(files_with_epochs(tmp_path)["model.nn"]))
-    epochs = []
-    trainer_with(Script([1, 1, 1]), Checkpoint(path), seen).fit(X, Y, epochs=3)
-    assert epochs == [1, 2, 3]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    ("values", "mode", "min_delta", "best_epoch"),
-    [
-        ([3, 1, 2], "min", 0.0, 2),
-        ([1, 3, 2, 3], "max", 0.0, 2),
-        ([3, 2.9, 2], "min", 0.5, 3),
-        ([3, 2.9, np.nan], "min", 0.5, 1),
-    ],
-)
-def test_a_checkpoint_that_watches_a_value_keeps_its_best_epoch(
-    values, mode, min_delta, best_epoch, tmp_path
-):
-    checkpoint = Checkpoint(tmp_path / "a", "score", mode, min_delta)
-    trainer_with(Script(values), checkpoint).fit(X, Y, epochs=len(values))
-    assert files_with_epochs(tmp_path) == {"a": best_epoch}
-    assert (checkpoint.best, checkpoint.best_epoch) == (values[best_epoch - 1], best_epoch)
-
-
-def test_the_epoch_takes_its_place_in_the_path_of_a_checkpoint(tmp_path):
-    trainer = trainer_with(Script([1, 1, 1]), Checkpoint(tmp_path / "{epoch:02d}"))
-    trainer.fit(X, Y, epochs=2)
-    trainer.fit(X, Y, epochs=1)
-    assert files_with_epochs(tmp_path) == {"01": 1, "02": 2, "03": 3}
-
-
-def test_a_resumed_checkpoint_keeps_the_best_of_all_epochs(tmp_path):
-    first = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
-    first.fit(X, Y, epochs=3)
-    resumed = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
-    resumed.load_state_dict(first.state_dict())
-    resumed.fit(X, Y, epochs=1)
-    assert files_with_epochs(tmp_path) == {"a": 2}
-
-
-def test_a_checkpoint_without_a_directory_fails_before_the_first_epoch(tmp_path):
-    trainer = trainer_with(Checkpoint(tmp_path / "missing" / "a"))
-    with pytest.raises(FileNotFoundError, match="missing"):
-        trainer.fit(X, Y, epochs=1)
-    assert len(trainer.history) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"path": "a-{step}"}, r"path must have no braces but .*\{epoch\}, got 'a-\{step\}'"),
-        ({"path": "a-{"}, r"path must have no braces but .*\{epoch\}, got 'a-\{'"),
-        ({"path": "a", "monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth'"),
-    ],
-)
-def test_bad_arguments_of_a_checkpoint_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        Checkpoint(**options)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"mode": "min"},
-        {"mode": "max", "factor": 0.5, "patience": 0},
-        {"mode": "min", "factor": 0.5, "patience": 2, "cooldown": 2, "threshold": 0.1},
-        {"mode": "min", "factor": 0.1, "patience": 1, "min_lr": 1e-3},
-        {"mode": "min", "factor": 0.5, "patience": 1, "eps": 1e-2},
-    ],
-)
-def test_reduce_on_plateau_gives_pytorch_s_learning_rates(options):
-    torch = pytest.importorskip("torch")
-    scores = np.round(2 + np.cos(np.arange(40) / 3) * np.exp(-np.arange(40) / 10), 3)
-    scores[7] = np.nan
-    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, **options)
-    expected, rates = [], []
-    for score in scores:
-        theirs.step(score)
-        expected.append(reference.param_groups[0]["lr"])
-    note = LambdaCallback(lambda trainer: rates.append(trainer.optimizer.lr))
-    trainer_with(Script(scores), ReduceOnPlateau("score", **options), note).fit(X, Y, epochs=40)
-    assert rates == pytest.approx(expected, rel=1e-12)
-    assert rates[-1] < 0.1
-
-
-def test_a_resumed_plateau_goes_on_as_if_never_interrupted():
-    def make():
-        return trainer_with(
-            Script([1.0] * 9), ReduceOnPlateau("score", 0.5, patience=2, mode="min", cooldown=1)
-        )
-
-    whole, parts, resumed = make(), make(), make()
-    whole.fit(X, Y, epochs=9)
-    parts.fit(X, Y, epochs=3)
-    parts.fit(X, Y, epochs=2)
-    resumed.load_state_dict(parts.state_dict())
-    resumed.fit(X, Y, epochs=4)
-    assert resumed.optimizer.lr == whole.optimizer.lr == 0.1 * 0.5**2
-    assert resumed.callbacks[1].best == 1.0
-
-
-def test_the_direction_of_a_plateau_goes_by_the_name():
-    assert (ReduceOnPlateau().monitor, ReduceOnPlateau().mode) == ("val_loss", "min")
-    assert ReduceOnPlateau("accuracy").mode == "max"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"factor": 1.0}, "factor must be a finite number above 0 and below 1, got 1.0"),
-        ({"patience": -1}, "patience must be an integer of at least 0, got -1"),
-        ({"monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth', got 'auto'"),
-    ],
-)
-def test_bad_arguments_of_a_plateau_are_named_at_once(options, message):
-    with pytest.raises(ValueError, match=message):
-        ReduceOnPlateau(**options)
-
-
-def test_a_plateau_refuses_a_schedule_before_the_first_epoch():
-    trainer = trainer_with(ReduceOnPlateau(), lr=nn.optim.schedules.Constant(0.1))
-    with pytest.raises(ValueError, match="optimizer must have a number as its lr, got a schedule"):
-        trainer.fit(X, Y, epochs=1)
-    assert len(trainer.history) == 0
-
-
-@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "loss")])
-def test_a_state_with_a_missing_or_unknown_entry_is_refused(make):
-    callback = make()
-    state = callback.state_dict()
-    with pytest.raises(ValueError, match=r"state does not fit \w+: missing 'best'"):
-        callback.load_state_dict({name: state[name] for name in state if name != "best"})
-    with pytest.raises(ValueError, match=r"state does not fit \w+: unknown 'a'"):
-        callback.load_state_dict(state | {"a": 1})
-
-
-@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")])
-def test_a_watched_column_that_is_missing_is_named_with_those_there_are(make):
-    message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
-    with pytest.raises(ValueError, match=message):
-        trainer_with(make()).fit(X, Y, epochs=2)

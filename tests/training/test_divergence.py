@@ -1,3 +1,5 @@
+"""Training that diverges raises an error that names the epoch, the step and the cause."""
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from nnlayers.training import DivergenceError, Trainer
 
 
 class Faulty(nn.Layer):
-    """Identity whose output, or gradient of a weight, becomes infinite."""
+    """Identity with an output or a weight's gradient that can be made infinite."""
 
     def __init__(self, factor=1.0, gradient=1.0):
         self.w = nn.Parameter([0.0])
@@ -35,7 +37,7 @@ def affine(**options):
     return nn.Affine(2, 1, dtype=np.float64, rng=0, **options)
 
 
-def test_a_learning_rate_too_large_is_told_with_epoch_step_and_remedy():
+def test_the_error_names_epoch_step_and_remedies():
     trainer = trainer_of(affine(), lr=1e60)
     with pytest.raises(DivergenceError) as caught:
         trainer.fit(X, Y, epochs=50, batch_size=3, shuffle=False)
@@ -82,7 +84,7 @@ def test_weights_that_are_not_finite_are_named():
         trainer.step(X, Y)
 
 
-def test_weights_that_the_last_step_made_infinite_are_an_error_of_that_step():
+def test_weights_that_overflow_in_the_last_step_are_an_error_of_that_step():
     trainer = trainer_of(affine(), Faulty(gradient=1e300), lr=1e60)
     message = r"epoch 1, step 1: the weights of layer 1, Faulty\(.*\), are not finite"
     with pytest.raises(DivergenceError, match=message):
@@ -98,13 +100,13 @@ def test_a_gradient_that_is_not_finite_is_an_error_of_that_step():
     assert len(trainer.history) == 0
 
 
-def test_a_loss_that_overflows_by_itself_is_named():
+def test_an_overflow_of_the_loss_itself_is_named():
     trainer = trainer_of(affine())
     with pytest.raises(DivergenceError, match="the loss itself is not finite"):
         trainer.step(X, 1e200 * Y)
 
 
-def test_a_model_that_is_no_sequential_is_named_as_a_whole():
+def test_a_model_that_is_not_a_sequential_is_named_as_a_whole():
     model = Faulty(factor=np.inf)
     trainer = Trainer(model, nn.MeanSquaredError(), nn.optim.SGD(model.parameters(), 0.1))
     with pytest.raises(DivergenceError, match=r"the output of Faulty\(.*\) is not finite"):
@@ -122,7 +124,7 @@ def test_with_clip_norm_a_gradient_that_is_not_finite_is_caught_before_the_step(
     assert not any(parameter.grad.any() for parameter in trainer.model.parameters())
 
 
-def test_finding_the_fault_draws_nothing_from_the_models_generator():
+def test_the_search_for_the_cause_draws_nothing_from_the_models_generator():
     dropout = nn.Dropout(0.5, rng=0)
     trainer = trainer_of(affine(), dropout, Faulty(factor=np.inf))
     with pytest.raises(DivergenceError):

@@ -1,4 +1,4 @@
-"""Gradients that a trainer's optimizer does not consume."""
+"""Gradients that the trainer's optimizer does not consume are discarded."""
 
 import functools
 
@@ -12,8 +12,8 @@ X = np.random.default_rng(0).normal(size=(20, 3))
 Y = X @ [[1.0], [2.0], [3.0]]
 
 
-def parts(frozen=False):
-    """Return a model, and a trainer that moves its second half alone."""
+def model_and_trainer(frozen=False):
+    """Return a model, and a trainer that moves only its second half."""
     model = nn.mlp([3, 4, 1], dtype=np.float64, rng=0)
     if frozen:
         for parameter in model[0].parameters():
@@ -22,27 +22,27 @@ def parts(frozen=False):
     return model, Trainer(model, nn.MeanSquaredError(), nn.optim.SGD(moved, lr=0.01))
 
 
-def train(trainer, way):
-    if way == "fit":
+def train(trainer, method):
+    if method == "fit":
         trainer.fit(X, Y, epochs=3, batch_size=5)
     else:
         for _ in range(5):
             trainer.step(X, Y)
 
 
-@pytest.mark.parametrize("way", ["fit", "step"])
+@pytest.mark.parametrize("method", ["fit", "step"])
 @pytest.mark.parametrize("frozen", [False, True])
-def test_what_nobody_consumes_is_discarded(way, frozen):
-    model, trainer = parts(frozen)
-    train(trainer, way)
+def test_gradients_left_by_the_optimizer_are_discarded(method, frozen):
+    model, trainer = model_and_trainer(frozen)
+    train(trainer, method)
     assert not any(parameter.grad.any() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("way", ["fit", "step"])
+@pytest.mark.parametrize("method", ["fit", "step"])
 @pytest.mark.parametrize("frozen", [False, True])
-def test_a_second_optimizers_first_step_is_that_of_one_gradient(way, frozen):
-    model, trainer = parts(frozen)
-    train(trainer, way)
+def test_the_first_step_of_a_second_optimizer_sees_one_gradient(method, frozen):
+    model, trainer = model_and_trainer(frozen)
+    train(trainer, method)
     for parameter in model[0].parameters():
         parameter.trainable = True
     reference = nn.mlp([3, 4, 1], dtype=np.float64, rng=0)
@@ -56,22 +56,22 @@ def test_a_second_optimizers_first_step_is_that_of_one_gradient(way, frozen):
     np.testing.assert_allclose(model[0].W.value, reference[0].W.value, rtol=1e-12)
 
 
-def test_gradients_do_not_pile_up_from_step_to_step_within_a_fit():
-    model, trainer = parts()
+def test_gradients_do_not_add_up_from_step_to_step_of_a_fit():
+    model, trainer = model_and_trainer()
     sizes = []
     forward = model.forward
 
-    def watching(x):
+    def recording(x):
         sizes.append(max(abs(parameter.grad).max() for parameter in model.parameters()))
         return forward(x)
 
-    model.forward = watching
+    model.forward = recording
     trainer.fit(X, Y, epochs=2, batch_size=5)
     assert sizes == [0.0] * 8
 
 
-def test_a_layer_frozen_by_a_callback_leaves_no_gradient_behind():
-    model, trainer = parts(frozen=False)
+def test_a_layer_frozen_by_a_callback_is_left_without_gradient():
+    model, trainer = model_and_trainer(frozen=False)
     trainer = Trainer(model, trainer.loss, nn.optim.SGD(model.parameters(), lr=0.01))
 
     def freeze(trainer):
@@ -84,7 +84,7 @@ def test_a_layer_frozen_by_a_callback_leaves_no_gradient_behind():
 
 
 @pytest.mark.parametrize("when", ["before the trainer", "before fit"])
-def test_a_parameter_replaced_after_the_optimizer_was_made_is_noticed(when):
+def test_a_parameter_that_was_replaced_after_the_optimizer_was_made_is_named(when):
     model = nn.mlp([3, 4, 1], rng=0)
     optimizer = nn.optim.SGD(model.parameters(), lr=0.01)
     make = functools.partial(Trainer, model, nn.MeanSquaredError(), optimizer)

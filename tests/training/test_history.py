@@ -1,3 +1,5 @@
+"""The history is a table with one row per epoch."""
+
 import math
 import tracemalloc
 
@@ -49,7 +51,7 @@ def test_the_last_row_is_a_copy_whose_cost_does_not_grow_with_the_epochs():
 
     few = allocated()
     history.load_state_dict({"loss": np.arange(50_000.0)})
-    history.append({"loss": 1.0})  # makes room for many more
+    history.append({"loss": 1.0})  # after which the lists have spare capacity
     assert allocated() < few + 1000
 
 
@@ -93,14 +95,14 @@ def test_an_unknown_column_is_named_with_the_nearest():
         history_of({"loss": 2.0})["los"]
 
 
-def test_columns_handed_out_are_copies():
+def test_columns_and_rows_are_copies():
     history = history_of({"loss": 2.0})
     history["loss"].append(9.0)
     history.rows[0]["loss"] = 9.0
     assert history == history_of({"loss": 2.0})
 
 
-def test_equality_is_that_of_the_values_nan_included():
+def test_histories_of_equal_values_are_equal_nan_included():
     first = history_of({"loss": 2.0}, {"loss": math.nan, "val_loss": 1.0})
     again = History()
     again.load_state_dict(first.state_dict())
@@ -130,7 +132,7 @@ def test_plot_draws_the_loss_and_beside_it_the_metrics(tmp_path):
     figure.savefig(tmp_path / "run.png")
 
 
-def test_plot_without_metrics_needs_one_axes_and_draws_on_the_one_given():
+def test_plot_without_metrics_draws_on_one_axes():
     figure_class = pytest.importorskip("matplotlib.figure").Figure
     history = history_of({"loss": 2.0})
     assert len(history.plot().axes) == 1

@@ -1,4 +1,4 @@
-"""Ctrl-C at every line of library code that a fit runs."""
+"""A signal at any line of library code leaves the trainer after a whole step."""
 
 import signal
 import threading
@@ -42,7 +42,7 @@ def states_after_each_step():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_wherever_it_is_interrupted_a_fit_ends_after_a_whole_step(number):
+def test_an_interrupted_fit_ends_after_a_whole_step(number):
     before = signal.signal(number, signal.default_int_handler)
     try:
         states, steps = states_after_each_step(), set()
@@ -60,7 +60,7 @@ def test_wherever_it_is_interrupted_a_fit_ends_after_a_whole_step(number):
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
-def test_handlers_are_as_before_after_a_fit(handler):
+def test_a_fit_restores_the_signal_handlers(handler):
     before = signal.signal(signal.SIGINT, handler)
     try:
         fit(make())
@@ -72,12 +72,12 @@ def test_handlers_are_as_before_after_a_fit(handler):
 def test_a_fit_in_another_thread_leaves_signals_alone():
     handlers = []
 
-    class Looker(nn.callbacks.Callback):
+    class HandlerRecorder(nn.callbacks.Callback):
         def on_epoch_end(self, trainer):
             handlers.append(signal.getsignal(signal.SIGINT))
 
     trainer = make()
-    trainer.callbacks.append(Looker())
+    trainer.callbacks.append(HandlerRecorder())
     thread = threading.Thread(target=fit, args=(trainer,))
     thread.start()
     thread.join()

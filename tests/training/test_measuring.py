@@ -1,4 +1,4 @@
-"""The losses and metrics that a trainer reports are those of the rows as they were given."""
+"""Reported losses and metrics are those of all rows, with the user's targets and weights."""
 
 import math
 import re
@@ -15,8 +15,8 @@ CLASSES = np.random.default_rng(1).integers(3, size=23)
 WEIGHTS = np.random.default_rng(2).uniform(0, 3, size=23)
 
 
-def still(loss, *, outputs=3, dtype=np.float64, **options):
-    """Return a trainer whose weights stay as they are."""
+def trainer_without_learning(loss, *, outputs=3, dtype=np.float64, **options):
+    """Return a trainer with a learning rate of 0."""
     model = nn.Sequential(nn.Affine(3, outputs, dtype=dtype, rng=3))
     return Trainer(model, loss, nn.optim.SGD(model.parameters(), lr=0.0), **options)
 
@@ -31,13 +31,13 @@ def test_the_loss_of_an_epoch_is_that_of_all_rows_at_once(
     if reduction == "sum" and weight is not None:
         weight = np.minimum(weight, 1e3)
     loss = nn.SoftmaxCrossEntropy(class_weight, smoothing, reduction=reduction)
-    trainer = still(loss)
+    trainer = trainer_without_learning(loss)
     history = trainer.fit(X, CLASSES, epochs=1, batch_size=4, sample_weight=weight, rng=0)
     expected = loss.forward(trainer.model.predict(X), CLASSES, weight)
     assert history["loss"][0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_loss_of_the_users_joins_its_batches_by_rows_or_weights():
+def test_batches_of_a_users_loss_count_by_rows_or_sample_weights():
     class Quartic(nn.losses.Loss):
         def forward(self, prediction, target, sample_weight=None):
             weight = np.ones(len(target)) if sample_weight is None else sample_weight
@@ -49,13 +49,13 @@ def test_a_loss_of_the_users_joins_its_batches_by_rows_or_weights():
 
     y = X[:, :1] - 1
     for weight in (None, WEIGHTS):
-        trainer = still(Quartic(), outputs=1)
+        trainer = trainer_without_learning(Quartic(), outputs=1)
         history = trainer.fit(X, y, epochs=1, batch_size=4, sample_weight=weight)
         expected = Quartic().forward(trainer.model.predict(X), y, weight)
         assert history["loss"][0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_loss_of_held_out_rows_heeds_their_weights():
+def test_the_validation_loss_is_weighted():
     seen = []
 
     def rows_of(y_true, y_pred):
@@ -63,7 +63,7 @@ def test_the_loss_of_held_out_rows_heeds_their_weights():
         return 0.0
 
     y = np.arange(23.0)[:, None]
-    trainer = still(nn.MeanSquaredError(), outputs=1, metrics=[rows_of])
+    trainer = trainer_without_learning(nn.MeanSquaredError(), outputs=1, metrics=[rows_of])
     history = trainer.fit(X, y, epochs=1, validation=0.3, sample_weight=WEIGHTS, rng=0)
     rows = seen[-1][:, 0].astype(int)
     assert 1 < len(rows) < 10
@@ -72,7 +72,7 @@ def test_the_loss_of_held_out_rows_heeds_their_weights():
     assert history["val_loss"][0] != pytest.approx(errors.mean(), rel=1e-3)
 
 
-def test_targets_keep_the_digits_that_the_model_has_not():
+def test_targets_keep_more_digits_than_the_models_dtype_has():
     seen = []
 
     def targets(y_true, y_pred):
@@ -88,25 +88,25 @@ def test_targets_keep_the_digits_that_the_model_has_not():
     history = trainer.fit([[0.0], [0.0]], y, epochs=1, validation=([[0.0]], y[:1]))
     assert history.last["loss"] == history.last["val_loss"] == 1.0
     assert trainer.evaluate([[0.0], [0.0]], y)["loss"] == trainer.step([[0.0]], y[:1]) == 1.0
-    for given in seen:
-        assert given.dtype == np.float64
-        assert (given == 16777217.0).all()
+    for y_true in seen:
+        assert y_true.dtype == np.float64
+        assert (y_true == 16777217.0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.uint16, bool])
-def test_metrics_get_the_targets_in_the_dtype_that_they_had(dtype):
+def test_metrics_get_targets_in_their_own_dtype(dtype):
     dtypes = set()
 
-    def look(y_true, y_pred):
+    def record(y_true, y_pred):
         dtypes.add(y_true.dtype)
         return 0.0
 
-    trainer = still(nn.MeanSquaredError(), outputs=1, metrics=[look])
+    trainer = trainer_without_learning(nn.MeanSquaredError(), outputs=1, metrics=[record])
     trainer.fit(X, np.ones((23, 1), dtype), epochs=1, validation=0.2, rng=0)
     assert dtypes == {np.dtype(dtype)}
 
 
-def test_accuracy_of_several_labels_a_row_is_the_share_of_all_labels():
+def test_accuracy_of_multilabel_targets_is_the_share_of_all_labels():
     y_true = np.array([[1, 0, 1], [0, 0, 1]])
     y_pred = np.array([[1, 1, 1], [0, 1, 0]])
     assert accuracy(y_true, y_pred) == 0.5
@@ -118,7 +118,7 @@ def test_accuracy_of_several_labels_a_row_is_the_share_of_all_labels():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["0.W", "1.running_var", "2.W"])
-def test_a_model_whose_weights_are_not_finite_is_never_measured_in_silence(value, name):
+def test_a_model_with_weights_that_are_not_finite_is_never_measured(value, name):
     model = nn.Sequential(nn.Affine(3, 4, rng=0), nn.BatchNorm(4), nn.Affine(4, 3, rng=1))
     trainer = Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.SGD(model.parameters(), lr=0.0))
     state = model.state_dict()
@@ -134,7 +134,7 @@ def test_a_model_whose_weights_are_not_finite_is_never_measured_in_silence(value
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_of_the_model_itself_are_not_overlooked(value):
+def test_nonfinite_weights_of_a_subclass_of_sequential_are_found(value):
     class Shifted(nn.Sequential):
         def __init__(self, *layers):
             super().__init__(*layers)
@@ -155,19 +155,21 @@ def test_weights_of_the_model_itself_are_not_overlooked(value):
 
 
 def test_finite_weights_whose_squares_overflow_are_measured():
-    trainer = still(nn.MeanAbsoluteError(), outputs=1, dtype=np.float32)
+    trainer = trainer_without_learning(nn.MeanAbsoluteError(), outputs=1, dtype=np.float32)
     trainer.model[0].W.value[...] = 1e30
     assert math.isfinite(trainer.evaluate(X, X[:, :1])["loss"])
 
 
-def test_rows_that_are_not_finite_are_measured_as_such():
+def test_rows_that_are_not_finite_give_a_loss_of_nan():
     x = X.copy()
     x[3] = np.nan
-    assert math.isnan(still(nn.SoftmaxCrossEntropy()).evaluate(x, CLASSES)["loss"])
+    assert math.isnan(
+        trainer_without_learning(nn.SoftmaxCrossEntropy()).evaluate(x, CLASSES)["loss"]
+    )
 
 
-def test_targets_in_a_row_suggest_a_column():
-    trainer = still(nn.MeanSquaredError(), outputs=1)
+def test_one_dimensional_targets_suggest_a_column():
+    trainer = trainer_without_learning(nn.MeanSquaredError(), outputs=1)
     message = r"shape \(23, 1\), got \(23,\): a column of targets is y\[:, None\]"
     with pytest.raises(ValueError, match=message):
         trainer.fit(X, X[:, 0], epochs=1, batch_size=4)
@@ -188,16 +190,16 @@ def test_targets_in_a_row_suggest_a_column():
 )
 def test_arguments_of_the_wrong_kind_are_named(changes, message):
     model = nn.Affine(3, 1)
-    given = {
+    arguments = {
         "model": model,
         "loss": nn.MeanSquaredError(),
         "optimizer": nn.optim.SGD(model.parameters(), lr=0.1),
     } | changes
     with pytest.raises(TypeError, match=message):
-        Trainer(**given)
+        Trainer(**arguments)
 
 
 @pytest.mark.parametrize("name", ["shuffle", "progress"])
-def test_a_switch_of_fit_is_true_or_false(name):
+def test_boolean_arguments_of_fit_are_checked(name):
     with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
-        still(nn.SoftmaxCrossEntropy()).fit(X, CLASSES, epochs=1, **{name: "no"})
+        trainer_without_learning(nn.SoftmaxCrossEntropy()).fit(X, CLASSES, epochs=1, **{name: "no"})

@@ -1,4 +1,4 @@
-"""What training holds in memory: the batch, and neither all rows nor anything of past steps."""
+"""Training holds one batch in memory, and nothing of past steps."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 MEGABYTE = 2**20
 
-# The sixth number of statm is the pages of data and stack, which RLIMIT_DATA is about.
+# RLIMIT_DATA limits the pages of data and stack, which are the sixth number of statm.
 FIT_FROM_A_FILE = """
 import resource, sys
 import numpy as np
@@ -25,7 +25,7 @@ y = np.arange(rows) % 2
 model = nn.mlp([256, 4, 2], rng=0)
 optimizer = nn.optim.Adam(model.parameters())
 trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
-trainer.step(X[:512], y[:512])  # what is set up once is there
+trainer.step(X[:512], y[:512])  # so that everything is allocated that is set up once
 
 with open("/proc/self/statm") as statm:
     limit = int(statm.read().split()[5]) * resource.getpagesize() + allowed
@@ -71,14 +71,14 @@ def printed_by(code, *arguments):
     return float(result.stdout)
 
 
-def test_training_from_a_memmap_larger_than_the_memory_allowed(tmp_path):
+def test_training_reads_a_memmap_larger_than_memory(tmp_path):
     rows, path = 64 * 1024, tmp_path / "X.dat"
-    np.memmap(path, np.float32, mode="w+", shape=(rows, 256)).flush()  # zeros, as a sparse file
+    np.memmap(path, np.float32, mode="w+", shape=(rows, 256)).flush()  # a sparse file of zeros
     assert path.stat().st_size == 64 * MEGABYTE
-    # Zeros tell nothing of the classes, of which there are as many of one as of the other.
+    # Inputs of zeros do not tell the two equally frequent classes apart.
     loss = printed_by(FIT_FROM_A_FILE, path, rows, 24 * MEGABYTE)
     assert loss == pytest.approx(np.log(2), abs=1e-3)
 
 
-def test_ten_thousand_steps_leave_resident_memory_as_it_was():
+def test_memory_does_not_grow_with_the_number_of_steps():
     assert abs(printed_by(MANY_STEPS)) < MEGABYTE

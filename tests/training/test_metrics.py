@@ -1,3 +1,5 @@
+"""Metrics by name, and the values they return."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ def test_accuracy_of_a_binary_column_counts_its_entries():
     assert accuracy([[0.0], [1.0], [1.0], [0.0]], [[0], [1], [0], [0]]) == 0.75
 
 
-def test_accuracy_of_probability_rows_goes_by_the_largest():
+def test_accuracy_takes_the_largest_of_class_probabilities():
     assert accuracy([[0.2, 0.8], [0.7, 0.3]], [1, 1]) == 0.5
 
 
@@ -41,12 +43,12 @@ def test_metrics_that_cannot_be_resolved_are_errors(metrics, error, message):
         resolve_metrics(metrics, nn.SoftmaxCrossEntropy())
 
 
-def test_accuracy_of_values_is_refused():
+def test_accuracy_needs_a_loss_for_classes():
     with pytest.raises(ValueError, match="needs a loss whose targets are classes"):
         resolve_metrics(["accuracy"], nn.MeanSquaredError())
 
 
-def test_a_metric_that_gives_no_number_is_named():
+def test_a_metric_that_does_not_return_a_number_is_named():
     def each(y_true, y_pred):
         return y_true == y_pred
 

@@ -1,3 +1,5 @@
+"""The progress bar appears on terminals only."""
+
 import os
 import subprocess
 import sys
@@ -37,12 +39,12 @@ def test_a_terminal_shows_epochs_and_losses_and_a_piped_stdout_stays_clean():
         shown = b""
         while True:
             try:
-                piece = os.read(terminal, 4096)
-            except OSError:  # how a terminal ends on Linux
+                chunk = os.read(terminal, 4096)
+            except OSError:  # Linux signals the end of a pseudo-terminal this way.
                 break
-            if not piece:
+            if not chunk:
                 break
-            shown += piece
+            shown += chunk
         printed = process.communicate()[0]
     os.close(terminal)
     assert process.returncode == 0
@@ -53,7 +55,7 @@ def test_a_terminal_shows_epochs_and_losses_and_a_piped_stdout_stays_clean():
     assert b"val_loss" in shown
 
 
-def test_the_absence_of_rich_says_which_extra_to_install(monkeypatch):
+def test_without_rich_the_error_says_which_extra_to_install(monkeypatch):
     from nnlayers.training.callbacks.progress import progress_bars
 
     monkeypatch.setitem(sys.modules, "rich.progress", None)

@@ -1,4 +1,4 @@
-"""A state of the trainer goes on as the trainer would have, and is loaded whole or not at all."""
+"""Training resumes exactly from a trainer's state, which is loaded entirely or not at all."""
 
 import itertools
 
@@ -14,14 +14,14 @@ FIT = {"batch_size": 8, "validation": 0.25}
 
 
 class Jitter(nn.Layer):
-    """A user's layer that holds generators in containers, and one of its own."""
+    """A user's layer with a generator in an attribute and others in containers."""
 
     def __init__(self, bits):
-        self.own = np.random.Generator(bits(3))
-        self.sources = {"first": [np.random.Generator(bits(1))], "second": (None, self.own)}
+        self.rng = np.random.Generator(bits(3))
+        self.sources = {"first": [np.random.Generator(bits(1))], "second": (None, self.rng)}
 
     def forward(self, x):
-        noise = self.own.normal(size=x.shape) + self.sources["first"][0].random(x.shape)
+        noise = self.rng.normal(size=x.shape) + self.sources["first"][0].random(x.shape)
         return x + 0.1 * noise.astype(x.dtype) if self.training else x.copy()
 
     def backward(self, dout):
@@ -69,14 +69,14 @@ def test_a_resumed_run_draws_what_the_uninterrupted_one_draws(make, tmp_path):
     trainer.fit(X, Y, epochs=2, rng=6, **FIT)
 
     resumed = make()
-    resumed.fit(X, Y, epochs=1, rng=9, **FIT)  # which leaves all generators elsewhere
+    resumed.fit(X, Y, epochs=1, rng=9, **FIT)  # advances all generators
     with np.load(tmp_path / "state.npz") as state:
         resumed.load_state_dict(state)
     resumed.fit(X, Y, epochs=2, rng=6, **FIT)
     assert_equal_states(resumed, trainer)
 
 
-def test_a_generator_that_layers_share_is_saved_once_and_stays_shared():
+def test_a_generator_shared_by_layers_is_saved_once_and_stays_shared():
     trainer, resumed = shared(), shared()
     names = [name for name in trainer.state_dict() if name.startswith("generators.")]
     assert names == ["generators.1.rng"]
@@ -85,20 +85,20 @@ def test_a_generator_that_layers_share_is_saved_once_and_stays_shared():
     assert resumed.model[1].rng is not trainer.model[1].rng
 
 
-def test_the_state_of_a_layer_holds_no_generator():
+def test_the_state_of_a_layer_does_not_hold_its_generator():
     assert set(noisy(nn.Dropout(0.5)).model.state_dict()) == {"0.W", "0.b", "2.W", "2.b"}
 
 
 def test_generators_of_another_kind_are_refused():
     trainer, other = noisy(Jitter(np.random.PCG64)), noisy(Jitter(np.random.MT19937))
-    with pytest.raises(ValueError, match=r"entry '1.own' must be the state of a PCG64 generator"):
+    with pytest.raises(ValueError, match=r"entry '1.rng' must be the state of a PCG64 generator"):
         trainer.load_state_dict(other.state_dict())
-    message = r"Generators: missing '1\.own', missing '1\.sources\.first\.0'$"
+    message = r"Generators: missing '1\.rng', missing '1\.sources\.first\.0'$"
     with pytest.raises(ValueError, match=message):
         trainer.load_state_dict(noisy(nn.Identity()).state_dict())
 
 
-def test_a_state_without_the_history_leaves_out_that_alone():
+def test_a_state_without_the_history_has_everything_else():
     trainer = noisy()
     trainer.fit(X, Y, epochs=2, rng=5, **FIT)
     whole, parts = trainer.state_dict(), trainer.state_dict(history=False)
@@ -106,7 +106,7 @@ def test_a_state_without_the_history_leaves_out_that_alone():
 
 
 def states_that_do_not_fit(state):
-    """Yield states each with one entry missing, misshapen, or no number, and unknown entries."""
+    """Yield states with one entry missing, unknown, of another shape or not a number."""
     for name, array in state.items():
         yield {key: value for key, value in state.items() if key != name}
         yield state | {name: np.ones((*array.shape, 7, 5))}
@@ -130,12 +130,12 @@ def test_a_state_that_cannot_be_loaded_changes_nothing():
             assert list(now) == list(before)
             for name, array in before.items():
                 np.testing.assert_array_equal(now[name], array, err_msg=name)
-        else:  # a history may lack a column, and a trainer its seed
+        else:  # A history may lack a column, and a trainer its seed.
             trainer.load_state_dict(before)
     assert refused > 60
 
 
-def test_a_state_is_undone_where_a_callback_of_the_user_fails_or_is_interrupted():
+def test_a_state_is_undone_if_a_users_callback_fails_or_is_interrupted():
     class Failing(callbacks.Callback):
         def __init__(self, error):
             self.errors = itertools.chain([error], itertools.repeat(None))

@@ -1,3 +1,5 @@
+"""Rows are split for validation without copies, in proportion to the classes."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ def rows_of(y):
 
 
 @given(rows=st.integers(2, 80), fraction=st.floats(0.001, 0.999), seed=st.integers(0, 9))
-def test_the_parts_are_never_empty_and_together_all_rows(rows, fraction, seed):
+def test_the_parts_are_not_empty_and_together_hold_all_rows(rows, fraction, seed):
     data = rows_of(np.zeros(rows))
     training, held_out = data.split_validation(fraction, nn.MeanSquaredError(), seed)
     assert sorted([*training.index, *held_out.index]) == list(range(rows))
@@ -23,7 +25,7 @@ def test_the_parts_are_never_empty_and_together_all_rows(rows, fraction, seed):
     assert abs(len(held_out) - rows * fraction) < 1 or 1 in (len(held_out), len(training))
 
 
-def test_classes_are_divided_in_proportion():
+def test_classes_are_split_in_proportion():
     y = np.repeat([0, 1, 2], [60, 30, 10])
     training, held_out = rows_of(y).split_validation(0.2, nn.SoftmaxCrossEntropy(), seed=0)
     np.testing.assert_array_equal(np.bincount(y[held_out.index]), [12, 6, 2])
@@ -31,7 +33,7 @@ def test_classes_are_divided_in_proportion():
 
 
 @pytest.mark.parametrize("y", [[0, 1, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5], [0] * 6])
-def test_classes_with_too_few_rows_are_divided_as_one(y):
+def test_classes_with_too_few_rows_are_split_as_one(y):
     training, held_out = rows_of(y).split_validation(0.5, nn.SoftmaxCrossEntropy(), seed=0)
     assert len(training) == len(held_out) == 3
 
@@ -44,7 +46,7 @@ def test_a_part_shares_the_memory_of_the_whole():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_rare_classes_that_have_rows_enough_are_held_out_too(seed):
+def test_rare_classes_with_enough_rows_are_held_out_too(seed):
     y = np.repeat([0, 1], [396, 4])
     training, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed)
     assert np.bincount(y[held_out.index]).tolist() == [99, 1]
@@ -52,7 +54,7 @@ def test_rare_classes_that_have_rows_enough_are_held_out_too(seed):
 
 
 @pytest.mark.parametrize("sizes", [[9, 3], [3, 3, 90]])
-def test_one_class_too_small_for_its_share_stops_no_split(sizes):
+def test_a_class_too_small_for_its_share_does_not_prevent_the_split(sizes):
     y = np.repeat(np.arange(len(sizes)), sizes)
     _, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed=0)
     assert len(held_out) == round(0.25 * len(y))

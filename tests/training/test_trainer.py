@@ -1,3 +1,5 @@
+"""The training loop: steps, epochs, validation and the arguments of fit."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
@@ -61,7 +63,7 @@ def test_fit_without_shuffling_is_step_after_step_in_order():
     np.testing.assert_array_equal(weights(fitted), weights(stepped))
 
 
-def test_gradients_gathered_before_a_step_are_part_of_it():
+def test_gradients_accumulated_before_a_step_are_part_of_it():
     X, y = regression_data()
     trainer = regression(loss=nn.MeanSquaredError(reduction="sum"), lr=0.01)
     other = regression(loss=nn.MeanSquaredError(reduction="sum"), lr=0.01)
@@ -83,7 +85,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(validation):
     assert not np.array_equal(weights(first), weights(third))
 
 
-def test_fit_again_goes_on_from_where_the_last_fit_ended():
+def test_another_fit_continues_where_the_last_one_ended():
     X, y = classification()
     once, twice = classifier(), classifier()
     once.fit(X, y, epochs=5, batch_size=8, validation=0.3, rng=2)
@@ -95,25 +97,25 @@ def test_fit_again_goes_on_from_where_the_last_fit_ended():
     np.testing.assert_array_equal(weights(once), weights(twice))
 
 
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
     X, y = classification()
     layout = {"epochs": 3, "batch_size": 8, "validation": 0.3}
 
     def fresh():
         rng = np.random.default_rng(2)
-        model = nn.mlp([3, 8, 3], dropout=0.2, rng=rng)  # whose dropout draws from the same rng
+        model = nn.mlp([3, 8, 3], dropout=0.2, rng=rng)  # Dropout draws from it too.
         optimizer = nn.optim.Adam(model.parameters())
         stopping = callbacks.EarlyStopping(patience=50)
         loss = nn.SoftmaxCrossEntropy()
         return Trainer(model, loss, optimizer, metrics=["accuracy"], callbacks=[stopping]), rng
 
     path = tmp_path / "checkpoint.npz"
-    kept = {}
+    rng_state = {}
 
     def save(trainer):
         if len(trainer.history) == 3:
             np.savez(path, **trainer.state_dict())
-            kept.update(rng.bit_generator.state)
+            rng_state.update(rng.bit_generator.state)
 
     trainer, rng = fresh()
     trainer.callbacks.append(callbacks.LambdaCallback(save))
@@ -121,7 +123,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
 
     resumed, rng_again = fresh()
     resumed.callbacks.append(callbacks.LambdaCallback())
-    rng_again.bit_generator.state = kept
+    rng_again.bit_generator.state = rng_state
     with np.load(path) as state:
         resumed.load_state_dict(state)
     resumed.fit(X, y, **layout, rng=rng_again)
@@ -157,7 +159,7 @@ def test_the_training_loss_is_that_of_all_rows_together(weighted, reduction):
     assert history["loss"][0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_rows_of_no_weight_give_no_loss_and_no_step():
+def test_rows_of_weight_zero_change_nothing():
     X, y = regression_data()
     trainer = regression()
     before = weights(trainer).copy()
@@ -175,7 +177,7 @@ def test_a_weight_of_two_is_the_row_twice():
     np.testing.assert_allclose(weighted.history["loss"], repeated.history["loss"], rtol=1e-12)
 
 
-def test_metrics_of_classes_are_scikit_learns_of_the_decided_labels():
+def test_metrics_of_classes_get_predicted_labels():
     X, y = classification()
 
     def macro_f1(y_true, y_pred):
@@ -183,16 +185,16 @@ def test_metrics_of_classes_are_scikit_learns_of_the_decided_labels():
 
     trainer = classifier(lr=0.0, metrics=["accuracy", macro_f1])
     history = trainer.fit(X, y, epochs=1, batch_size=7, validation=(X[:20], y[:20]), rng=0)
-    decided = trainer.model.predict(X).argmax(axis=1)
+    predicted = trainer.model.predict(X).argmax(axis=1)
     row = history.rows[0]
-    assert row["accuracy"] == accuracy_score(y, decided)
-    assert row["macro_f1"] == pytest.approx(macro_f1(y, decided), rel=1e-15)
-    assert row["val_accuracy"] == accuracy_score(y[:20], decided[:20])
-    assert trainer.evaluate(X, y)["macro_f1"] == pytest.approx(macro_f1(y, decided), rel=1e-15)
+    assert row["accuracy"] == accuracy_score(y, predicted)
+    assert row["macro_f1"] == pytest.approx(macro_f1(y, predicted), rel=1e-15)
+    assert row["val_accuracy"] == accuracy_score(y[:20], predicted[:20])
+    assert trainer.evaluate(X, y)["macro_f1"] == pytest.approx(macro_f1(y, predicted), rel=1e-15)
     assert list(row) == ["loss", "accuracy", "macro_f1", "val_loss", "val_accuracy", "val_macro_f1"]
 
 
-def test_metrics_of_values_get_the_outputs_and_those_of_binary_targets_labels():
+def test_metrics_of_values_get_outputs_and_those_of_binary_targets_get_labels():
     X, y = regression_data()
     trainer = regression(metrics=[mean_absolute_error])
     expected = mean_absolute_error(y, trainer.model.predict(X))
@@ -202,17 +204,17 @@ def test_metrics_of_values_get_the_outputs_and_those_of_binary_targets_labels():
     assert measured["accuracy"] == measured["accuracy_score"]
 
 
-def test_evaluate_in_chunks_is_the_loss_of_all_rows_and_leaves_training_untouched():
+def test_evaluate_measures_all_rows_and_keeps_the_loss_ready_for_backward():
     X, y = regression_data(10_000)
     trainer = regression()
     trainer.loss.forward(trainer.model.forward(X[:3]), y[:3])
-    kept = trainer.loss.backward()
+    dout = trainer.loss.backward()
     expected = np.mean((trainer.model.predict(X) - y) ** 2)
     assert trainer.evaluate(X, y)["loss"] == pytest.approx(expected, rel=1e-13)
-    np.testing.assert_array_equal(trainer.loss.backward(), kept)
+    np.testing.assert_array_equal(trainer.loss.backward(), dout)
 
 
-def test_validation_uses_inference_and_training_restores_each_layers_mode():
+def test_validation_uses_inference_and_fit_restores_the_mode_of_each_layer():
     X, y = classification()
     trainer = classifier(dropout=0.5, lr=0.0)
     trainer.model.train()
@@ -232,13 +234,13 @@ def test_rows_held_out_are_never_trained_on():
     X, y = classification(40)
     trained = set()
 
-    class Watching(nn.Sequential):
+    class Recording(nn.Sequential):
         def forward(self, x):
             if self.training:
                 trained.update(map(tuple, x))
             return super().forward(x)
 
-    model = Watching(nn.Affine(3, 3, rng=0))
+    model = Recording(nn.Affine(3, 3, rng=0))
     trainer = Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.SGD(model.parameters(), 0.1))
     trainer.fit(X, y, epochs=2, validation=0.25, rng=0)
     trainer.fit(X, y, epochs=2, validation=0.25, rng=1)
@@ -252,12 +254,12 @@ def test_inputs_are_never_written_to_and_floats_are_converted_once():
     X.flags.writeable = y.flags.writeable = False
     dtypes = set()
 
-    class Watching(nn.Sequential):
+    class Recording(nn.Sequential):
         def forward(self, x):
             dtypes.add(x.dtype)
             return super().forward(x)
 
-    model = Watching(nn.Affine(3, 3, rng=0))
+    model = Recording(nn.Affine(3, 3, rng=0))
     trainer = Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.SGD(model.parameters(), 0.1))
     trainer.fit(X, y, epochs=1, validation=0.2, rng=0)
     assert dtypes == {np.dtype(np.float32)}
@@ -306,7 +308,7 @@ def test_clip_norm_leaves_frozen_parameters_out():
         assert abs(trainer.model.b.value - before) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_an_interrupt_keeps_complete_epochs_and_drops_the_step_cut_short():
+def test_an_interrupt_keeps_complete_epochs_and_discards_the_unfinished_step():
     X, y = classification()
     ended = []
 
@@ -370,7 +372,7 @@ def test_bad_arguments_of_fit_are_named(options, error, message):
         classifier().fit(arguments.pop("X"), arguments.pop("y"), **arguments)
 
 
-def test_a_bad_target_is_named_by_its_row_in_y_not_in_the_batch():
+def test_an_invalid_target_is_named_by_its_row_in_y():
     X, y = classification()
     y[41] = 3
     with pytest.raises(ValueError, match=r"got 3 in row 41$"):

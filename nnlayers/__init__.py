@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from nnlayers import initializers, optim, testing
 from nnlayers._core.foreign_names import missing_attribute as _missing_attribute
+from nnlayers._core.formula import Formula
 from nnlayers.graphs.functions import (
     concatenate,
     exp,
@@ -128,6 +129,7 @@ __all__ = [
     "Embedding",
     "Exp",
     "Flatten",
+    "Formula",
     "GaussianNLL",
     "GaussianNoise",
     "Graph",

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, as_floats, float_dtype
 from nnlayers._core.checks import Absent
 from nnlayers._core.constructors import call, constructor_arguments, constructor_repr
+from nnlayers._core.formula import Formula
 from nnlayers._core.guards import guard_methods
 from nnlayers._core.state import Change, commit, validated_state
 from nnlayers._core.symbol import S, Symbol
@@ -42,6 +43,8 @@ class Layer(ABC):
     ----------
     training : bool
         What ``forward`` does with dropout and batch statistics; new layers are in training mode.
+    formula : Formula or None
+        The formula that drawings and explanations show, see :class:`nnlayers.Formula`.
     state_names : tuple of str
         Names of the attributes that are saved with the parameters though no optimizer moves them:
         arrays such as running statistics.
@@ -71,6 +74,7 @@ class Layer(ABC):
     """
 
     training: bool = True
+    formula: Formula | None = None
     state_names: ClassVar[tuple[str, ...]] = ()
     trainable = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
     requires_grad = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
@@ -244,6 +248,14 @@ class Layer(ABC):
             changes += [partial(setattr, layer, name, array) for name, array in new.items()]
         commit(changes)
         return self
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        """Return the formula for inputs of these shapes; None if it is not known.
+
+        It is :attr:`formula` if the layer's own class states one: a class derived from that may
+        compute something else.
+        """
+        return self.formula if "formula" in vars(type(self)) else None
 
     def state_dict(self) -> dict[str, Array]:
         """Return copies of all parameters and state by name."""

@@ -102,12 +102,9 @@ INSIDE = [
     for found in IMPORTS
     if found.module not in ("", "__main__") and (found.module, found.imported) != ("cli.main", "")
 ]
-# What is drawn is still known by class; these imports go once it is known by protocol.
-TO_STRAIGHTEN = {found for found in INSIDE if found.module.split(".")[0] == "drawing"}
-TO_STRAIGHTEN |= {found for found in INSIDE if found.module == "layers.drawable"}
 
 # Pairs of classes that share a name until their rooms are straightened.
-CLASSES_TO_RENAME = {"Builder", "Description"}
+CLASSES_TO_RENAME = {"Builder"}
 
 
 def test_every_room_has_a_floor() -> None:
@@ -120,8 +117,6 @@ def test_imports_go_down_or_stay_in_the_room(found: Import) -> None:
     room, imported = found.module.split(".")[0], found.imported.split(".")[0]
     assert imported in FLOOR_OF, f"{found.module}:{found.line} imports the front door"
     below = FLOOR_OF[imported] < FLOOR_OF[room]
-    if found in TO_STRAIGHTEN:
-        return
     assert below or room_of(room) == room_of(imported), f"{found.module}:{found.line}"
 
 
@@ -137,7 +132,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     for found in INSIDE:
         target = module_of(found.imported)
         # Annotations may name a class of the same room that is defined later.
-        if target != found.module and not found.for_types_only and found not in TO_STRAIGHTEN:
+        if target != found.module and not found.for_types_only:
             graph[found.module].add(target)
     done: set[str] = set()
 

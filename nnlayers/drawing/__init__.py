@@ -1,9 +1,19 @@
-"""Pictures of graphs and of the layers that hold layers, and their chain rule step by step."""
+"""Drawings of graphs and containers, and the chain rule explained step by step."""
 
-from nnlayers.drawing.dot import to_dot
+from nnlayers.drawing.diagram import Diagram, DiagramNode, LayerDiagram, as_diagram
+from nnlayers.drawing.dot import draw, mime_bundle, render, to_dot
 from nnlayers.drawing.page import to_html
-from nnlayers.drawing.rendering import draw, mime_bundle, render
-from nnlayers.drawing.structure import as_graph
 from nnlayers.drawing.text import explain
 
-__all__ = ["as_graph", "draw", "explain", "mime_bundle", "render", "to_dot", "to_html"]
+__all__ = [
+    "Diagram",
+    "DiagramNode",
+    "LayerDiagram",
+    "as_diagram",
+    "draw",
+    "explain",
+    "mime_bundle",
+    "render",
+    "to_dot",
+    "to_html",
+]

@@ -1,4 +1,4 @@
-"""Formulas: written once as a Python expression, set as plain text and as MathML."""
+"""Typesetting: formulas as plain text and as MathML, arrays in few characters."""
 
 from __future__ import annotations
 
@@ -8,34 +8,39 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-__all__ = ["Formula", "simplified"]
+import numpy as np
 
-# How tightly a part holds together: one that must hold tighter than it does gets brackets.
+__all__ = ["MAX_NUMBERS", "Expression", "names_in", "shortened", "simplified"]
+
+MAX_NUMBERS = 6
+
+# The precedence of a part of a formula: a part that stands in one of higher precedence gets
+# brackets.
 _CHOICE, _SUM, _PRODUCT, _POWER, _WHOLE = range(5)
 
 _COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "="}
 _FUNCTIONS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "one": "1"}
 
 
-class Formula:
-    """An expression in Python's syntax, and what to write for the names in it.
+class Expression:
+    """An expression in Python's syntax, to be set as text or as MathML.
 
-    ``d(u, v)`` stands for the derivative of u by v, ``g`` for ``d(loss, y)``, the gradient that
-    comes in, ``A.T`` for the transpose, and ``one(...)`` for the indicator of a condition.
+    ``d(u, v)`` stands for the derivative of u by v, ``g`` for ``d(loss, y)``, the incoming
+    gradient, ``A.T`` for the transpose, and ``one(...)`` for the indicator of a condition.
 
     Parameters
     ----------
     expression : str
         Arithmetic, calls, comparisons and ``... if ... else ...``.
     names : mapping of str to str, optional
-        What to write for the names in it; a number among them is written as one.
+        Replacements for the names in it; a number among them is set as a number.
 
     Examples
     --------
-    >>> formula = Formula("-(g / x**2)", {"x": "b"})
-    >>> formula.text
+    >>> expression = Expression("-(g / x**2)", {"x": "b"})
+    >>> expression.text
     '−∂ℓ/∂y / b²'
-    >>> Formula("a * b", {"a": "w_1", "b": "x"}).mathml
+    >>> Expression("a * b", {"a": "w_1", "b": "x"}).mathml
     '<msub><mi>w</mi><mi>1</mi></msub><mo>×</mo><mi>x</mi>'
     """
 
@@ -45,19 +50,30 @@ class Formula:
 
     @property
     def text(self) -> str:
-        """The formula as plain text."""
-        return self._written(_Text())
+        """The expression as plain text."""
+        return self._set(_Text())
 
     @property
     def mathml(self) -> str:
-        """The formula as the content of a ``<math>`` element."""
-        return self._written(_MathML())
+        """The expression as the content of a ``<math>`` element."""
+        return self._set(_MathML())
 
-    def _written(self, notation: _Text) -> str:
+    def _set(self, notation: _Text) -> str:
         return _Writer(notation, self.names).write(_parsed(self.expression))[0]
 
     def __repr__(self) -> str:
-        return f"Formula({self.text!r})"
+        return f"Expression({self.text!r})"
+
+
+def names_in(expression: str) -> set[str]:
+    """Return the names in an expression.
+
+    Examples
+    --------
+    >>> sorted(names_in("exp(s * x)"))
+    ['exp', 's', 'x']
+    """
+    return {tree.id for tree in ast.walk(_parsed(expression)) if isinstance(tree, ast.Name)}
 
 
 def simplified(expression: str, numbers: Mapping[str, float]) -> str:
@@ -73,7 +89,7 @@ def simplified(expression: str, numbers: Mapping[str, float]) -> str:
     return _simplified(expression, tuple(numbers.items()))
 
 
-# Graphs hold a few operations many times, and parsing takes longer than all else.
+# Graphs hold a few operations many times, and parsing takes most of the time.
 @lru_cache(maxsize=1000)
 def _simplified(expression: str, numbers: tuple[tuple[str, float], ...]) -> str:
     return ast.unparse(_Simplifier(dict(numbers)).visit(ast.parse(expression, mode="eval")))
@@ -107,7 +123,7 @@ class _Simplifier(ast.NodeTransformer):
 
 
 class _Text:
-    """Plain text, and what the other notation changes."""
+    """Plain text, and the base of the other notation."""
 
     space, comma = " ", ", "
     product, matrix_product = " × ", " @ "
@@ -168,7 +184,7 @@ class _MathML(_Text):
         return self.fraction(f"<mi>∂</mi>{over}", f"<mi>∂</mi>{under}")
 
     def brackets(self, inner: str) -> str:
-        # Browsers stretch them far beyond a tall letter.
+        # Browsers stretch brackets far beyond a tall letter.
         stretchy = str("<mfrac>" in inner or "<mtable>" in inner).lower()
         left, right = [f'<mo stretchy="{stretchy}">{sign}</mo>' for sign in "()"]
         return f"<mrow>{left}{inner}{right}</mrow>"
@@ -202,14 +218,14 @@ class _MathML(_Text):
 
 
 class _Writer:
-    """Writes an expression's tree in a notation, with brackets where they are needed."""
+    """Sets the tree of an expression in a notation, with brackets where they are needed."""
 
     def __init__(self, notation: _Text, names: Mapping[str, str]) -> None:
         self.notation = notation
         self.names = names
 
     def write(self, tree: Any) -> tuple[str, int]:
-        """Return the part of a formula, and how tightly it holds together."""
+        """Return the text of a part, and its precedence."""
         notation, part = self.notation, self._part
         match tree:
             case ast.Constant(value=int() | float() as number):
@@ -237,8 +253,8 @@ class _Writer:
                     parts += [notation.sign(_COMPARISONS[type(sign)]), part(other, _SUM)]
                 return notation.space.join(parts), _CHOICE
             case ast.IfExp(test=condition, body=a, orelse=b):
-                written = [part(piece, _CHOICE) for piece in (a, condition, b)]
-                return notation.choice(*written), _CHOICE
+                texts = [part(piece, _CHOICE) for piece in (a, condition, b)]
+                return notation.choice(*texts), _CHOICE
         raise ValueError(f"no notation for {ast.unparse(tree)!r}")
 
     def _operation(self, a: ast.expr, operator: ast.operator, b: ast.expr) -> tuple[str, int]:
@@ -254,13 +270,13 @@ class _Writer:
             case ast.Pow():
                 return notation.power(part(a, _WHOLE), part(b, _POWER)), _POWER
         sign = notation.sign("−" if isinstance(operator, ast.Sub) else "+")
-        tightness = _PRODUCT if isinstance(operator, ast.Sub) else _SUM
-        return notation.space.join([part(a, _SUM), sign, part(b, tightness)]), _SUM
+        needed = _PRODUCT if isinstance(operator, ast.Sub) else _SUM
+        return notation.space.join([part(a, _SUM), sign, part(b, needed)]), _SUM
 
-    def _part(self, tree: ast.expr, tightness: int) -> str:
-        """Return a part in brackets unless it holds together as tightly as is needed."""
-        written, held = self.write(tree)
-        return written if held >= tightness else self.notation.brackets(written)
+    def _part(self, tree: ast.expr, needed: int) -> str:
+        """Return the text of a part, in brackets if its precedence is lower than needed."""
+        text, precedence = self.write(tree)
+        return text if precedence >= needed else self.notation.brackets(text)
 
     def _number(self, number: str) -> tuple[str, int]:
         return self.notation.number(number), _SUM if number.startswith("-") else _WHOLE
@@ -272,3 +288,27 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def shortened(value: Any) -> str:
+    """Return the numbers of a scalar or small array, four digits each, or the shape and dtype.
+
+    Examples
+    --------
+    >>> shortened(0.731058)
+    '0.7311'
+    >>> shortened([[1.0, -0.0], [1e-9, 3.0]])
+    '[[1, 0], [1e-09, 3]]'
+    >>> shortened(np.zeros((64, 10), np.float32))
+    '(64, 10) float32'
+    """
+    array = np.asarray(value)
+    if not 0 < array.size <= MAX_NUMBERS:
+        return f"{array.shape} {array.dtype}"
+    return _numbers_text(array.tolist())
+
+
+def _numbers_text(numbers: Any) -> str:
+    if isinstance(numbers, list):
+        return f"[{', '.join(_numbers_text(entry) for entry in numbers)}]"
+    return f"{numbers + 0.0:.4g}"  # the sum makes -0 a 0

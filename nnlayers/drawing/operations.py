@@ -1,162 +1,75 @@
-"""What each operation does, in words that a drawing can show: a symbol and its formulas."""
+"""Operations as drawings show them: a symbol, formulas, and the numbers of local derivatives."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from nnlayers.drawing.formulas import Formula, simplified
+import numpy as np
+
+from nnlayers._core.arrays import Array
+from nnlayers._core.formula import Formula
+from nnlayers.drawing.diagram import Diagram
+from nnlayers.drawing.formulas import MAX_NUMBERS, Expression, names_in, shortened, simplified
 from nnlayers.layer import Layer
-from nnlayers.layers import activations, arithmetic, elementary, noise, rectifiers, shaping
-from nnlayers.layers.affine import Affine
-from nnlayers.layers.operation import Elementwise, is_operation
-from nnlayers.layers.reductions import Mean, Sum
-from nnlayers.layers.softmax import LogSoftmax, Softmax
 
-__all__ = ["Description", "describe", "symbol"]
+__all__ = ["DrawnFormula", "LocalDerivative", "describe", "local_derivatives", "symbol"]
+
+_MAX_LABEL = 32
 
 
-class Description(NamedTuple):
-    """An operation as a drawing shows it.
+class DrawnFormula(NamedTuple):
+    """The formulas of an operation, in the names of a diagram's nodes.
 
     Attributes
     ----------
     symbol : str
         A short label, such as ``+`` or ``Affine(3, 2)``.
-    value : Formula
-        What it makes of its inputs.
-    derivatives : tuple of Formula
+    value : Expression
+        The value.
+    derivatives : tuple of Expression
         The local derivative with respect to each input.
-    product : str
-        How it is multiplied: ``×`` entry by entry; ``@`` as the other factor of a product of
-        matrices; empty where the formula of what is sent says how.
-    sent : tuple of Formula
-        What goes back to each input, the gradient that comes in included.
+    product : {"×", "@", ""}
+        The product of the incoming gradient and the derivative: entry by entry, of matrices, or
+        neither.
+    sent : tuple of Expression
+        The gradient that each input gets.
+    is_jacobian : bool
+        Whether the derivative is a full Jacobian.
     note : str
-        What the formulas leave open; may be empty.
+        An explanation of what the formulas leave open; may be empty.
     """
 
     symbol: str
-    value: Formula
-    derivatives: tuple[Formula, ...]
+    value: Expression
+    derivatives: tuple[Expression, ...]
     product: str
-    sent: tuple[Formula, ...]
+    sent: tuple[Expression, ...]
+    is_jacobian: bool
     note: str
 
 
-class _Entry(NamedTuple):
-    """The formulas in the letters x, or a and b, for the inputs, y for the value, g for dl/dy.
+class LocalDerivative(NamedTuple):
+    """The numbers of a local derivative, and its product with the incoming gradient.
 
-    Other names in them are attributes of the layer that are numbers.
+    Attributes
+    ----------
+    factor : ndarray or None
+        The derivative; None for a Jacobian that is too large, or one of random results.
+    numbers : str
+        The derivative as text.
+    product : str
+        Both factors as text; empty if the gradient is not a product of these two.
+    is_summed : bool
+        Whether the product was summed over axes in which the input was broadcast.
     """
 
-    symbol: str
-    value: str
-    derivatives: tuple[str, ...]
-    sent: tuple[str, ...] = ()
-    product: str = "×"
-    note: str = ""
-
-
-_NUMBERS = ("alpha", "beta", "exponent", "negative_slope", "scale")
-_SAME = "the same numbers in the shape of the input"
-_OF_W = "W gets the input's transpose times the incoming gradient"
-_DOT_PRODUCT = _Entry("@", "a @ b", ("b", "a"))
-_TABLE: dict[type[Layer], _Entry] = {
-    arithmetic.Add: _Entry("+", "a + b", ("1", "1")),
-    arithmetic.Subtract: _Entry("−", "a - b", ("1", "-1")),
-    arithmetic.Multiply: _Entry("×", "a * b", ("b", "a")),
-    arithmetic.Divide: _Entry("/", "a / b", ("1 / b", "-(a / b**2)")),
-    arithmetic.MatMul: _Entry("@", "a @ b", ("b.T", "a.T"), ("g @ b.T", "a.T @ g"), "@"),
-    arithmetic.Maximum: _Entry(
-        "max",
-        "max(a, b)",
-        ("one(a > b) + one(a == b) / 2", "one(b > a) + one(a == b) / 2"),
-        note="where both are equal, each gets half",
-    ),
-    elementary.Exp: _Entry("exp", "exp(x)", ("exp(x)",)),
-    elementary.Log: _Entry("log", "log(x)", ("1 / x",)),
-    elementary.Negative: _Entry("−x", "-x", ("-1",)),
-    elementary.Reciprocal: _Entry("1/x", "1 / x", ("-(1 / x**2)",)),
-    elementary.Square: _Entry("x²", "x**2", ("2 * x",)),
-    elementary.Sqrt: _Entry("√x", "sqrt(x)", ("1 / (2 * sqrt(x))",)),
-    elementary.Power: _Entry("", "x**exponent", ("exponent * x**(exponent - 1)",)),
-    activations.Identity: _Entry("", "x", ("1",)),
-    activations.Sigmoid: _Entry("", "1 / (1 + exp(-x))", ("y * (1 - y)",)),
-    activations.Tanh: _Entry("", "tanh(x)", ("1 - y**2",)),
-    activations.Softplus: _Entry(
-        "", "log(1 + exp(beta * x)) / beta", ("exp(beta * x) / (1 + exp(beta * x))",)
-    ),
-    activations.Softsign: _Entry("", "x / (1 + abs(x))", ("1 / (1 + abs(x))**2",)),
-    activations.HardTanh: _Entry("", "min(max(x, -1), 1)", ("one(-1 < x < 1)",)),
-    rectifiers.ReLU: _Entry("", "max(x, 0)", ("one(x > 0)",)),
-    rectifiers.LeakyReLU: _Entry(
-        "", "x if x > 0 else negative_slope * x", ("1 if x > 0 else negative_slope",)
-    ),
-    rectifiers.ELU: _Entry(
-        "", "x if x > 0 else alpha * (exp(x) - 1)", ("1 if x > 0 else alpha * exp(x)",)
-    ),
-    rectifiers.SELU: _Entry(
-        "",
-        "scale * (x if x > 0 else alpha * (exp(x) - 1))",
-        ("scale * (1 if x > 0 else alpha * exp(x))",),
-    ),
-    rectifiers.GELU: _Entry(
-        "",
-        "x * Phi(x)",
-        ("Phi(x) + x * phi(x)",),
-        note="Φ is the normal distribution, φ its density",
-    ),
-    rectifiers.SiLU: _Entry(
-        "",
-        "x * sigma(x)",
-        ("sigma(x) + x * sigma(x) * (1 - sigma(x))",),
-        note="σ(x) = 1 / (1 + exp(−x))",
-    ),
-    rectifiers.Mish: _Entry(
-        "",
-        "x * tanh(softplus(x))",
-        ("tanh(softplus(x)) + x * sigma(x) * (1 - tanh(softplus(x))**2)",),
-        note="softplus(x) = log(1 + exp(x)), σ its derivative",
-    ),
-    Softmax: _Entry(
-        "",
-        "exp(x) / sum(exp(x))",
-        ("J",),
-        ("y * (g - sum(g * y))",),
-        "",
-        "the entries of J are yᵢ (1(i = j) − yⱼ)",
-    ),
-    LogSoftmax: _Entry(
-        "",
-        "x - log(sum(exp(x)))",
-        ("J",),
-        ("g - exp(y) * sum(g)",),
-        "",
-        "the entries of J are 1(i = j) − exp(yⱼ)",
-    ),
-    Sum: _Entry("", "sum(x)", ("1",), note="every entry that was added up gets it"),
-    Mean: _Entry(
-        "", "sum(x) / n", ("1 / n",), ("g / n",), note="each of the n entries averaged gets a share"
-    ),
-    shaping.Reshape: _Entry("", "reshape(x)", ("1",), ("g",), "", _SAME),
-    shaping.Flatten: _Entry("", "flatten(x)", ("1",), ("g",), "", _SAME),
-    shaping.Concatenate: _Entry(
-        "", "concatenate(*inputs)", ("1",), ("part(g)",), "", "each input gets its part"
-    ),
-    noise.Dropout: _Entry(
-        "", "m * x", ("m",), ("m * g",), note="m is 0 where x was dropped, else 1 / (1 − rate)"
-    ),
-    noise.GaussianNoise: _Entry("", "x + n", ("1",), note="n was drawn by chance"),
-    Affine: _Entry(
-        "",
-        "x @ W + b",
-        ("W.T",),
-        ("g @ W.T",),
-        "@",
-        f"{_OF_W}, b the sum of its rows",
-    ),
-}
+    factor: Array | None
+    numbers: str
+    product: str = ""
+    is_summed: bool = False
 
 
 def describe(
@@ -164,19 +77,24 @@ def describe(
     names: Sequence[str] = (),
     output: str = "y",
     shapes: Sequence[tuple[int, ...]] = (),
-) -> Description:
-    """Return how to label an operation, and its formulas in the names given.
+) -> DrawnFormula:
+    """Return the label of an operation, and its formulas in the names of its inputs and output.
 
     Parameters
     ----------
     layer : Layer
         One of the library's or of a user's.
     names : sequence of str, optional
-        Those of its inputs.
+        The names of the inputs.
     output : str
-        That of its value.
+        The name of the output.
     shapes : sequence of tuple of int, optional
-        Of its inputs: of two vectors ``@`` is another product than of matrices.
+        The shapes of the inputs: ``@`` of two vectors has another formula than that of matrices.
+
+    Raises
+    ------
+    ValueError
+        If the layer's formula cannot be read.
 
     Examples
     --------
@@ -190,28 +108,34 @@ def describe(
     >>> product.sent[1].text
     'Wᵀ @ ∂ℓ/∂c'
     """
-    entry = _entry(layer, shapes)
-    letters = {1: ["x"], 2: ["a", "b"]}.get(len(names), [f"x{i}" for i in range(len(names))])
-    called = entry.symbol or _written(layer)
-    known = dict(zip(letters, names, strict=True)) | {"y": output, "f": called}
-    settings = {name: getattr(layer, name, None) for name in _NUMBERS}
-    numbers = {name: value for name, value in settings.items() if isinstance(value, float)}
-    count = max(len(names), len(entry.derivatives))
+    formula = layer.formula_for(*shapes) or _jacobian_formula(layer)
+    label = formula.symbol or _short_repr(layer)
+    letters = _letters(len(names))
+    known = dict(zip(letters, names, strict=True)) | {"y": output, "f": label}
+    count = max(len(names), len(formula.derivatives))
 
-    def formula(expression: str) -> Formula:
-        expression = expression.replace("*inputs", ", ".join(letters))
-        return Formula(simplified(expression, numbers), known)
+    def expression(source: str) -> Expression:
+        source = source.replace("*inputs", ", ".join(letters))
+        try:
+            numbers = _numbers(layer, names_in(source) - {"g", *known})
+            return Expression(simplified(source, numbers), known)
+        except SyntaxError as error:
+            raise ValueError(
+                f"{layer!r}: cannot read the formula {source!r}: {error.msg}"
+            ) from None
 
-    def of_each_input(expressions: Sequence[str]) -> tuple[Formula, ...]:
-        return tuple([formula(expressions[i % len(expressions)]) for i in range(count)])
+    def for_each_input(sources: Sequence[str]) -> tuple[Expression, ...]:
+        return tuple([expression(sources[i % len(sources)]) for i in range(count)])
 
-    return Description(
-        called,
-        formula(entry.value),
-        of_each_input(entry.derivatives),
-        entry.product,
-        of_each_input(entry.sent or [f"g * ({by_input})" for by_input in entry.derivatives]),
-        entry.note,
+    gradient = "J.T @ g" if formula.is_jacobian else "g * ({})"
+    return DrawnFormula(
+        label,
+        expression(formula.value),
+        for_each_input(formula.derivatives),
+        formula.product,
+        for_each_input(formula.sent or [gradient.format(d) for d in formula.derivatives]),
+        formula.is_jacobian,
+        formula.note,
     )
 
 
@@ -224,26 +148,153 @@ def symbol(layer: Layer) -> str:
     >>> symbol(nn.MatMul()), symbol(nn.Affine(3, 2))
     ('@', 'Affine(3, 2)')
     """
-    return _entry(layer, ()).symbol or _written(layer)
+    formula = layer.formula_for()
+    return (formula.symbol if formula else "") or _short_repr(layer)
 
 
-def _entry(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> _Entry:
-    if isinstance(layer, arithmetic.MatMul) and [len(shape) for shape in shapes] == [1, 1]:
-        return _DOT_PRODUCT
-    if isinstance(layer, noise.Noise) and not layer.training:
-        return _TABLE[activations.Identity]
-    if isinstance(layer, Affine) and layer.b is None:
-        return _TABLE[Affine]._replace(value="x @ W", note=_OF_W)
-    approximate = isinstance(layer, rectifiers.GELU) and layer.approximate != "none"
-    if type(layer) in _TABLE and not approximate:  # a subclass may compute something else
-        return _TABLE[type(layer)]
-    if isinstance(layer, Elementwise) and is_operation(layer):
-        return _Entry("", "f(x)", ("derivative(x)",), note="entry by entry")
-    note = f"J is the Jacobian of {_written(layer)}"
-    return _Entry("", "f(*inputs)", ("J",), ("J.T @ g",), "", note)
+def _letters(count: int) -> list[str]:
+    """Return the names that a formula has for so many inputs."""
+    return {1: ["x"], 2: ["a", "b"]}.get(count) or [f"x{i}" for i in range(count)]
 
 
-def _written(layer: Layer) -> str:
-    """Return how a layer writes itself, or its class where that is long."""
-    written = " ".join(repr(layer).split()).removesuffix("()")
-    return written if len(written) <= 32 else type(layer).__name__
+def _numbers(layer: Layer, names: set[str]) -> dict[str, float]:
+    """Return those of the names that are numbers among the layer's attributes."""
+    attributes = {name: getattr(layer, name, None) for name in names}
+    return {
+        name: float(value)
+        for name, value in attributes.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _jacobian_formula(layer: Layer) -> Formula:
+    return Formula("f(*inputs)", note=f"J is the Jacobian of {_short_repr(layer)}")
+
+
+def _short_repr(layer: Layer) -> str:
+    """Return the representation of a layer, or its class if that is long."""
+    text = " ".join(repr(layer).split()).removesuffix("()")
+    return text if len(text) <= _MAX_LABEL else type(layer).__name__
+
+
+def local_derivatives(
+    diagram: Diagram,
+    index: int,
+    description: DrawnFormula,
+    inputs: Sequence[Array],
+    grad: Array,
+) -> list[LocalDerivative]:
+    """Return the numbers of the derivatives in the description of a node.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        A diagram that has run forward and backward.
+    index : int
+        The index of the node, which is an operation.
+    description : DrawnFormula
+        Its formulas, for the shapes of `inputs`.
+    inputs : sequence of ndarray
+        The values of its parents.
+    grad : ndarray
+        The gradient of the node.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> graph = nn.Graph(nn.Input("a") * nn.Input("b"))
+    >>> a, b, g = np.array([2.0, 3.0]), np.array(4.0), np.array([1.0, 10.0])
+    >>> graph.forward(a, b), graph.backward(g)[1]
+    (array([ 8., 12.]), array(32.))
+    >>> description = describe(nn.Multiply(), ["a", "b"])
+    >>> by_b = local_derivatives(graph, 2, description, [a, b], g)[1]
+    >>> by_b.product, by_b.is_summed
+    ('[1, 10] × [2, 3]', True)
+    """
+    sent = diagram.contributions_at(index)
+    if description.is_jacobian:
+        return list(_jacobians(diagram, index, inputs, grad, sent))
+    if description.product == "@":
+        return list(_matrix_factors(diagram.nodes[index].layer, description, inputs, grad))
+    factors = _entry_factors(diagram, index, inputs, grad)
+    if not description.product:
+        return [LocalDerivative(factor, shortened(factor)) for factor in factors]
+    return [
+        _multiplied(factor, [grad, factor], "×", x.shape != factor.shape)
+        for factor, x in zip(factors, inputs, strict=True)
+    ]
+
+
+def _entry_factors(
+    diagram: Diagram, index: int, inputs: Sequence[Array], grad: Array
+) -> Sequence[Array]:
+    """Return the gradients for an incoming gradient of ones, before sums over broadcast axes."""
+    ones = np.ones_like(grad)
+    layer = diagram.nodes[index].layer
+    if layer is None or not _are_broadcast(inputs, grad.shape):
+        return diagram.contributions_at(index, ones)
+    layer = copy.deepcopy(layer)
+    with np.errstate(all="ignore"):
+        layer.forward(*[np.broadcast_to(x, grad.shape) for x in inputs])
+        return [np.asarray(gradient) for gradient in layer.backward(ones)]
+
+
+def _are_broadcast(inputs: Sequence[Array], shape: tuple[int, ...]) -> bool:
+    shapes = [x.shape for x in inputs]
+    with suppress(ValueError):
+        return len(set(shapes)) > 1 and np.broadcast_shapes(*shapes) == shape
+    return False
+
+
+def _matrix_factors(
+    layer: Layer | None, description: DrawnFormula, inputs: Sequence[Array], grad: Array
+) -> Iterator[LocalDerivative]:
+    """Yield the other factors of a product of matrices, which the formulas name ``M.T``."""
+    matrices = dict(zip(_letters(len(inputs)), inputs, strict=True))
+    formulas = zip(description.derivatives, description.sent, inputs, strict=True)
+    for derivative, sent, x in formulas:
+        name = derivative.expression.removesuffix(".T")
+        matrix = matrices[name] if name in matrices else getattr(layer, name).value
+        is_vector = matrix.ndim == 1
+        if sent.expression.startswith("g"):
+            # A vector on the right of a product is a column, and its transpose a row.
+            factor = matrix[np.newaxis] if is_vector else matrix.swapaxes(-1, -2)
+            terms = [grad[..., np.newaxis] if is_vector else grad, factor]
+        else:
+            factor = matrix[:, np.newaxis] if is_vector else matrix.swapaxes(-1, -2)
+            terms = [factor, grad[..., np.newaxis, :] if is_vector else grad]
+        batch = np.broadcast_shapes(*[term.shape[:-2] for term in terms])
+        yield _multiplied(factor, terms, "@", x.shape[:-2] != batch)
+
+
+def _multiplied(
+    factor: Array, terms: Sequence[Array], sign: str, is_summed: bool
+) -> LocalDerivative:
+    product = f" {sign} ".join(map(shortened, terms))
+    return LocalDerivative(factor, shortened(factor), product, is_summed)
+
+
+def _jacobians(
+    diagram: Diagram, index: int, inputs: Sequence[Array], grad: Array, sent: Sequence[Array]
+) -> Iterator[LocalDerivative]:
+    """Yield the full derivatives that are small, and the shapes of the others."""
+    for i, (x, gradient) in enumerate(zip(inputs, sent, strict=True)):
+        shape = grad.shape + x.shape
+        J = None
+        if 0 < grad.size * x.size <= MAX_NUMBERS:
+            with suppress(TypeError, ValueError):  # a user's layer may fail on another gradient
+                J = _jacobian(diagram, index, i, grad).reshape(shape)
+                # A layer with random results has other ones now.
+                if not np.allclose(np.tensordot(grad, J, grad.ndim), gradient):
+                    J = None
+        yield LocalDerivative(J, f"{shape} {grad.dtype}" if J is None else shortened(J))
+
+
+def _jacobian(diagram: Diagram, index: int, parent: int, grad: Array) -> Array:
+    """Return the derivative by one parent, one row for each entry of the node."""
+    rows = []
+    for entry in np.ndindex(grad.shape):
+        dout = np.zeros_like(grad)
+        dout[entry] = 1
+        rows.append(diagram.contributions_at(index, dout)[parent])
+    return np.array(rows)

@@ -1,4 +1,4 @@
-"""Pages that step through a graph: forward along its values, and back along its gradients."""
+"""Pages that step through a graph: forward along its values, back along its gradients."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from importlib.resources import files
 from string import Template
 
 from nnlayers._core.files import write_file
-from nnlayers.drawing.formulas import Formula
+from nnlayers.drawing.diagram import Diagram
+from nnlayers.drawing.formulas import Expression
 from nnlayers.drawing.picture import Schedule, to_svg
-from nnlayers.drawing.trace import Sent, Trace, Visit, kind, partial, trace
-from nnlayers.graphs.graph import Graph
+from nnlayers.drawing.trace import Sent, Trace, Visit, partial, trace
 
 __all__ = ["to_html"]
 
 
-def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """Write a page that steps through a graph's last forward and backward.
+def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
+    """Write a page that steps through a graph's last forward and backward pass.
 
     It is one file, and needs nothing but a browser.
 
     Parameters
     ----------
-    graph : Graph
-        One that has run forward and backward.
+    diagram : Diagram
+        A diagram that has run forward and backward, such as a :class:`~nnlayers.Graph`.
     path : path-like
-        Where the page goes.
+        The file to write.
 
     Raises
     ------
     RuntimeError
-        If the graph has not run.
+        If the diagram has not run.
     OSError
         If the page cannot be written; the message names `path`.
 
@@ -49,15 +49,16 @@ def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
     ...     Path(directory, "graph.html").read_text(encoding="utf-8").splitlines()[0]
     '<!DOCTYPE html>'
     """
-    passes = trace(graph, "to_html")
+    passes = trace(diagram, "to_html")
     schedule = Schedule(passes)
     sections = [*_sections(passes)]
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    inputs = ", ".join(passes.labels[node] for node in graph.inputs)
-    outputs = ", ".join(passes.labels[node] for node in passes.starts)
+    labels = dict(zip(diagram.nodes, passes.labels, strict=True))
+    inputs = ", ".join(labels[node] for node in diagram.inputs)
+    outputs = ", ".join(passes.labels[i] for i in passes.starts)
     page = template.substitute(
         title=escape(f"{outputs} of {inputs}, step by step" if inputs else outputs),
-        drawing=to_svg(graph, passes, schedule),
+        drawing=to_svg(passes, schedule),
         last=len(sections) - 1,
         steps="\n".join(sections),
     )
@@ -66,26 +67,27 @@ def to_html(graph: Graph, path: str | os.PathLike[str]) -> None:
 
 
 def _sections(passes: Trace) -> Iterator[str]:
-    """Yield what is to be read in each step."""
+    """Yield the text of each step."""
     last = 2 * len(passes.visits) + 1
     given = [
-        _row(kind(node), _known(passes.labels[node], value)) for node, value in passes.given.items()
+        _row(passes.nodes[i].kind, _given_value(passes.labels[i], passes.values[i]))
+        for i in passes.given()
     ]
-    yield _section(0, last, "what is given", "forward", _list(given))
+    yield _section(0, last, "given values", "forward", _list(given))
     for step, visit in enumerate(passes.visits, 1):
         rows = [_row("inputs", _inputs(visit)), _row("value", _value(visit))]
         yield _section(step, last, f"forward, {visit.label}", "forward", _list(rows))
     starts = [
         _row(
             "given to backward",
-            _equation([_gradient(passes.labels[node])], start, "gradient incoming"),
+            _equation([_gradient(passes.labels[i])], start, "gradient incoming"),
         )
-        for node, start in passes.starts.items()
+        for i, start in passes.starts.items()
     ]
     start = len(passes.visits) + 1
-    yield _section(start, last, "the way back starts", "backward", _list(starts))
+    yield _section(start, last, "the backward pass starts", "backward", _list(starts))
     for step, visit in enumerate(reversed(passes.visits), start + 1):
-        yield _section(step, last, f"backward, {visit.label}", "backward", _back(visit))
+        yield _section(step, last, f"backward, {visit.label}", "backward", _backward(visit))
 
 
 def _section(step: int, last: int, title: str, direction: str, content: str) -> str:
@@ -93,8 +95,8 @@ def _section(step: int, last: int, title: str, direction: str, content: str) -> 
     return f'<section id="step-{step}" class="{direction}">{heading}{content}</section>'
 
 
-def _back(visit: Visit) -> str:
-    """Return the way back through one operation."""
+def _backward(visit: Visit) -> str:
+    """Return the backward pass of one operation."""
     incoming = _equation([_gradient(visit.label)], visit.grad, "gradient incoming")
     rows = [
         _row("inputs", _inputs(visit)),
@@ -104,11 +106,11 @@ def _back(visit: Visit) -> str:
     note = visit.description.note
     if note:
         rows.append(_row("note", escape(note)))
-    return _list(rows) + "".join(_way(visit, sent) for sent in visit.sent)
+    return _list(rows) + "".join(_sent_to_parent(visit, sent) for sent in visit.sent)
 
 
-def _way(visit: Visit, sent: Sent) -> str:
-    """Return what goes to one parent: the local derivative, the product and the sum."""
+def _sent_to_parent(visit: Visit, sent: Sent) -> str:
+    """Return the local derivative, the product and the sum for one parent."""
     local = sent.local
     by = partial(visit.label, sent.label)
     if visit.description.product == "@":
@@ -130,15 +132,16 @@ def _way(visit: Visit, sent: Sent) -> str:
 
 
 def _inputs(visit: Visit) -> str:
-    named = dict(visit.inputs)  # each once, and a number that stands in the formula not at all
+    # Each input appears once, and a number that is its own label does not appear.
+    inputs = dict(visit.inputs)
     return ", ".join(
         _equation([_variable(name)], value, "value input")
-        for name, value in named.items()
+        for name, value in inputs.items()
         if name != value
     )
 
 
-def _known(label: str, value: str) -> str:
+def _given_value(label: str, value: str) -> str:
     if label == value:
         return _number(value, "value input")
     return _equation([_variable(label)], value, "value input")
@@ -149,8 +152,8 @@ def _value(visit: Visit) -> str:
     return _equation(sides, visit.value, "value result")
 
 
-def _equation(sides: list[Formula], number: str, role: str, product: str = "") -> str:
-    """Return formulas that are equal, and the number, or first the product, that they come to."""
+def _equation(sides: list[Expression], number: str, role: str, product: str = "") -> str:
+    """Return equal expressions, then the product of numbers if there is one, then the number."""
     content = "<mo>=</mo>".join(f"<mrow>{side.mathml}</mrow>" for side in sides)
     between = f"{_number(product, 'product')} = " if product else ""
     return f"<math>{content}<mo>=</mo></math> {between}{_number(number, role)}"
@@ -160,11 +163,11 @@ def _number(number: str, role: str) -> str:
     return f'<span class="number {role}">{escape(number)}</span>'
 
 
-def _variable(name: str) -> Formula:
-    return Formula("u", {"u": name})
+def _variable(name: str) -> Expression:
+    return Expression("u", {"u": name})
 
 
-def _gradient(label: str) -> Formula:
+def _gradient(label: str) -> Expression:
     return partial("ℓ", label)
 
 

@@ -1,28 +1,29 @@
-"""Graphs in words: the chain rule, step by step, with its numbers."""
+"""Explanations of graphs as text: the chain rule, step by step, with its numbers."""
 
 from __future__ import annotations
 
-from nnlayers.drawing.trace import Sent, Visit, kind, partial, trace
-from nnlayers.graphs.graph import Graph
+from nnlayers.drawing.diagram import Diagram
+from nnlayers.drawing.trace import Sent, Visit, partial, trace
 
 __all__ = ["explain"]
 
 
-def explain(graph: Graph) -> str:
-    """Return what a graph's last forward and backward did, as numbered text.
+def explain(diagram: Diagram) -> str:
+    """Explain a graph's last forward and backward pass as numbered text.
 
-    Each step of the backward pass has the gradient that comes in, and for each input the local
-    derivative, as a formula and in numbers, their product, and the sum where several come together.
+    Each step of the backward pass has the incoming gradient, and for each input the local
+    derivative, as a formula and in numbers, their product, and the sum if the input is used more
+    than once.
 
     Parameters
     ----------
-    graph : Graph
-        One that has run forward and backward.
+    diagram : Diagram
+        A diagram that has run forward and backward, such as a :class:`~nnlayers.Graph`.
 
     Raises
     ------
     RuntimeError
-        If it has not.
+        If it has not run.
 
     Examples
     --------
@@ -52,17 +53,15 @@ def explain(graph: Graph) -> str:
                sent ∂ℓ/∂e × exp(x) = 1 × 2.718 = 2.718
                added to 2.718 from y: total ∂ℓ/∂x = 5.437
     """
-    passes = trace(graph, "explain")
+    passes = trace(diagram, "explain")
     lines = ["Forward"]
-    for node, value in passes.given.items():
-        label = passes.labels[node]
-        if label != value:  # as that of a number that stands in the expression
-            lines.append(f"  {label} = {value} ({kind(node)})")
+    for i in passes.given():
+        label, value = passes.labels[i], passes.values[i]
+        if label != value:  # The label of a number in an expression is the number.
+            lines.append(f"  {label} = {value} ({passes.nodes[i].kind})")
     for number, visit in enumerate(passes.visits, 1):
         lines.append(f"  {number}. {_equation(visit)} = {visit.value}")
-    starts = [
-        f"{_gradient(passes.labels[node])} = {start}" for node, start in passes.starts.items()
-    ]
+    starts = [f"{_gradient(passes.labels[i])} = {start}" for i, start in passes.starts.items()]
     lines += ["", f"Backward, from {', '.join(starts)}"]
     for number, visit in enumerate(reversed(passes.visits), 1):
         first, *rest = _lines(visit)
@@ -72,19 +71,19 @@ def explain(graph: Graph) -> str:
 
 
 def _lines(visit: Visit) -> list[str]:
-    """Return the way back through one operation."""
+    """Return the backward pass of one operation."""
     note = visit.description.note
     lines = [_equation(visit) + (f" ({note})" if note else "")]
     lines.append(f"incoming gradient: {_gradient(visit.label)} = {visit.grad}")
     for sent in visit.sent:
         start = f"to {sent.label}: "
-        first, *rest = _way(visit, sent)
+        first, *rest = _sent_lines(visit, sent)
         lines += [start + first, *[" " * len(start) + line for line in rest]]
     return lines
 
 
-def _way(visit: Visit, sent: Sent) -> list[str]:
-    """Return what goes to one parent: the local derivative, the product and the sum."""
+def _sent_lines(visit: Visit, sent: Sent) -> list[str]:
+    """Return the local derivative, the product and the sum for one parent."""
     formula, local = sent.derivative.text, sent.local
     by = partial(visit.label, sent.label).text
     relation = ": factor" if visit.description.product == "@" else " ="
@@ -94,7 +93,7 @@ def _way(visit: Visit, sent: Sent) -> list[str]:
     return [
         f"local derivative {by}{relation} {formula}{numbers}",
         f"sent {sent.formula.text} = {product}{sent.value}{summed}",
-        sent.gathered(),
+        sent.sum_text(),
     ]
 
 

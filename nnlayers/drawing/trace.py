@@ -1,59 +1,59 @@
-"""What a graph did in its last forward and backward, node by node, with formulas and numbers."""
+"""The last forward and backward pass of a graph, node by node, with formulas and numbers."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from nnlayers.drawing.derivatives import Local, local_derivatives
-from nnlayers.drawing.formulas import Formula
-from nnlayers.drawing.operations import Description, describe
-from nnlayers.drawing.values import shortened
-from nnlayers.graphs.graph import Graph
-from nnlayers.graphs.node import Input, Node
-from nnlayers.layer import Layer, Parameter
+import numpy as np
 
-__all__ = ["Sent", "Trace", "Visit", "kind", "partial", "trace"]
+from nnlayers.drawing.diagram import Diagram, DiagramNode, parent_indices
+from nnlayers.drawing.formulas import Expression, shortened
+from nnlayers.drawing.operations import DrawnFormula, LocalDerivative, describe, local_derivatives
+from nnlayers.layer import Layer
+
+__all__ = ["Sent", "Trace", "Visit", "partial", "trace"]
 
 
 class Sent(NamedTuple):
-    """What went back from a node to one of its parents.
+    """The gradient that a node sent to one of its parents.
 
     Attributes
     ----------
-    parent : Node
-        Which.
+    parent : int
+        The index of the parent.
     label : str
-        What the graph calls it.
-    derivative : Formula
+        The label of the parent.
+    derivative : Expression
         The local derivative.
-    local : Local
+    local : LocalDerivative
         Its numbers.
-    formula : Formula
-        What is sent.
+    formula : Expression
+        The gradient.
     value : str
         Its numbers.
     earlier : str
-        In words, what had sent the parent something before; "" if nothing had.
+        The labels of the nodes that had sent the parent something before; "" for none.
     before, total : str
-        The sum of that, and the sum with what is sent now.
+        The parent's sum of gradients before and after this one.
     is_last : bool
-        Whether nothing more comes, so that the total is the parent's gradient.
+        Whether this gradient completes the sum.
     """
 
-    parent: Node
+    parent: int
     label: str
-    derivative: Formula
-    local: Local
-    formula: Formula
+    derivative: Expression
+    local: LocalDerivative
+    formula: Expression
     value: str
     earlier: str
     before: str
     total: str
     is_last: bool
 
-    def gathered(self) -> str:
-        """Return in words how it adds up with what came before."""
+    def sum_text(self) -> str:
+        """Return a sentence on the parent's sum of gradients."""
         so_far = "" if self.is_last else " so far"
         total = f"{partial('ℓ', self.label).text} = {self.total}{so_far}"
         if not self.earlier:
@@ -62,27 +62,27 @@ class Sent(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """An operation of the graph: what it took and gave, and what it sent back.
+    """An operation of the graph: its inputs, value and gradient, and the gradients it sent.
 
     Attributes
     ----------
-    node : Node
-        Which.
+    node : int
+        The index of the node.
     label : str
-        What the graph calls it.
-    description : Description
+        Its label.
+    description : DrawnFormula
         Its formulas.
     inputs : list of (str, str)
-        The names and numbers of its parents.
+        The labels and numbers of its parents.
     value, grad : str
-        The numbers of its value, and of the gradient that came in.
+        The numbers of its value, and of the incoming gradient.
     sent : list of Sent
-        What went back to each parent that is no constant.
+        The gradients that it sent to each parent that is not a constant.
     """
 
-    node: Node
+    node: int
     label: str
-    description: Description
+    description: DrawnFormula
     inputs: list[tuple[str, str]]
     value: str
     grad: str
@@ -94,36 +94,44 @@ class Trace(NamedTuple):
 
     Attributes
     ----------
-    given : dict of Node to str
-        The inputs, weights and constants with their numbers.
+    nodes : sequence of DiagramNode
+        The nodes.
+    labels, values : list of str
+        The names of the nodes and the numbers of their values.
+    parents : list of list of int
+        The indices of their parents.
     visits : list of Visit
         The operations in forward order.
-    starts : dict of Node to str
-        What ``backward`` was given for each output.
-    labels : dict of Node to str
-        What the graph calls each node.
+    starts : dict of int to str
+        The gradients that ``backward`` was called with, by the indices of the outputs.
     """
 
-    given: dict[Node, str]
+    nodes: Sequence[DiagramNode]
+    labels: list[str]
+    values: list[str]
+    parents: list[list[int]]
     visits: list[Visit]
-    starts: dict[Node, str]
-    labels: dict[Node, str]
+    starts: dict[int, str]
+
+    def given(self) -> list[int]:
+        """Return the indices of the inputs, weights and constants."""
+        return [i for i, node in enumerate(self.nodes) if node.layer is None]
 
 
-def trace(graph: Graph, asked: str = "trace") -> Trace:
-    """Return what a graph did when it last ran forward and backward.
+def trace(diagram: Diagram, caller: str = "trace") -> Trace:
+    """Return the last forward and backward pass of a graph.
 
     Parameters
     ----------
-    graph : Graph
-        One that has.
-    asked : str
-        The function that needs it, for the message of an error.
+    diagram : Diagram
+        A diagram that has run forward and backward.
+    caller : str
+        The function that asks, for the error message.
 
     Raises
     ------
     RuntimeError
-        If it has not.
+        If it has not run.
 
     Examples
     --------
@@ -135,87 +143,83 @@ def trace(graph: Graph, asked: str = "trace") -> Trace:
     >>> [(sent.formula.text, sent.value, sent.total) for sent in trace(graph).visits[0].sent]
     [('∂ℓ/∂y × x', '3', '3'), ('∂ℓ/∂y × x', '3', '6')]
     """
-    tracer = _Tracer(graph, asked)
-    visits = [
-        tracer.visit(node, node.layer) for node in reversed(graph.nodes) if node.layer is not None
-    ]
+    tracer = _Tracer(diagram, caller)
+    operations = [(i, node.layer) for i, node in enumerate(diagram.nodes) if node.layer is not None]
+    visits = [tracer.visit(i, layer) for i, layer in reversed(operations)]
     return Trace(
-        {node: shortened(value) for node, value in tracer.values.items() if node.layer is None},
-        visits[::-1],
-        {node: shortened(start) for node, start in tracer.starts.items()},
+        diagram.nodes,
         tracer.labels,
+        [shortened(value) for value in tracer.values],
+        tracer.parents,
+        visits[::-1],
+        {i: shortened(start) for i, start in tracer.starts.items()},
     )
 
 
-def kind(node: Node) -> str:
-    """Return whether a node is an operation, a constant, a weight or an input that is fed."""
-    if not isinstance(node, Input):
-        return "operation"
-    if node.given is None:
-        return "input"
-    return "weight" if isinstance(node.given, Parameter) else "constant"
-
-
-def _label(node: Node, name: str) -> str:
-    """Return a node's name, or the number of a constant that has no name of its own."""
-    is_number = isinstance(node, Input) and not node.own_name and node.value.ndim == 0
-    return shortened(node.value) if is_number else name
-
-
-def partial(over: str, under: str) -> Formula:
-    """Return the formula of a derivative.
+def partial(over: str, under: str) -> Expression:
+    """Return a derivative as an expression.
 
     Examples
     --------
     >>> partial("ℓ", "y").text
     '∂ℓ/∂y'
     """
-    return Formula("d(u, v)", {"u": over, "v": under})
+    return Expression("d(u, v)", {"u": over, "v": under})
+
+
+def _label(node: DiagramNode, name: str) -> str:
+    """Return the name of a node, or the number of a constant that the user gave no name."""
+    is_number = node.kind == "constant" and not node.own_name and np.ndim(node.value) == 0
+    return shortened(node.value) if is_number else name
 
 
 class _Tracer:
-    """Goes back through a graph and adds up what comes to each node."""
+    """A walk back through a graph that adds up the gradients of each node."""
 
-    def __init__(self, graph: Graph, asked: str) -> None:
-        self.starts = graph.incoming(asked)
-        self.graph = graph
-        names = zip(graph.nodes, graph.names, strict=True)
-        self.labels = {node: _label(node, name) for node, name in names}
-        nodes = list(enumerate(graph.nodes))
-        self.values: dict[Node, Any] = {node: graph.value_at(place) for place, node in nodes}
-        self.grads: dict[Node, Any] = {node: graph.grad_at(place) for place, node in nodes}
-        self.contributions = {node: graph.contributions(node) for node in graph.nodes}
-        self.awaited = Counter(parent for node in graph.nodes for parent in node.parents)
-        self.sources = defaultdict(list, {node: ["backward"] for node in self.starts})
-        self.totals: dict[Node, Any] = dict(self.starts)
+    def __init__(self, diagram: Diagram, caller: str) -> None:
+        self.starts = diagram.output_grads(caller)
+        self.diagram = diagram
+        self.nodes = diagram.nodes
+        self.parents = parent_indices(diagram)
+        self.labels = [_label(*pair) for pair in zip(self.nodes, diagram.names, strict=True)]
+        count = len(self.nodes)
+        self.values: list[Any] = [diagram.value_at(i) for i in range(count)]
+        self.grads: list[Any] = [diagram.grad_at(i) for i in range(count)]
+        self.awaited = Counter(parent for parents in self.parents for parent in parents)
+        self.sources = defaultdict(list, {i: ["backward"] for i in self.starts})
+        self.totals: dict[int, Any] = dict(self.starts)
 
-    def visit(self, node: Node, layer: Layer) -> Visit:
-        inputs = [self.values[parent] for parent in node.parents]
-        names = [self.labels[parent] for parent in node.parents]
-        described = describe(layer, names, self.labels[node], [x.shape for x in inputs])
-        local = local_derivatives(self.graph, node, described, self.values, self.grads[node])
+    def visit(self, index: int, layer: Layer) -> Visit:
+        parents, grad = self.parents[index], self.grads[index]
+        inputs = [self.values[parent] for parent in parents]
+        names = [self.labels[parent] for parent in parents]
+        description = describe(layer, names, self.labels[index], [x.shape for x in inputs])
+        local = local_derivatives(self.diagram, index, description, inputs, grad)
+        gradients = self.diagram.contributions_at(index)
         sent = [
-            self._sent(node, i, described, local[i])
-            for i, parent in enumerate(node.parents)
-            if kind(parent) != "constant"
+            self._sent(index, i, description, local[i], gradients[i])
+            for i, parent in enumerate(parents)
+            if self.nodes[parent].kind != "constant"
         ]
-        taken = list(zip(names, map(shortened, inputs), strict=True))
-        value, grad = shortened(self.values[node]), shortened(self.grads[node])
-        return Visit(node, self.labels[node], described, taken, value, grad, sent)
+        numbers = list(zip(names, map(shortened, inputs), strict=True))
+        value = shortened(self.values[index])
+        return Visit(index, self.labels[index], description, numbers, value, shortened(grad), sent)
 
-    def _sent(self, node: Node, i: int, described: Description, local: Local) -> Sent:
-        parent, gradient = node.parents[i], self.contributions[node][i]
+    def _sent(
+        self, index: int, i: int, description: DrawnFormula, local: LocalDerivative, gradient: Any
+    ) -> Sent:
+        parent = self.parents[index][i]
         sources, before = self.sources[parent], self.totals.get(parent)
         earlier = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
-        sources.append(self.labels[node])
+        sources.append(self.labels[index])
         self.totals[parent] = gradient if before is None else before + gradient
         self.awaited[parent] -= 1
         return Sent(
             parent,
             self.labels[parent],
-            described.derivatives[i],
+            description.derivatives[i],
             local,
-            described.sent[i],
+            description.sent[i],
             shortened(gradient),
             earlier,
             "" if before is None else shortened(before),

@@ -62,7 +62,7 @@ class Node(Symbol["Node"]):
         self.own_name: str | None = None
         self.graph: Graph | None = None
         self._first_name: str | None = None
-        self._place = 0
+        self._index = 0
 
     def named(self, name: str) -> Self:
         """Give the node a name, by which ``graph[name]`` finds it; return the node.
@@ -81,14 +81,19 @@ class Node(Symbol["Node"]):
         return self.own_name or self._first_name
 
     @property
+    def kind(self) -> str:
+        """One of ``"operation"``, ``"input"``, ``"weight"`` and ``"constant"``."""
+        return "operation"
+
+    @property
     def value(self) -> Any:
         """The value, as the last ``forward`` of its graph gave it; None before it."""
-        return None if self.graph is None else self.graph.value_at(self._place)
+        return None if self.graph is None else self.graph.value_at(self._index)
 
     @property
     def grad(self) -> Any:
         """The gradient d loss / d value, as the last ``backward`` gave it; None before it."""
-        return None if self.graph is None else self.graph.grad_at(self._place)
+        return None if self.graph is None else self.graph.grad_at(self._index)
 
     def join(self, graph: Graph, place: int, name: str) -> None:
         """Become ``graph.nodes[place]``, which that graph calls by a name.
@@ -103,7 +108,7 @@ class Node(Symbol["Node"]):
     def show(self, graph: Graph, place: int) -> None:
         """Show the numbers of ``graph.nodes[place]``, which is this node, from now on."""
         self.graph = graph
-        self._place = place
+        self._index = place
 
     def apply(self, layer: Layer, inputs: Sequence[Any]) -> Node:
         """Return the node of a layer applied to nodes, numbers and arrays."""
@@ -127,7 +132,7 @@ class Node(Symbol["Node"]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy has: a graph that is copied too is shown again by that graph."""
-        return vars(self) | {"graph": None, "_place": 0}
+        return vars(self) | {"graph": None, "_index": 0}
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -176,7 +181,8 @@ class Node(Symbol["Node"]):
         return self.apply(Negative(), [self])
 
 
-_NUMBERS = count()  # as graphs take their inputs in the order in which they were made
+# Graphs take their inputs in the order in which they were made.
+_SERIAL_NUMBERS = count()
 
 
 class Input(Node):
@@ -210,23 +216,32 @@ class Input(Node):
     def __init__(self, name: str, value: Any = None) -> None:
         super().__init__(None)
         self.named(name)
-        self.given = _checked(value)
-        self.has_float_dtype = has_float_dtype(value, self.given)
-        self.number = next(_NUMBERS)
+        self.content = _checked(value)
+        self.has_float_dtype = has_float_dtype(value, self.content)
+        self.serial_number = next(_SERIAL_NUMBERS)
+
+    @property
+    def kind(self) -> str:
+        """``"input"`` for a node that is fed, else ``"weight"`` or ``"constant"``."""
+        if self.content is None:
+            return "input"
+        return "weight" if isinstance(self.content, Parameter) else "constant"
 
     @property
     def constant(self) -> Any:
         """The argument `value`, as a list where it has no dtype of its own."""
-        if isinstance(self.given, np.ndarray) and self.given.ndim and not self.has_float_dtype:
-            return self.given.tolist() if self.given.dtype.kind == "f" else self.given
-        return self.given
+        if isinstance(self.content, np.ndarray) and self.content.ndim and not self.has_float_dtype:
+            return self.content.tolist() if self.content.dtype.kind == "f" else self.content
+        return self.content
 
     @property
     def value(self) -> Any:
         """What was fed last, or the weight or constant."""
-        if self.given is None:
+        if self.content is None:
             return super().value
-        return self.given.value if isinstance(self.given, Parameter) else np.asarray(self.given)
+        return (
+            self.content.value if isinstance(self.content, Parameter) else np.asarray(self.content)
+        )
 
 
 def _constant(value: Any) -> Input:

@@ -1,20 +1,21 @@
-"""The structure of a graph: its nodes in order, their names, and both in a table."""
+"""The structure of a graph: its nodes in order, its inputs, and both as tables for a file."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nnlayers._core.checks import unknown_name
+from nnlayers._core.naming import check_unique
 from nnlayers.graphs.node import Input, Node, check_name
 
 __all__ = [
     "check_inputs",
-    "check_unique",
     "checked_outputs",
     "copied_nodes",
-    "library_names",
+    "inputs_in_order",
     "node_tables",
     "nodes_of_tables",
     "sorted_nodes",
@@ -22,7 +23,7 @@ __all__ = [
 
 
 def checked_outputs(outputs: Any) -> tuple[Node, ...]:
-    """Return the outputs of a graph as a tuple; raise an error for anything but nodes."""
+    """Return the outputs of a graph as a tuple; raise an error unless they are nodes."""
     if isinstance(outputs, Node):
         return (outputs,)
     if not isinstance(outputs, list | tuple):
@@ -35,35 +36,37 @@ def checked_outputs(outputs: Any) -> tuple[Node, ...]:
     return tuple(outputs)
 
 
-def check_inputs(inputs: Sequence[Any], fed: Sequence[Input]) -> None:
-    """Raise an error unless the inputs named are those that are fed, each once."""
+def check_inputs(inputs: Sequence[Any], used: Sequence[Input]) -> None:
+    """Raise an error unless a user's `inputs` are the graph's inputs, each once."""
     if not isinstance(inputs, list | tuple):
         raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
     for node in inputs:
-        if not isinstance(node, Input) or node.given is not None:
+        if not isinstance(node, Input) or node.content is not None:
             raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
-    counts, used = Counter(inputs), set(fed)  # as there may be thousands
+    # A set and a counter, as there may be thousands of inputs.
+    counts, used_nodes = Counter(inputs), set(used)
     for node in inputs:
-        if node not in used:
+        if node not in used_nodes:
             raise ValueError(f"nothing in the graph uses the input {node.name!r}")
-    for node in fed:
+    for node in used:
         times = counts[node]
         if times != 1:
             raise ValueError(f"inputs must hold {node.name!r} once, has it {times} times")
 
 
 def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
-    """Return all that the outputs are made of, each node after its parents, in order of first use.
+    """Return the outputs and their ancestors, each after its parents, in order of first use.
 
     Raises
     ------
     ValueError
-        If a node is made of itself.
+        If a node is an ancestor of itself.
     """
     order: list[Node] = []
     entered: set[int] = set()
     done: set[int] = set()
-    waiting = list(reversed(outputs))  # a stack: chains may be longer than Python's own
+    # An explicit stack, as chains of nodes may be longer than Python's recursion limit.
+    waiting = list(reversed(outputs))
     while waiting:
         node = waiting[-1]
         if id(node) in done:
@@ -81,38 +84,8 @@ def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
     return order
 
 
-def library_names(nodes: Sequence[Node]) -> list[str]:
-    """Return a name for each node: its own, else one after its layer, as exp, exp_2 and so on.
-
-    Raises
-    ------
-    ValueError
-        If two have one name of their own.
-    """
-    own = set(check_unique([node.own_name for node in nodes if node.own_name]))
-    uses: Counter[str] = Counter()
-    names = []
-    for node in nodes:
-        name = node.own_name
-        kind = "constant" if node.layer is None else type(node.layer).__name__.lower()
-        while name is None:
-            uses[kind] += 1
-            name = kind if uses[kind] == 1 else f"{kind}_{uses[kind]}"
-            name = None if name in own else name
-        names.append(name)
-    return names
-
-
-def check_unique(names: list[str]) -> list[str]:
-    """Return the names of a graph's nodes; raise an error if two are the same."""
-    if len(set(names)) < len(names):
-        name, count = Counter(names).most_common(1)[0]
-        raise ValueError(f"the graph has {count} nodes named {name!r}")
-    return names
-
-
 def copied_nodes(nodes: Sequence[Node]) -> dict[Node, Node]:
-    """Return nodes, each after its parents, with copies of the same layers and weights."""
+    """Return a copy of each node, given each after its parents, with the same layer or weight."""
     copies: dict[Node, Node] = {}
     for node in nodes:
         copies[node] = copied = copy.copy(node)
@@ -121,7 +94,7 @@ def copied_nodes(nodes: Sequence[Node]) -> dict[Node, Node]:
 
 
 def node_tables(nodes: Sequence[Node]) -> list[dict[str, Any]]:
-    """Return a table for each node, in which its parents stand by their indices."""
+    """Return a table for each node, which refers to its parents by their indices."""
     index = {node: i for i, node in enumerate(nodes)}
     return [
         {
@@ -135,7 +108,7 @@ def node_tables(nodes: Sequence[Node]) -> list[dict[str, Any]]:
 
 
 def nodes_of_tables(tables: Iterable[Any]) -> list[Any]:
-    """Return new nodes of the tables that :func:`node_tables` gave."""
+    """Return new nodes from the tables of :func:`node_tables`."""
     nodes: list[Node] = []
     for table in tables:
         if table["layer"] is None:
@@ -145,3 +118,42 @@ def nodes_of_tables(tables: Iterable[Any]) -> list[Any]:
         node.own_name = None if table["name"] is None else check_name(table["name"])
         nodes.append(node)
     return nodes
+
+
+def inputs_in_order(
+    graph: object, nodes: Sequence[Input], inputs: Sequence[Any], named_inputs: Mapping[str, Any]
+) -> list[Any]:
+    """Return the arguments of a call in the order of a graph's inputs.
+
+    Parameters
+    ----------
+    graph : object
+        The graph, for error messages.
+    nodes : sequence of Input
+        The graph's inputs.
+    inputs : sequence
+        The positional arguments.
+    named_inputs : mapping of str to object
+        The arguments by name.
+
+    Raises
+    ------
+    TypeError
+        If there are too many, or one is given twice.
+    ValueError
+        If a name is missing or unknown.
+    """
+    names = check_unique([str(node.own_name) for node in nodes])
+    if len(inputs) > len(names):
+        raise TypeError(f"{graph!r} expected {len(names)} inputs, got {len(inputs)}")
+    by_name = dict(zip(names, inputs, strict=False))
+    for name, x in named_inputs.items():
+        if name not in names:
+            raise ValueError(f"{graph!r}: {unknown_name('input', name, names)}")
+        if name in by_name:
+            raise TypeError(f"{graph!r}: the input {name!r} is given twice")
+        by_name[name] = x
+    missing = ", ".join(repr(name) for name in names if name not in by_name)
+    if missing:
+        raise ValueError(f"{graph!r}: missing input {missing}")
+    return [by_name[name] for name in names]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.checks import check_number
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Elementwise
 
 __all__ = ["HardTanh", "Identity", "Sigmoid", "Softplus", "Softsign", "Tanh"]
@@ -20,6 +21,8 @@ class Identity(Elementwise):
     >>> Identity().forward([1.0, -2.0])
     array([ 1., -2.])
     """
+
+    formula = Formula("x", "1")
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x.copy(), None
@@ -44,6 +47,8 @@ class Sigmoid(Elementwise):
     array([0.  , 0.25, 0.  ])
     """
 
+    formula = Formula("1 / (1 + exp(-x))", "y * (1 - y)")
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         e = np.exp(-np.abs(x))
         return _logistic(x, e), e
@@ -66,6 +71,8 @@ class Tanh(Elementwise):
     >>> tanh.backward([1.0, 1.0])
     array([1., 0.])
     """
+
+    formula = Formula("tanh(x)", "1 - y**2")
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return np.tanh(x), x
@@ -107,6 +114,8 @@ class Softplus(Elementwise):
     array([0. , 0.5, 1. ])
     """
 
+    formula = Formula("log(1 + exp(beta * x)) / beta", "exp(beta * x) / (1 + exp(beta * x))")
+
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = check_number("beta", beta, above=0)
 
@@ -143,6 +152,8 @@ class Softsign(Elementwise):
     array([0.0625, 1.    , 0.25  ])
     """
 
+    formula = Formula("x / (1 + abs(x))", "1 / (1 + abs(x))**2")
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         c = x.clip(-1e30, 1e30)  # Beyond 1e30 y is 1, and infinity / infinity would be NaN.
         return c / (1 + np.abs(c)), x
@@ -170,6 +181,8 @@ class HardTanh(Elementwise):
     >>> hard_tanh.backward([1.0, 1.0, 1.0])
     array([0., 1., 0.])
     """
+
+    formula = Formula("min(max(x, -1), 1)", "one(-1 < x < 1)")
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         return x.clip(-1, 1), x

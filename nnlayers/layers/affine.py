@@ -11,9 +11,12 @@ import numpy.typing as npt
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, as_floats, ones, product
 from nnlayers._core.checks import check_boolean, check_integer
+from nnlayers._core.formula import Formula
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Affine"]
+
+_WEIGHT_GRADIENT = "W gets the input's transpose times the incoming gradient"
 
 
 class Affine(Layer, guarded=False):
@@ -73,6 +76,14 @@ class Affine(Layer, guarded=False):
            [42.]], dtype=float32)
     """
 
+    formula = Formula(
+        "x @ W + b",
+        "W.T",
+        sent=("g @ W.T",),
+        product="@",
+        note=f"{_WEIGHT_GRADIENT}, b the sum of its rows",
+    )
+
     def __init__(
         self,
         in_features: int,
@@ -118,6 +129,10 @@ class Affine(Layer, guarded=False):
         dx = product(dy, self.W.value.T)
         return dx if len(shape) == 2 else dx.reshape(shape)
 
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        formula = super().formula_for(*shapes)
+        return _WITHOUT_BIAS if formula and self.b is None else formula
+
     def _output(self, x: Array) -> Array:
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(
@@ -127,6 +142,9 @@ class Affine(Layer, guarded=False):
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
+
+
+_WITHOUT_BIAS = Formula("x @ W", "W.T", sent=("g @ W.T",), product="@", note=_WEIGHT_GRADIENT)
 
 
 def _rows(x: Array) -> Array:

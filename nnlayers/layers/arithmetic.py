@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnlayers._core.arrays import as_floats
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Add", "Binary", "Divide", "MatMul", "Maximum", "Multiply", "Subtract"]
@@ -62,6 +63,8 @@ class Add(Binary):
     array([2., 2.])
     """
 
+    formula = Formula("a + b", "1", "1", symbol="+")
+
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a + b, (a, b)
 
@@ -85,6 +88,8 @@ class Subtract(Binary):
     >>> subtract.backward([1.0, 1.0])
     (array([1., 1.]), array(-2.))
     """
+
+    formula = Formula("a - b", "1", "-1", symbol="−")
 
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a - b, (a, b)
@@ -111,6 +116,8 @@ class Multiply(Binary):
     (array([3., 4.]), array([1., 2.]))
     """
 
+    formula = Formula("a * b", "b", "a", symbol="×")
+
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a * b, (a, b)
 
@@ -136,6 +143,8 @@ class Divide(Binary):
     >>> divide.backward([1.0, 1.0])[1].round(4)
     array([-0.25  , -0.6667])
     """
+
+    formula = Formula("a / b", "1 / b", "-(a / b**2)", symbol="/")
 
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return a / b, (a, b)
@@ -165,6 +174,14 @@ class Maximum(Binary):
     >>> maximum.backward([1.0, 1.0, 1.0])
     (array([0. , 0.5, 1. ]), array(1.5))
     """
+
+    formula = Formula(
+        "max(a, b)",
+        "one(a > b) + one(a == b) / 2",
+        "one(b > a) + one(a == b) / 2",
+        symbol="max",
+        note="where both are equal, each gets half",
+    )
 
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
         return np.maximum(a, b), (a, b)
@@ -201,6 +218,8 @@ class MatMul(Binary):
            [ 1., 10.]]), array([4., 6.]))
     """
 
+    formula = Formula("a @ b", "b.T", "a.T", symbol="@", sent=("g @ b.T", "a.T @ g"), product="@")
+
     expected_shapes = "shapes (..., n, k) and (..., k, m)"
 
     def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
@@ -219,6 +238,14 @@ class MatMul(Binary):
         da = _unbroadcast(dout @ columns.swapaxes(-1, -2), rows)
         db = _unbroadcast(rows.swapaxes(-1, -2) @ dout, columns)
         return da.reshape(a.shape), db.reshape(b.shape)
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        formula = super().formula_for(*shapes)
+        are_vectors = [len(shape) for shape in shapes] == [1, 1]
+        return _DOT_PRODUCT if formula and are_vectors else formula
+
+
+_DOT_PRODUCT = Formula("a @ b", "b", "a", symbol="@")
 
 
 def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:

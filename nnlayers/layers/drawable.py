@@ -1,38 +1,50 @@
-"""What can be drawn and explained: layers that are made of layers."""
+"""The base of the layers that are made of layers."""
 
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from nnlayers.layer import Layer
 
 if TYPE_CHECKING:
-    from nnlayers.graphs.graph import Graph
+    from nnlayers.drawing import Diagram
 
 __all__ = ["Drawable"]
 
 
+# Drawing is imported where it is used, as most programs draw nothing.
 class Drawable(Layer, guarded=False):
     r"""Base of the layers that are made of layers: they can be drawn and explained.
 
-    A drawing is that of a lecture's circuit, from left to right. Inputs are blue ellipses, weights
+    A drawing shows the computational graph from left to right. Inputs are blue ellipses, weights
     yellow hexagons, constants grey boxes, operations white and containers violet. After ``forward``
-    the value of a wire stands above it in green, after ``backward`` the gradient that goes back
-    through it below it in red; of arrays with more than six entries the shape and dtype. A node
-    that several wires leave shows the sum :math:`\Sigma` of their gradients.
+    the value of a wire stands above it in green, after ``backward`` the gradient that flows back
+    through it below it in red; of an array with more than six entries the shape and dtype. A node
+    with several outgoing wires shows the sum :math:`\Sigma` of their gradients.
 
     A :class:`~nnlayers.Sequential` keeps no values between its layers, so that its drawing has
-    none; those of :func:`nnlayers.drawing.as_graph` of it do.
+    none; the graph that :func:`nnlayers.graphs.as_graph` makes of it keeps them.
     """
 
+    @abstractmethod
+    def diagram(self) -> Diagram | None:
+        """Return the layers as the nodes of a drawing.
+
+        Returns
+        -------
+        Diagram or None
+            None for a subclass with another ``forward``, which is drawn as a single box.
+        """
+
     def to_dot(self, *, expand: bool = False) -> str:
-        """Return the drawing as text in the language of Graphviz, which need not be there.
+        """Return the drawing as text in Graphviz's language, for which Graphviz is not needed.
 
         Parameters
         ----------
         expand : bool
-            Whether graphs and containers within are opened, at every depth, or each is one box.
+            Whether to open the graphs and containers within, at every depth; else each is one box.
 
         Examples
         --------
@@ -51,19 +63,20 @@ class Drawable(Layer, guarded=False):
         Parameters
         ----------
         path : path
-            Its suffix is the format: ``.svg``, ``.png`` or ``.pdf``, which need the extra `graph`
-            and Graphviz's program ``dot``; or ``.dot``, the text of :meth:`to_dot`.
+            The file to write. Its suffix is the format: ``.svg``, ``.png`` or ``.pdf``, which need
+            the extra `graph` and Graphviz's program ``dot``; or ``.dot``, the text of
+            :meth:`to_dot`.
         expand : bool
-            Whether graphs and containers within are opened, at every depth, or each is one box.
+            Whether to open the graphs and containers within, at every depth; else each is one box.
 
         Raises
         ------
         ValueError
-            If the suffix is another one.
+            If the suffix is another.
         ModuleNotFoundError, RuntimeError
             If the library, or the program, is not installed; the message says how to install it.
         OSError
-            If the file cannot be written; then what was there before is still there.
+            If the file cannot be written; an earlier file stays as it was.
 
         Examples
         --------
@@ -81,18 +94,17 @@ class Drawable(Layer, guarded=False):
         drawing.draw(self, path, expand=expand)
 
     def explain(self) -> str:
-        """Return the last backward pass as numbered text: the chain rule, step by step.
+        """Explain the last backward pass as numbered text: the chain rule, step by step.
 
         Raises
         ------
         RuntimeError
-            If there was none, or the layer is no graph and so keeps no values between its layers.
+            If there was none, or the layer keeps no values between its layers, as only graphs do.
 
         Examples
         --------
         >>> import nnlayers as nn
-        >>> from nnlayers.drawing import as_graph
-        >>> graph = as_graph(nn.Sequential(nn.Square(), nn.Exp()))
+        >>> graph = nn.graphs.as_graph(nn.Sequential(nn.Square(), nn.Exp()))
         >>> graph.forward(0.0), graph.backward(1.0)
         (array(1.), array(0.))
         >>> graph.explain().splitlines()[0]
@@ -100,7 +112,7 @@ class Drawable(Layer, guarded=False):
         """
         from nnlayers import drawing
 
-        return drawing.explain(self._with_values())
+        return drawing.explain(drawing.as_diagram(self))
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write a page that steps through the last forward and backward pass.
@@ -108,33 +120,21 @@ class Drawable(Layer, guarded=False):
         Parameters
         ----------
         path : path
-            One file, which needs nothing else, the network included.
+            The file to write. It needs a browser, and no network.
 
         Raises
         ------
         RuntimeError
-            If there was none, or the layer is no graph and so keeps no values between its layers.
+            If there was none, or the layer keeps no values between its layers, as only graphs do.
         OSError
-            If the file cannot be written; then what was there before is still there.
+            If the file cannot be written; an earlier file stays as it was.
         """
         from nnlayers import drawing
 
-        drawing.to_html(self._with_values(), path)
+        drawing.to_html(drawing.as_diagram(self), path)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return the drawing for a notebook, beside the text that is shown where there is none."""
+        """Return the drawing for a notebook, and the text for where it cannot be shown."""
         from nnlayers import drawing
 
         return drawing.mime_bundle(self)
-
-    def _with_values(self) -> Graph:
-        """Return the layer as a graph, if it is one: nothing else keeps what is to be explained."""
-        from nnlayers import drawing
-
-        graph = drawing.as_graph(self)
-        if graph is not self:
-            raise RuntimeError(
-                f"{type(self).__name__} keeps no values between its layers: "
-                "run the graph that nnlayers.drawing.as_graph(...) makes of it, and explain that"
-            )
-        return graph

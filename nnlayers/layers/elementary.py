@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.checks import check_number
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Elementwise
 
 __all__ = ["Exp", "Log", "Negative", "Power", "Reciprocal", "Sqrt", "Square"]
@@ -28,6 +29,8 @@ class Exp(Elementwise):
     >>> exp.backward([1.0, 1.0]).round(3)
     array([1.   , 2.718])
     """
+
+    formula = Formula("exp(x)", "exp(x)", symbol="exp")
 
     quiet = True
 
@@ -55,6 +58,8 @@ class Log(Elementwise):
     array([1. , 0.5, inf])
     """
 
+    formula = Formula("log(x)", "1 / x", symbol="log")
+
     quiet = True
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
@@ -78,6 +83,8 @@ class Negative(Elementwise):
     array([-1., -1.])
     """
 
+    formula = Formula("-x", "-1", symbol="−x")
+
     quiet = True
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
@@ -100,6 +107,8 @@ class Reciprocal(Elementwise):
     >>> reciprocal.backward([1.0, 1.0])
     array([-0.25  , -0.0625])
     """
+
+    formula = Formula("1 / x", "-(1 / x**2)", symbol="1/x")
 
     quiet = True
 
@@ -125,6 +134,8 @@ class Square(Elementwise):
     array([ 6., -8.])
     """
 
+    formula = Formula("x**2", "2 * x", symbol="x²")
+
     quiet = True
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
@@ -149,6 +160,8 @@ class Sqrt(Elementwise):
     >>> sqrt.backward([1.0, 1.0])
     array([0.25 , 0.125])
     """
+
+    formula = Formula("sqrt(x)", "1 / (2 * sqrt(x))", symbol="√x")
 
     quiet = True
 
@@ -181,6 +194,8 @@ class Power(Elementwise):
     >>> cube.backward([1.0, 1.0])
     array([ 3., 12.])
     """
+
+    formula = Formula("x**exponent", "exponent * x**(exponent - 1)")
 
     quiet = True
 

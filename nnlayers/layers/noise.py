@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
+from nnlayers._core.formula import Formula
+from nnlayers.layers.activations import Identity
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Dropout", "GaussianNoise"]
@@ -23,6 +25,10 @@ class Noise(Operation, guarded=False):
     def predict(self, *inputs: npt.ArrayLike) -> Array:
         (x,) = self.as_inputs(inputs)
         return np.array(x)
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        formula = super().formula_for(*shapes)
+        return formula if self.training else formula and Identity.formula
 
 
 class Dropout(Noise):
@@ -58,6 +64,10 @@ class Dropout(Noise):
     >>> dropout.predict(np.ones(6))
     array([1., 1., 1., 1., 1., 1.])
     """
+
+    formula = Formula(
+        "m * x", "m", sent=("m * g",), note="m is 0 where x was dropped, else 1 / (1 − rate)"
+    )
 
     def __init__(self, rate: float = 0.5, rng: int | np.random.Generator | None = None) -> None:
         super().__init__(rng)
@@ -106,6 +116,8 @@ class GaussianNoise(Noise):
     >>> noise.predict(np.ones(3))
     array([1., 1., 1.])
     """
+
+    formula = Formula("x + n", "1", note="n was drawn by chance")
 
     def __init__(self, std: float, rng: int | np.random.Generator | None = None) -> None:
         super().__init__(rng)

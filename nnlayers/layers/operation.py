@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.formula import Formula
 from nnlayers.layer import Layer
 
 __all__ = ["Elementwise", "Operation", "is_operation"]
@@ -128,6 +129,16 @@ class Elementwise(Operation, guarded=False):
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         return dout * self.derivative(saved)
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        return super().formula_for(*shapes) or self._entrywise_formula()
+
+    def _entrywise_formula(self) -> Formula | None:
+        """Return the formula of any function of each entry, None if a pass is overridden."""
+        return _ENTRYWISE if is_operation(self) else None
+
+
+_ENTRYWISE = Formula("f(x)", "derivative(x)", note="entry by entry")
 
 
 def is_operation(layer: Layer) -> bool:

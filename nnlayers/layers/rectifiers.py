@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
 from nnlayers._core.checks import check_choice, check_integer, check_number
+from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import full
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.operation import Elementwise
@@ -39,6 +40,8 @@ class ReLU(Elementwise, guarded=False):
     >>> relu.backward([5.0, 5.0, 5.0])
     array([0., 0., 5.])
     """
+
+    formula = Formula("max(x, 0)", "one(x > 0)")
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         y = np.maximum(x, _zeros(x))
@@ -77,6 +80,8 @@ class LeakyReLU(Elementwise):
     >>> leaky_relu.backward([1.0, 1.0, 1.0])
     array([0.1, 0.1, 1. ])
     """
+
+    formula = Formula("x if x > 0 else negative_slope * x", "1 if x > 0 else negative_slope")
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = check_number("negative_slope", negative_slope)
@@ -185,6 +190,8 @@ class ELU(Elementwise):
     array([0., 1., 1.])
     """
 
+    formula = Formula("x if x > 0 else alpha * (exp(x) - 1)", "1 if x > 0 else alpha * exp(x)")
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = check_number("alpha", alpha)
 
@@ -221,6 +228,11 @@ class SELU(ELU):
     >>> selu.backward([1.0, 1.0, 1.0]).round(4)
     array([0.    , 1.7581, 1.0507])
     """
+
+    formula = Formula(
+        "scale * (x if x > 0 else alpha * (exp(x) - 1))",
+        "scale * (1 if x > 0 else alpha * exp(x))",
+    )
 
     scale = 1.0507009873554804934193349852946
 
@@ -302,9 +314,19 @@ class GELU(Gated):
     array([-0.0833,  0.5   ,  1.0852])
     """
 
+    formula = Formula(
+        "x * Phi(x)",
+        "Phi(x) + x * phi(x)",
+        note="Φ is the normal distribution, φ its density",
+    )
+
     def __init__(self, approximate: str = "none") -> None:
         check_choice("approximate", approximate, ("none", "tanh"))
         self.approximate = approximate
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        exact = self.approximate == "none"
+        return super().formula_for(*shapes) if exact else self._entrywise_formula()
 
     def gate(self, x: Any) -> tuple[Any, Any]:
         if self.approximate == "none":
@@ -344,6 +366,12 @@ class SiLU(Gated):
     array([0.0723, 0.5   , 1.0908])
     """
 
+    formula = Formula(
+        "x * sigma(x)",
+        "sigma(x) + x * sigma(x) * (1 - sigma(x))",
+        note="σ(x) = 1 / (1 + exp(−x))",
+    )
+
     def gate(self, x: Any) -> tuple[Any, Any]:
         n = np.exp(x, dtype=np.float64)
         n /= 1 + n
@@ -373,6 +401,12 @@ class Mish(Gated):
     >>> mish.backward([1.0, 1.0, 1.0]).round(4)
     array([0.0592, 0.6   , 1.0693])
     """
+
+    formula = Formula(
+        "x * tanh(softplus(x))",
+        "tanh(softplus(x)) + x * sigma(x) * (1 - tanh(softplus(x))**2)",
+        note="softplus(x) = log(1 + exp(x)), σ its derivative",
+    )
 
     def gate(self, x: Any) -> tuple[Any, Any]:
         n = np.exp(x, dtype=np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from nnlayers._core.checks import check_axis, check_boolean
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Mean", "Sum", "axes_within"]
@@ -38,6 +39,8 @@ class Sum(Operation):
     array([[ 1.,  1.],
            [10., 10.]])
     """
+
+    formula = Formula("sum(x)", "1", note="every entry that was added up gets it")
 
     quiet = True
 
@@ -81,6 +84,13 @@ class Mean(Sum):
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
+
+    formula = Formula(
+        "sum(x) / n",
+        "1 / n",
+        sent=("g / n",),
+        note="each of the n entries averaged gets a share",
+    )
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         total, (shape, with_axes) = super().compute_forward(x)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
+from nnlayers.layers.arithmetic import Add
 from nnlayers.layers.sequential import Sequential
+
+if TYPE_CHECKING:
+    from nnlayers.drawing import LayerDiagram
 
 __all__ = ["Residual"]
 
@@ -63,6 +67,13 @@ class Residual(Sequential, guarded=False):
         self._cached()
         dx = super().backward(dout)
         return as_floats(dout, dx.dtype) + dx
+
+    def diagram(self) -> LayerDiagram | None:
+        if type(self).forward is not Residual.forward:
+            return None
+        diagram = self._chain()
+        diagram.apply(Add(), *diagram.inputs, *diagram.outputs)
+        return diagram
 
     def _sum(self, x: Array, f: Array) -> Array:
         if f.shape != x.shape:

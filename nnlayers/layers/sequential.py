@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from nnlayers._core.arrays import as_floats
 from nnlayers._core.rebuilding import is_rebuilding
 from nnlayers.layer import Layer
 from nnlayers.layers.drawable import Drawable
+
+if TYPE_CHECKING:
+    from nnlayers.drawing import LayerDiagram
 
 __all__ = ["Sequential", "check_distinct", "check_prediction"]
 
@@ -172,6 +175,18 @@ class Sequential(Drawable, guarded=False):
                 f"{size_text:>{size_width}}"
             )
         return "\n".join(lines)
+
+    def diagram(self) -> LayerDiagram | None:
+        return self._chain() if type(self).forward is Sequential.forward else None
+
+    def _chain(self) -> LayerDiagram:
+        """Return the diagram of the layers one after another."""
+        from nnlayers.drawing import LayerDiagram
+
+        diagram = LayerDiagram(self)
+        for layer in self.layers:
+            diagram.apply(layer, *diagram.outputs)
+        return diagram
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         yield from ((str(index), layer) for index, layer in enumerate(self.layers))

@@ -10,9 +10,12 @@ import numpy as np
 
 from nnlayers._core.arrays import as_floats
 from nnlayers._core.checks import check_integer
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Concatenate", "Flatten", "Reshape"]
+
+_SAME_NUMBERS = "the same numbers in the shape of the input"
 
 
 class Reshape(Operation):
@@ -37,6 +40,8 @@ class Reshape(Operation):
     >>> reshape.backward(np.zeros((5, 8, 8))).shape
     (5, 64)
     """
+
+    formula = Formula("reshape(x)", "1", sent=("g",), product="", note=_SAME_NUMBERS)
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
         lengths = shape if isinstance(shape, tuple | list) else (shape,)
@@ -79,6 +84,8 @@ class Flatten(Operation):
     (5, 8, 8)
     """
 
+    formula = Formula("flatten(x)", "1", sent=("g",), product="", note=_SAME_NUMBERS)
+
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if x.ndim == 0:
             raise ValueError(f"{self!r} expected x of shape (batch, ...), got {x.shape}")
@@ -110,6 +117,14 @@ class Concatenate(Operation):
     >>> join.backward([[4.0, 5.0, 6.0]])
     (array([[4., 5.]]), array([[6.]]))
     """
+
+    formula = Formula(
+        "concatenate(*inputs)",
+        "1",
+        sent=("part(g)",),
+        product="",
+        note="each input gets its part",
+    )
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)

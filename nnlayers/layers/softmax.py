@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.checks import check_integer
+from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Operation
 from nnlayers.layers.reductions import axes_within
 
@@ -41,6 +42,12 @@ class Softmax(Operation):
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
+
+    formula = Formula(
+        "exp(x) / sum(exp(x))",
+        sent=("y * (g - sum(g * y))",),
+        note="the entries of J are yᵢ (1(i = j) − yⱼ)",
+    )
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)
@@ -92,6 +99,12 @@ class LogSoftmax(Operation):
     array([[ 0.5, -0.5],
            [ 0. ,  0. ]])
     """
+
+    formula = Formula(
+        "x - log(sum(exp(x)))",
+        sent=("g - exp(y) * sum(g)",),
+        note="the entries of J are 1(i = j) − exp(yⱼ)",
+    )
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = check_integer("axis", axis)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pictures import Picture, laid_out, needs_dot
 
 import nnlayers as nn
-from nnlayers.drawing import as_graph, render
+from nnlayers.drawing import render
+from nnlayers.graphs import as_graph
 
 BINARY = (nn.Add, nn.Subtract, nn.Multiply, nn.Maximum)
 UNARY = (nn.Tanh, nn.Square, nn.Negative, nn.Sum)

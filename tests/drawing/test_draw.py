@@ -8,7 +8,8 @@ import pytest
 from pictures import GRADIENT, VALUE, needs_dot
 
 import nnlayers as nn
-from nnlayers.drawing import as_graph, mime_bundle, render
+from nnlayers.drawing import mime_bundle, render
+from nnlayers.graphs import as_graph
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 BEGINS = {".svg": b"<?xml", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-", ".dot": b"digraph {"}

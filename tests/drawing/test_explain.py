@@ -210,10 +210,10 @@ def test_what_is_missing_for_an_explanation_is_named(method, tmp_path):
 
 def test_what_another_layer_s_message_recommends_is_there():
     model = nn.Sequential(nn.Square(), nn.Exp())
-    with pytest.raises(RuntimeError, match=r"nnlayers\.drawing\.as_graph") as caught:
+    with pytest.raises(RuntimeError, match=r"nnlayers\.graphs\.as_graph") as caught:
         model.explain()
-    assert "nnlayers.drawing.as_graph(...)" in str(caught.value)
-    graph = nn.drawing.as_graph(model)
+    assert "nnlayers.graphs.as_graph(...)" in str(caught.value)
+    graph = nn.graphs.as_graph(model)
     graph.forward(0.0)
     graph.backward(1.0)
     assert graph.explain().startswith("Forward")

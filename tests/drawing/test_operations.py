@@ -8,8 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 import nnlayers as nn
-from nnlayers.drawing.derivatives import local_derivatives
-from nnlayers.drawing.operations import describe
+from nnlayers.drawing.operations import describe, local_derivatives
 from nnlayers.layers.arithmetic import Binary
 from nnlayers.layers.operation import Elementwise, Operation
 
@@ -58,8 +57,8 @@ def run(layer, inputs, g):
     (node,) = graph.outputs
     graph.backward(g)
     described = describe(layer, names, str(node.name), [np.shape(x) for x in inputs])
-    values = {node: node.value for node in graph.nodes}
-    local = local_derivatives(graph, node, described, values, node.grad)
+    values = [parent.value for parent in node.parents]
+    local = local_derivatives(graph, graph.nodes.index(node), described, values, node.grad)
     return y, graph.contributions(node), local
 
 
@@ -295,3 +294,103 @@ def test_mathml_escapes_names():
 
 def test_subscripts_are_set_as_such():
     assert "<msub><mi>W</mi><mi>rec</mi></msub>" in describe(nn.Exp(), ["W_rec"]).value.mathml
+
+
+class Scaling(nn.Layer):
+    """A layer of a user's that says its formula: y = s x, entry by entry."""
+
+    formula = nn.Formula("s * x", "s", symbol="s x", note="s is fixed")
+
+    def __init__(self, s):
+        self.s = s
+
+    def forward(self, x):
+        return x * self.s
+
+    def backward(self, dout):
+        return dout * self.s
+
+
+class Projection(nn.Layer):
+    """A layer of a user's with a product of matrices."""
+
+    formula = nn.Formula("x @ M", "M.T", sent=("g @ M.T",), product="@")
+
+    def __init__(self):
+        self.M = nn.Parameter(np.array([[1.0, 2.0], [3.0, 4.0]]))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.M.value
+
+    def backward(self, dout):
+        self.M.grad += self.x.T @ dout
+        return dout @ self.M.value.T
+
+
+class Distance(nn.Layer):
+    """A layer of a user's with two inputs that broadcast."""
+
+    formula = nn.Formula("(a - b)**2", "2 * (a - b)", "-(2 * (a - b))")
+
+    def forward(self, a, b):
+        self.shapes, self.difference = (a.shape, b.shape), a - b
+        return self.difference**2
+
+    def backward(self, dout):
+        by_a = 2 * self.difference * dout
+        return by_a, -by_a.sum(axis=0) if self.shapes[1] != self.shapes[0] else -by_a
+
+
+def test_formula_of_a_user_s_layer_is_drawn_as_that_of_the_library_s():
+    description = describe(Scaling(2.5), ["u"], "v")
+    assert (description.symbol, description.note) == ("s x", "s is fixed")
+    assert (description.value.text, description.sent[0].text) == ("2.5 × u", "∂ℓ/∂v × 2.5")
+    _, _, (local,) = run(Scaling(2.5), [np.array([1.0, 2.0])], np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(local.factor, [2.5, 2.5])
+    assert local.product == "[1, 10] × [2.5, 2.5]"
+    assert "s x" in nn.Sequential(Scaling(2.5)).to_dot()
+
+
+def test_matrix_in_the_formula_of_a_user_s_layer_is_the_parameter_of_that_name():
+    layer = Projection()
+    x, g = np.array([[1.0, 0.0]]), np.array([[1.0, 10.0]])
+    _, (gradient,), (local,) = run(layer, [x], g)
+    np.testing.assert_array_equal(local.factor, layer.M.value.T)
+    np.testing.assert_array_equal(g @ local.factor, gradient)
+    assert local.product == "[[1, 10]] @ [[1, 3], [2, 4]]"
+
+
+def test_broadcast_input_of_a_user_s_layer_has_the_derivative_of_each_entry():
+    a, b = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([1.0, 1.0])
+    _, (_, by_b), (_, local) = run(Distance(), [a, b], np.ones((2, 2)))
+    np.testing.assert_array_equal(local.factor, -2 * (a - b))
+    np.testing.assert_array_equal(local.factor.sum(axis=0), by_b)
+    assert local.is_summed
+
+
+def test_explaining_a_user_s_layer_with_a_formula_leaves_its_gradients_as_they_are():
+    layer = Projection()
+    graph = nn.Graph(layer(nn.Input("x")))
+    graph.backward(graph.forward([[1.0, 2.0]]))
+    before = layer.M.grad.copy()
+    graph.explain()
+    np.testing.assert_array_equal(layer.M.grad, before)
+
+
+def test_class_derived_from_one_with_a_formula_does_not_claim_it():
+    class Shifted(Scaling):
+        def forward(self, x):
+            return super().forward(x) + 1
+
+    assert describe(Shifted(2.0), ["x"]).is_jacobian
+    assert nn.ReLU().formula_for() is not None
+    assert Swapped().formula_for() is None
+
+
+def test_formula_that_cannot_be_read_is_an_error_that_names_the_layer():
+    class Broken(Scaling):
+        formula = nn.Formula("s * (x", "s")
+
+    with pytest.raises(ValueError, match=r"^Broken\(2\.0\): cannot read the formula 's \* \(x'"):
+        describe(Broken(2.0), ["x"])

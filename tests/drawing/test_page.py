@@ -102,11 +102,11 @@ def test_each_operation_has_a_step_forward_and_a_step_back(tmp_path):
     page = page_of(softplus_graph(), tmp_path)
     headings = [step.find("h2").text for step in steps(page)]
     assert headings == [
-        "Step 0 of 7: what is given",
+        "Step 0 of 7: given values",
         "Step 1 of 7: forward, b",
         "Step 2 of 7: forward, add",
         "Step 3 of 7: forward, y",
-        "Step 4 of 7: the way back starts",
+        "Step 4 of 7: the backward pass starts",
         "Step 5 of 7: backward, y",
         "Step 6 of 7: backward, add",
         "Step 7 of 7: backward, b",

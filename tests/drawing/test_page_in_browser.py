@@ -31,13 +31,13 @@ SLOPE = Y * (1 - Y)
 
 # What the closed forms give in each step: the class of the number in the page, and the numbers.
 STEPS = [
-    ("Step 0 of 11: what is given", {"input": [1, 1, *W, *X]}),
+    ("Step 0 of 11: given values", {"input": [1, 1, *W, *X]}),
     ("Step 1 of 11: forward, e", {"input": [*W, *X], "result": [E]}),
     ("Step 2 of 11: forward, d", {"input": [E], "result": [-E]}),
     ("Step 3 of 11: forward, c", {"input": [-E], "result": [C]}),
     ("Step 4 of 11: forward, b", {"input": [C], "result": [1 + C]}),
     ("Step 5 of 11: forward, y", {"input": [1 + C], "result": [Y]}),
-    ("Step 6 of 11: the way back starts", {"incoming": [1]}),
+    ("Step 6 of 11: the backward pass starts", {"incoming": [1]}),
     (
         "Step 7 of 11: backward, y",
         {"result": [Y], "incoming": [1], "factor": [-Y * Y], "sent": [-Y * Y], "total": [-Y * Y]},

@@ -96,7 +96,9 @@ def test_a_node_of_another_graph_is_not_found():
     other = nn.Graph(nn.exp(nn.Input("z")))
     graph.forward(1.0)
     graph.backward(1.0)
-    with pytest.raises(ValueError, match=r"<node 'exp': Exp\(\)> is no node of Graph\(x -> growth"):
+    with pytest.raises(
+        ValueError, match=r"<node 'exp': Exp\(\)> is not a node of Graph\(x -> growth"
+    ):
         graph.contributions(other["exp"])
 
 

@@ -1,0 +1,75 @@
+"""Formulas of layers, as drawings show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["Formula"]
+
+
+class Formula:
+    """The formula of a layer and its derivatives, in Python's syntax.
+
+    A class that states one as its attribute ``formula`` is drawn and explained with it. The names
+    in an expression are ``x`` for the input, ``a`` and ``b`` for two of them, ``x0``, ``x1`` and so
+    on for more; ``y`` for the output; ``g`` for the incoming gradient; and the layer's attributes,
+    of which numbers stand for themselves. An expression may hold arithmetic, calls, comparisons,
+    ``... if ... else ...``, ``A.T`` for a transpose and ``one(...)``, which is 1 where the
+    condition holds and else 0.
+
+    Parameters
+    ----------
+    value : str
+        The output.
+    *derivatives : str
+        The local derivative with respect to each input; one stands for all of them. Without any, it
+        is the Jacobian, ``J``.
+    symbol : str
+        A short label for the layer, such as ``+``; by default its representation.
+    sent : sequence of str
+        The gradient that each input gets, by default the product of ``g`` and the derivative.
+    product : {"×", "@", ""}
+        The product by which ``g`` and the derivative make the gradient: entry by entry, of
+        matrices, or neither.
+    note : str
+        An explanation of what the formulas leave open.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> class Cube(nn.Layer):
+    ...     formula = nn.Formula("x**3", "3 * x**2", symbol="x³")
+    ...
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x**3
+    ...
+    ...     def backward(self, dout):
+    ...         return dout * 3 * self.x**2
+    >>> graph = nn.Graph(Cube()(nn.Input("u")))
+    >>> graph.forward(2.0), graph.backward(1.0)
+    (array(8.), array(12.))
+    >>> print(graph.explain().splitlines()[7].strip())
+    to u: local derivative ∂cube/∂u = 3 × u² = 12
+    """
+
+    def __init__(
+        self,
+        value: str,
+        *derivatives: str,
+        symbol: str = "",
+        sent: Sequence[str] = (),
+        product: str = "×",
+        note: str = "",
+    ) -> None:
+        self.value = value
+        self.derivatives = derivatives or ("J",)
+        self.symbol = symbol
+        self.sent = tuple(sent)
+        self.product = product if derivatives else ""
+        self.note = note
+
+    @property
+    def is_jacobian(self) -> bool:
+        """Whether the derivative is a full Jacobian, one number for each pair of entries."""
+        return self.derivatives == ("J",)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 
-__all__ = ["Archive", "add_array", "one_line", "write_archive"]
+__all__ = ["Archive", "one_line", "write_archive"]
 
 _KINDS = "?biufcmMSU"  # Entries of these dtypes are plain bytes.
 _LARGEST_CHARACTER = 0x10FFFF
@@ -151,19 +151,35 @@ class Archive:
         return buffer.view(dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
-def write_archive(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
-    """Write arrays by name; none may hold objects."""
-    # np.savez does not close its archive at Ctrl-C, and a warning of it appears later.
+def write_archive(
+    file: BinaryIO,
+    arrays: Mapping[str, Array],
+    *,
+    texts: Mapping[str, str] | None = None,
+    comment: bytes = b"",
+) -> None:
+    """Write an archive of arrays that :class:`Archive` and ``numpy.load`` read.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    arrays : mapping of str to ndarray
+        Arrays by name; none may hold objects.
+    texts : mapping of str to str, optional
+        Further entries by name, written in front of the arrays.
+    comment : bytes
+        The archive's comment, which ends the file.
+    """
+    # np.savez leaves its archive open when Ctrl-C interrupts it, which fails later and elsewhere.
     with zipfile.ZipFile(file, "w") as archive:
+        for name, text in (texts or {}).items():
+            archive.writestr(zipfile.ZipInfo(name), text)
         for name, array in arrays.items():
-            add_array(archive, name, array)
-
-
-def add_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
-    """Add an array to an archive that is open for writing."""
-    # A ZipInfo of a name alone has no time, so that equal arrays give equal files.
-    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+            # A ZipInfo of a name alone has no time, so that equal arrays give equal files.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+        archive.comment = comment
 
 
 def one_line(message: object) -> str:

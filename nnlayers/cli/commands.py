@@ -19,7 +19,7 @@ from nnlayers.config import (
     Run,
     load_predictor,
     load_test_rows,
-    numbered,
+    numbered_directories,
     override,
     prepare,
     read,
@@ -38,7 +38,7 @@ def train(arguments: Namespace) -> int:
     config = _config(arguments)
     directory = _directory(arguments)
     experiment = prepare(config, arguments.config, arguments.allow)
-    run = Run(experiment, directory, fresh_number=arguments.out is None and not arguments.resume)
+    run = Run(experiment, directory, numbered=arguments.out is None and not arguments.resume)
     if arguments.resume:
         run.resume()
     _describe(experiment)
@@ -118,7 +118,7 @@ def _directory(arguments: Namespace) -> Path:
     directory = Path("runs", Path(arguments.config).stem)
     if not arguments.resume:
         return directory
-    runs = numbered(directory)
+    runs = numbered_directories(directory)
     if not runs:
         raise ConfigError(f"--resume: there is no run {directory}-NNN to go on with")
     return runs[max(runs)]

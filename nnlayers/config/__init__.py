@@ -1,4 +1,8 @@
-"""Configs: TOML files that name constructors and their arguments, and the runs they describe.
+"""Train from TOML configs, which name constructors and their arguments.
+
+From a config to a trained run: :func:`read` reads the file, :func:`prepare` builds the data, the
+model, the loss, the optimizer and the trainer that it describes, and :class:`Run` trains in a run
+directory. :func:`load_predictor` reads the trained model from there.
 
 >>> experiment = prepare(
 ...     {
@@ -20,8 +24,8 @@
 from nnlayers.config.document import ConfigError, override, read
 from nnlayers.config.experiment import Experiment, prepare
 from nnlayers.config.predictor import Predictor, report
-from nnlayers.config.run import Run, load_predictor, load_test_rows, numbered
-from nnlayers.config.storage import write_file
+from nnlayers.config.run import Run, load_predictor, load_test_rows
+from nnlayers.config.run_files import numbered_directories, write_file
 
 __all__ = [
     "ConfigError",
@@ -30,7 +34,7 @@ __all__ = [
     "Run",
     "load_predictor",
     "load_test_rows",
-    "numbered",
+    "numbered_directories",
     "override",
     "prepare",
     "read",

@@ -1,4 +1,4 @@
-"""The text of a config: read, override, compare and write TOML."""
+"""Read, override, compare and write the TOML text of a config."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 from nnlayers._core.checks import optional_library
 
-__all__ = ["ConfigError", "differences", "dumps", "override", "read", "shown", "shown_key"]
+__all__ = ["ConfigError", "differences", "dumps", "override", "read", "toml_key", "toml_text"]
 
-# How many tables and arrays may be one within another: less than Python's stack holds.
-_DEEPEST = 64
+# The limit for tables and arrays within each other, less than Python's stack holds.
+_MOST_NESTED = 64
 
 
 class ConfigError(ValueError):
@@ -27,7 +27,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it cannot be read, is no TOML, or is nested too deeply.
+        If the file cannot be read, is not TOML, or is nested too deeply.
     """
     try:
         config = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -35,22 +35,31 @@ def read(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text, at byte {error.start}") from None
-    except Exception as error:  # tomllib lets pass what int() and a deep nesting raise
+    except Exception as error:  # tomllib also passes on errors of int() and of deep recursion.
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     _check_depth(config, str(path))
     return config
 
 
 def override(config: dict[str, Any], assignments: Iterable[str], source: str) -> None:
-    """Set keys of `config`, in place, as ``key.path=value`` says; a number indexes a list.
+    """Set keys of `config` in place, each by a ``key.path=value``; a number indexes an array.
 
-    A value that is no TOML is a plain string.
+    A value that is not TOML is taken as a string.
+
+    Parameters
+    ----------
+    config : dict
+        The tables of the config.
+    assignments : iterable of str
+        The keys and their values.
+    source : str
+        The file of the config, for messages.
 
     Raises
     ------
     ConfigError
-        If an assignment has no ``=``, its path leads through something that is no table, or the
-        config gets nested too deeply.
+        If an assignment has no ``=``, its path leads through something other than a table, or the
+        config becomes nested too deeply.
 
     Examples
     --------
@@ -66,12 +75,13 @@ def override(config: dict[str, Any], assignments: Iterable[str], source: str) ->
         *parents, last = path.strip().split(".")
         table: Any = config
         for depth, name in enumerate(parents, start=1):
-            place = f"{source}: {'.'.join(parents[:depth])}"
-            key = _key(table, name, place)
+            prefix = f"{source}: {'.'.join(parents[:depth])}"
+            key = _key(table, name, prefix)
             table = table.setdefault(key, {}) if isinstance(table, dict) else table[key]
             if not isinstance(table, dict | list):
-                raise ConfigError(f"{place}: must be a table to set {path!r}, got {shown(table)}")
-        table[_key(table, last, f"{source}: {path}")] = _value(text.strip())
+                got = toml_text(table)
+                raise ConfigError(f"{prefix}: must be a table to set {path!r}, got {got}")
+        table[_key(table, last, f"{source}: {path}")] = _parse_value(text.strip())
     _check_depth(config, source)
 
 
@@ -81,7 +91,7 @@ def dumps(config: Mapping[str, Any]) -> str:
 
 
 def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the key paths at which two configs differ, with both values, None where one has none.
+    """Yield the key paths at which two configs differ, with both values; None for a missing one.
 
     Examples
     --------
@@ -94,16 +104,16 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
             yield path, first, second
         return
     for key in {**children, **others}:
-        place = f"{path}.{shown_key(key)}" if path else shown_key(key)
-        yield from differences(children.get(key), others.get(key), place)
+        inner_path = f"{path}.{toml_key(key)}" if path else toml_key(key)
+        yield from differences(children.get(key), others.get(key), inner_path)
 
 
-def shown(value: Any) -> str:
+def toml_text(value: Any) -> str:
     """Return a value as TOML writes it, for a message.
 
     Examples
     --------
-    >>> shown("ten"), shown([True, 0.5])
+    >>> toml_text("ten"), toml_text([True, 0.5])
     ('"ten"', '[true, 0.5]')
     """
     if isinstance(value, bool):
@@ -111,33 +121,34 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(toml_text, value))}]"
     if isinstance(value, dict):
-        pairs = (f"{shown_key(key)} = {shown(item)}" for key, item in value.items())
+        pairs = (f"{toml_key(key)} = {toml_text(item)}" for key, item in value.items())
         return f"{{{', '.join(pairs)}}}"
     return str(value)
 
 
-def shown_key(key: str) -> str:
-    """Return a key as TOML writes it: within quotes unless it is a plain word.
+def toml_key(key: str) -> str:
+    """Return a key as TOML writes it: in quotes unless it is a plain word.
 
     Examples
     --------
-    >>> shown_key("lr"), shown_key("a b")
+    >>> toml_key("lr"), toml_key("a b")
     ('lr', '"a b"')
     """
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else shown(str(key))
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else toml_text(str(key))
 
 
 def _check_depth(config: dict[str, Any], source: str) -> None:
     level: list[Any] = [config]
-    for _ in range(_DEEPEST):
+    for _ in range(_MOST_NESTED):
         level = [item for entry in level for item in (_children(entry) or {}).values()]
     if level:
-        raise ConfigError(f"{source}: must not be nested {_DEEPEST} tables or arrays deep")
+        raise ConfigError(f"{source}: must not be nested {_MOST_NESTED} tables or arrays deep")
 
 
 def _children(value: Any) -> dict[str, Any] | None:
+    """Return the entries of a table or an array by key or index, or None for any other value."""
     if isinstance(value, dict):
         return value
     if isinstance(value, list):
@@ -145,16 +156,16 @@ def _children(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _key(table: dict[str, Any] | list[Any], name: str, place: str) -> Any:
-    """Return the key of a table, or the index in a list, that a part of a path means."""
+def _key(table: dict[str, Any] | list[Any], name: str, prefix: str) -> Any:
+    """Return the key in a table, or the index in an array, that one part of a key path names."""
     if isinstance(table, dict):
         return name
     if not (name.isascii() and name.isdecimal()) or int(name) >= len(table):
-        raise ConfigError(f"{place}: there are {len(table)} entries, counted from 0")
+        raise ConfigError(f"{prefix}: there are {len(table)} entries, counted from 0")
     return int(name)
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (RecursionError, ValueError):

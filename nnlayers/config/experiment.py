@@ -1,35 +1,42 @@
-"""From a config to everything that a training run needs, checked before anything is written."""
+"""Prepare a training run from a config; everything is checked before anything is written."""
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
-from nnlayers.config.builder import Builder
-from nnlayers.config.document import dumps
-from nnlayers.config.families import CALLBACKS
-from nnlayers.config.places import check_place
+from nnlayers.config.builder import Argument, Builder, Built, arguments_of
+from nnlayers.config.document import ConfigError, dumps, toml_text
+from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS, SOURCES
 from nnlayers.config.predictor import Predictor
-from nnlayers.config.sections import (
-    build_loss,
-    build_model,
-    build_optimizer,
-    read_parts,
-    read_sections,
-)
-from nnlayers.config.signature import Argument, arguments_of
-from nnlayers.data import Preprocessing, Table, batches
+from nnlayers.config.run_files import RUN_FILES
+from nnlayers.data import DataError, Preprocessing, Split, Table, batches, split
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.saving import model_file
 from nnlayers.training import Trainer
+from nnlayers.training.callbacks import Callback, Checkpoint, CSVLogger
 
-__all__ = ["Experiment", "prepare"]
+__all__ = [
+    "FILE_WRITERS",
+    "Experiment",
+    "Sections",
+    "build_loss",
+    "prepare",
+    "read_parts",
+    "read_sections",
+]
 
-# What the program passes to Trainer and to its fit, which a config therefore cannot set.
+# The arguments of Trainer and of its fit that the program passes, so that a config cannot set them.
 _SUPPLIED = frozenset(
     [
         "X",
@@ -45,23 +52,66 @@ _SUPPLIED = frozenset(
     ]
 )
 
+# The callbacks that write a file, and the only braces that may stand in its path: any others could
+# lead out of the run directory once they are filled in.
+FILE_WRITERS = (Checkpoint, CSVLogger)
+_EPOCH = re.compile(r"\{epoch(:\d*d?)?\}")
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The tables of a config.
+
+    Parameters
+    ----------
+    data : table
+        The data source: ``type`` and its arguments. A relative path in it is relative to the
+        working directory.
+    model, loss, optimizer : table
+        Constructors: ``type`` and arguments. The schedules ``CosineDecay`` and ``OneCycle`` last as
+        long as the run unless they state their steps.
+    training : table
+        Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``.
+    split : table
+        Arguments of :func:`nnlayers.data.split`.
+    preprocessing : table
+        Arguments of :class:`nnlayers.data.Preprocessing`.
+    seed : int
+        The seed of the one generator behind initial weights, dropout and shuffling.
+    dtype : {"float32", "float64"}
+        The dtype of features and weights.
+    """
+
+    data: dict[str, Any]
+    model: dict[str, Any]
+    loss: dict[str, Any]
+    optimizer: dict[str, Any]
+    training: dict[str, Any]
+    split: dict[str, Any] = field(default_factory=dict)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        check_integer("seed", self.seed, minimum=0)
+
 
 @dataclass(frozen=True)
 class Experiment:
-    """A run before its first epoch.
+    """A training run before its first epoch.
 
     Attributes
     ----------
     source : str
-        The config's file, for messages.
+        The file of the config, for messages.
     config : dict
         The config with all defaults and the widths that follow from the data written out.
     parts : mapping of str to Table
         The rows of ``"train"``, ``"validation"`` and ``"test"``.
     predictor : Predictor
-        The model, with its loss and its preprocessing fitted on the training rows.
+        The model with its loss and its preprocessing, which is fitted on the training rows.
     trainer : Trainer
-        What trains it.
+        The trainer of the model.
     rng : numpy.random.Generator
         The source of all draws.
     """
@@ -75,11 +125,11 @@ class Experiment:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run has in all."""
+        """The number of epochs of the whole run."""
         return int(self.config["training"]["epochs"])
 
     def fit(self, *, progress: bool = False) -> None:
-        """Train from where the trainer is up to the last epoch.
+        """Train from the trainer's epoch to the last one.
 
         Raises
         ------
@@ -98,7 +148,7 @@ class Experiment:
             "rng": self.rng,
             "progress": progress,
         }
-        Builder(self.source).checked("training", known, lambda: self.trainer.fit(x, y, **arguments))
+        Builder(self.source).attempt("training", known, lambda: self.trainer.fit(x, y, **arguments))
 
 
 def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ()) -> Experiment:
@@ -107,19 +157,19 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     Parameters
     ----------
     config : mapping
-        What the file holds.
+        The tables of the file.
     source : str
         The file, for messages.
     modules : iterable of str
-        Modules beside nnlayers whose classes and functions the config may name. Their code runs, so
-        name those that you trust.
+        Modules besides nnlayers whose classes and functions the config may name. Their code runs,
+        so name only modules that you trust.
 
     Raises
     ------
     ConfigError
-        If the config, its data or the model that it describes cannot be used.
+        If the config, its data or its model cannot be used.
     ModuleNotFoundError
-        Without a library that only some configs need.
+        If an optional library that the config needs is missing.
     """
     sections = read_sections(config, source)
     modules = check_modules(modules)
@@ -130,21 +180,21 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     data, parts = read_parts(sections, source, loss.value, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
     train = parts.value["train"]
-    builder.checked("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))
+    builder.attempt("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))
     rng = np.random.default_rng(sections.seed)
-    model = build_model(sections, source, preprocessing.value, rng, modules)
+    model = _build_model(sections, source, preprocessing.value, rng, modules)
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
-    _check_outputs(builder, predictor, train)
-    steps = builder.checked("training", known, lambda: _steps(len(train), training.value))
-    optimizer = build_optimizer(sections, source, model.value, steps, modules)
+    _check_model(builder, predictor, train)
+    steps = builder.attempt("training", known, lambda: _steps(len(train), training.value))
+    optimizer = _build_optimizer(sections, source, model.value, steps, modules)
     options = {
         name: training.value[name] for name in _trainer_arguments() if name in training.value
     }
-    trainer = builder.checked(
+    trainer = builder.attempt(
         "training", known, lambda: Trainer(model.value, loss.value, optimizer.value, **options)
     )
     for index, callback in enumerate(trainer.callbacks):
-        check_place(builder, f"training.callbacks.{index}.path", callback)
+        _check_callback_path(builder, f"training.callbacks.{index}.path", callback)
     completed = {
         "seed": sections.seed,
         "dtype": sections.dtype,
@@ -156,35 +206,119 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
         "optimizer": optimizer.table,
         "training": training.table,
     }
-    # As it will be read again, so that two configs compare whether they come from a file or not.
-    written = tomllib.loads(dumps(completed))
-    return Experiment(source, written, parts.value, predictor, trainer, rng)
+    # Through text, so that this config compares equal to the one read from the run directory.
+    config_of_run = tomllib.loads(dumps(completed))
+    return Experiment(source, config_of_run, parts.value, predictor, trainer, rng)
+
+
+def read_sections(config: Mapping[str, Any], source: str) -> Sections:
+    """Return the sections of a config that was read from the file `source`.
+
+    Raises
+    ------
+    ConfigError
+        If a section is missing, unknown or of the wrong type.
+    """
+    sections: Sections = Builder(source).construct(Sections, config, "").value
+    return sections
+
+
+def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> Built:
+    """Return the loss, and its section completed."""
+    return Builder(source, modules=modules).build(sections.loss, "loss", LOSSES)
+
+
+def read_parts(
+    sections: Sections, source: str, loss: Loss, modules: Iterable[str] = ()
+) -> tuple[Built, Built]:
+    """Return the data as a table, and its rows by part; each with its section completed.
+
+    Raises
+    ------
+    ConfigError
+        If the data cannot be read or split.
+    """
+    builder = Builder(source, modules=modules)
+    data = builder.build(sections.data, "data", SOURCES)
+    table: Table = data.value
+    if table.target is None:
+        raise builder.error("data", f"{table.origin}: there is no target")
+    if isinstance(data.table.get("path"), str):
+        # The run directory must not depend on the working directory.
+        data.table["path"] = os.path.abspath(data.table["path"])
+    stratify = None if loss.targets == "values" else table.target
+    supplied = {"rows": len(table), "stratify": stratify}
+    try:
+        rows = builder.construct(split, sections.split, "split", supplied=supplied)
+    except ConfigError as error:
+        if isinstance(error.__cause__, DataError):  # split does not know the origin of its rows.
+            raise builder.error("split", f"{table.origin}: {error.__cause__}") from None
+        raise
+    parts = {
+        name: table.rows(indices) for name, indices in zip(Split._fields, rows.value, strict=True)
+    }
+    return data, Built(parts, rows.table)
+
+
+def _build_model(
+    sections: Sections,
+    source: str,
+    preprocessing: Preprocessing,
+    rng: np.random.Generator,
+    modules: Iterable[str],
+) -> Built:
+    """Return the model for the width of the preprocessed data, and its section completed."""
+    builder = Builder(
+        source,
+        {"rng": rng, "dtype": np.dtype(sections.dtype).type},
+        modules=modules,
+        width=preprocessing.width,
+        outputs=preprocessing.outputs,
+    )
+    return builder.build(sections.model, "model", LAYERS)
+
+
+def _build_optimizer(
+    sections: Sections, source: str, model: Layer, steps: int, modules: Iterable[str]
+) -> Built:
+    """Return the optimizer for a run of so many steps, and its section completed."""
+    builder = Builder(source, {"params": model.parameters()}, modules=modules, steps=steps)
+    return builder.build(sections.optimizer, "optimizer", OPTIMIZERS)
 
 
 def _trainer_arguments() -> dict[str, Argument]:
-    return _open(arguments_of(Trainer))
+    return _settable(arguments_of(Trainer))
 
 
 def _fit_arguments() -> dict[str, Argument]:
-    return _open(arguments_of(Trainer.fit))
+    return _settable(arguments_of(Trainer.fit))
 
 
-def _open(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+def _settable(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
     return {name: argument for name, argument in arguments.items() if name not in _SUPPLIED}
 
 
 def _steps(rows: int, training: Mapping[str, Any]) -> int:
-    """Return the number of steps of a run, whose sizes a fit would refuse too late."""
+    """Return the number of steps of a run, whose sizes a fit would check too late."""
     epochs = check_integer("epochs", training["epochs"], minimum=1)
     return epochs * sum(1 for _ in batches(rows, training["batch_size"]))
 
 
-def _check_outputs(builder: Builder, predictor: Predictor, train: Table) -> None:
-    """Raise an error if the loss cannot take what the model makes of a row."""
+def _check_model(builder: Builder, predictor: Predictor, train: Table) -> None:
+    """Raise an error if the loss cannot take the model's outputs, or a file cannot hold it."""
     x, y = predictor.arrays(train.rows([0]))
-    output = builder.checked("model", (), lambda: predictor.model.predict(x))
-    classes = predictor.preprocessing.outputs
-    if predictor.loss.targets == "classes" and output.shape[1:] != (classes,):
-        shape = output.shape[1:]
-        raise builder.error("model", f"must give {classes} outputs, one a class, gives {shape}")
-    builder.checked("model", (), lambda: predictor.loss.forward(output, y))
+    outputs = builder.attempt("model", (), lambda: predictor.check_model(x))
+    builder.attempt("model", (), lambda: predictor.loss.forward(outputs, y))
+    content = builder.attempt("model", (), lambda: model_file.dumps(predictor.model))
+    builder.attempt("model", (), lambda: model_file.loads(content, modules=builder.modules))
+
+
+def _check_callback_path(builder: Builder, key: str, callback: Callback) -> None:
+    """Raise an error if a callback would write outside the run directory, or over its files."""
+    if not isinstance(callback, FILE_WRITERS):
+        return
+    path = Path(_EPOCH.sub("0", str(callback.path)))
+    is_inside = not path.is_absolute() and ".." not in path.parts
+    if not is_inside or set("{}") & set(str(path)) or not path.name or str(path) in RUN_FILES:
+        problem = "must be a new file within the run directory, got"
+        raise builder.error(key, f"{problem} {toml_text(str(callback.path))}")

@@ -1,4 +1,4 @@
-"""Which constructors a config may name: the public ones of each family, and those you allow."""
+"""Find the constructors that a config names: the library's, by family, and those that you allow."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ __all__ = [
 
 Constructor = Callable[..., Any]
 
-# What other libraries call it, without the module in which it is here.
-_ELSEWHERE = {name: here.rpartition(".")[2] for name, here in foreign_names.NAMES.items()}
+# Other libraries' names of classes, and the names that a config has for them.
+_FOREIGN_NAMES = {name: ours.rpartition(".")[2] for name, ours in foreign_names.NAMES.items()}
 
 
 class Family(NamedTuple):
-    """Constructors by name, and what else may stand in their place.
+    """A kind of objects that a config can describe, with their constructors by name.
 
     Parameters
     ----------
     noun : str
-        What to call one of them in a message, with its article.
+        The kind with its article, for messages.
     rule : str
-        What one of the user's own must be, for a message.
+        What a constructor of the user's own must be, for messages.
     hints : tuple
-        The type hints of arguments that take an object of the family. A class of the user's own is
-        derived from one of those that are classes.
+        The type hints of arguments that take an object of the family. A class of the user's own
+        must be derived from one of those that are classes.
     known : mapping of str to callable
-        The library's.
+        The library's constructors.
     """
 
     noun: str
@@ -61,13 +61,13 @@ class Family(NamedTuple):
     hints: tuple[Any, ...]
     known: Mapping[str, Constructor]
 
-    def holds(self, found: Any, modules: Iterable[str]) -> bool:
-        """Whether what an import path names may be called in this family's place."""
+    def accepts(self, found: Any, modules: Iterable[str]) -> bool:
+        """Whether the object of an import path may be called to make an object of the family."""
         return any(found is item for item in self.known.values()) or any(
             _fits(found, hint, modules) for hint in self.hints
         )
 
-    def made(self, item: Any) -> bool:
+    def contains(self, item: Any) -> bool:
         """Whether an object is one of the family."""
         return any(
             isinstance(item, hint) if inspect.isclass(hint) else callable(item)
@@ -76,14 +76,15 @@ class Family(NamedTuple):
 
 
 def resolve(name: str, family: Family, modules: Iterable[str] = ()) -> Constructor:
-    """Return the constructor of that name in the family, or the one that an import path names.
+    """Return the constructor of a name in a family, or of an import path.
 
-    Nothing is called, and nothing imported but nnlayers and `modules`.
+    Nothing is called, and nothing but nnlayers and `modules` is imported.
 
     Raises
     ------
     ValueError
-        If there is none, or it is of another family; the message holds the nearest known name.
+        If there is no such constructor, or it is not of the family. The message has the nearest
+        known name.
 
     Examples
     --------
@@ -91,61 +92,67 @@ def resolve(name: str, family: Family, modules: Iterable[str] = ()) -> Construct
     True
     >>> resolve("nnlayers.save", LAYERS)
     Traceback (most recent call last):
-    ValueError: must name a layer, of your own a class derived from Layer or a function annotated \
-to return one, got 'nnlayers.save'
+    ValueError: must name a layer (your own must be a class derived from Layer or a function \
+annotated to return one), got 'nnlayers.save'
     """
     if name in family.known:
         return family.known[name]
     if not ("." in name or ":" in name):
         _, _, noun = family.noun.partition(" ")
-        raise ValueError(unknown_name(noun, name[:80], family.known, _ELSEWHERE))
+        raise ValueError(unknown_name(noun, name[:80], family.known, _FOREIGN_NAMES))
     found = find(name, modules)
-    if not family.holds(found, modules):
-        raise ValueError(f"must name {family.noun}, of your own {family.rule}, got {name!r}")
+    if not family.accepts(found, modules):
+        raise ValueError(f"must name {family.noun} (your own must be {family.rule}), got {name!r}")
     constructor: Constructor = found
     return constructor
 
 
 def family_of(hint: Any, parent: Family) -> Family | None:
-    """Return the family of the objects that an argument takes, by its type hint, if it takes any.
+    """Return the family of the objects that an argument takes, by its type hint, if any.
 
-    `parent` is the family of the object whose argument it is. Where the hint leaves it open, a
-    table is one of the same family or of those that its objects are made with.
+    Parameters
+    ----------
+    hint : type hint
+        The hint of the argument.
+    parent : Family
+        The family of the object that has the argument. Where the hint says nothing, as ``Any``
+        does, an object of the same family is expected, or a part of one.
 
     Examples
     --------
     >>> family_of(list[Layer], SOURCES).noun, family_of(LearningRate, OPTIMIZERS).noun
     ('a layer', 'a schedule')
     """
-    leaves = list(_leaves(hint))
+    hints = list(_nested_hints(hint))
     for family in (LAYERS, LOSSES, OPTIMIZERS, CALLBACKS, METRICS, INITIALIZERS, SCHEDULES):
-        if any(leaf in family.hints for leaf in leaves):
+        if any(item in family.hints for item in hints):
             return family
-    if not any(leaf in (Any, object) or get_origin(leaf) is Callable for leaf in leaves):
+    if not any(item in (Any, object) or get_origin(item) is Callable for item in hints):
         return None
-    return next((both for both in (_PARTS, _STEPS) if parent.hints[0] in both.hints), parent)
+    unions = (_LAYERS_OR_INITIALIZERS, _OPTIMIZERS_OR_SCHEDULES)
+    return next((union for union in unions if parent.hints[0] in union.hints), parent)
 
 
 def _fits(found: Any, hint: Any, modules: Iterable[str]) -> bool:
-    """Whether calling it gives what the hint wants, as far as can be told without calling it."""
-    own = within(getattr(found, "__module__", None) or "", modules)
-    if hint is Metric:  # which is called with the targets, and makes nothing
-        return own and inspect.isfunction(found)
+    """Whether calling `found` gives what the hint asks for, as far as its annotations say."""
+    is_allowed = within(getattr(found, "__module__", None) or "", modules)
+    if hint is Metric:  # A metric is the function itself: a config never calls it.
+        return is_allowed and inspect.isfunction(found)
     if inspect.isfunction(found):
-        found = _result(found) if own else None
+        found = _return_type(found) if is_allowed else None
     if not inspect.isclass(found):
         return False
     if inspect.isclass(hint):
         return issubclass(found, hint)
-    return own and issubclass(found, Callable)  # type: ignore[arg-type]
+    return is_allowed and issubclass(found, Callable)  # type: ignore[arg-type]
 
 
-def _leaves(hint: Any) -> Iterator[Any]:
+def _nested_hints(hint: Any) -> Iterator[Any]:
     """Yield a type hint, and those within it."""
     yield hint
     for argument in get_args(hint):
         if not isinstance(argument, list):
-            yield from _leaves(argument)
+            yield from _nested_hints(argument)
 
 
 def _constructors(module: ModuleType, base: Any, *excluded: Any) -> dict[str, Constructor]:
@@ -154,24 +161,24 @@ def _constructors(module: ModuleType, base: Any, *excluded: Any) -> dict[str, Co
     return {
         name: item
         for name, item in exported.items()
-        if _makes(item, base) and item not in (base, *excluded)
+        if _constructs(item, base) and item not in (base, *excluded)
     }
 
 
-def _makes(item: Any, base: Any) -> bool:
-    made = _result(item) if inspect.isfunction(item) else item
-    return inspect.isclass(made) and issubclass(made, base) and not inspect.isabstract(made)
+def _constructs(item: Any, base: Any) -> bool:
+    cls = _return_type(item) if inspect.isfunction(item) else item
+    return inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)
 
 
-def _result(function: Any) -> Any:
-    """Return what a function's annotation says that it returns."""
+def _return_type(function: Any) -> Any:
+    """Return the type that a function is annotated to return, or None."""
     try:
         return get_type_hints(function).get("return")
-    except (NameError, TypeError):  # hints that a user's module imports for type checkers only
+    except (NameError, TypeError):  # A user's module may import types for type checkers only.
         return None
 
 
-def _joined(first: Family, second: Family) -> Family:
+def _union(first: Family, second: Family) -> Family:
     noun = f"{first.noun} or {second.noun.partition(' ')[2]}"
     return Family(
         noun,
@@ -216,5 +223,5 @@ SCHEDULES = Family(
     tuple(hint for hint in get_args(LearningRate) if hint is not float),
     _constructors(schedules, Callable),
 )
-_PARTS = _joined(LAYERS, INITIALIZERS)
-_STEPS = _joined(OPTIMIZERS, SCHEDULES)
+_LAYERS_OR_INITIALIZERS = _union(LAYERS, INITIALIZERS)
+_OPTIMIZERS_OR_SCHEDULES = _union(OPTIMIZERS, SCHEDULES)

@@ -1,4 +1,4 @@
-"""A trained model with what belongs to it: raw rows in, results in the user's terms out."""
+"""Predict with a trained model from raw rows, in the units and class names of the data."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 __all__ = ["Predictor", "report"]
 
-# Rows that the model takes at a time: fast, and no matter how large the file.
+# The rows that the model takes at a time, so that memory does not grow with the file.
 _CHUNK = 4096
-# Text that spreadsheets compute, in Latin and in full-width letters, and text that is a number.
+# Text that a spreadsheet computes, in Latin or full-width characters, and text that is a number.
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model, how its inputs are prepared, and what its outputs mean.
+    """A model with the preparation of its inputs and the meaning of its outputs.
 
     Parameters
     ----------
     model : Layer
         The model.
     loss : Loss
-        What it was trained for.
+        The loss that it was trained with.
     preprocessing : Preprocessing
-        As fitted on the training rows.
+        The preprocessing, fitted on the training rows.
     dtype : {"float32", "float64"}
-        Of the features.
+        The dtype of the features.
     """
 
     model: Layer
@@ -55,12 +55,28 @@ class Predictor:
         x = self.preprocessing.features(table, self.dtype)
         return np.concatenate([self.model.predict(x[rows]) for rows in batches(len(x), _CHUNK)])
 
+    def check_model(self, x: Array) -> Array:
+        """Return the model's outputs for a batch, after a check of their number.
+
+        Raises
+        ------
+        ValueError
+            If the target is classes, and the model does not have one output for each.
+        """
+        outputs = np.asarray(self.model.predict(x))
+        expected = self.preprocessing.outputs
+        if self.loss.targets == "classes" and outputs.shape[1:] != (expected,):
+            raise ValueError(
+                f"must give {expected} outputs, one for each class, got shape {outputs.shape[1:]}"
+            )
+        return outputs
+
     def score(self, table: Table) -> dict[str, float]:
-        r"""Return the loss, and the accuracy, or in raw units RMSE and :math:`R^2`.
+        r"""Return the loss, and the accuracy or, in raw units, RMSE and :math:`R^2`.
 
         .. math:: R^2 = 1 - \frac{\sum (t - p)^2}{\sum (t - \bar t)^2}
 
-        It is NaN where all targets are the same.
+        It is NaN if all targets are equal.
         """
         outputs = self.outputs(table)
         target = self.preprocessing.targets(table, self.dtype)
@@ -75,10 +91,10 @@ class Predictor:
         return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}
 
     def predictions(self, table: Table) -> str:
-        """Return predictions for raw rows as CSV: the target, and its classes' probabilities.
+        """Return predictions for raw rows as CSV: the target, and the probability of each class.
 
-        A label or a column's name that a spreadsheet would take for a formula, as it begins with
-        ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no number, gets a ``'`` before it.
+        A label or a column name that a spreadsheet would take for a formula gets a ``'`` before it:
+        text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break and is not a number.
         """
         outputs = self.outputs(table)
         decoded = self.preprocessing.decode(self.loss.decide(outputs)).tolist()
@@ -86,20 +102,20 @@ class Predictor:
         names = self.preprocessing.classes if probabilities.shape[1] else ()
         header = [self.preprocessing.target_name, *(f"probability {name}" for name in names)]
         text = io.StringIO()
-        # Before Python 3.13 a carriage return alone is no reason for quotes.
-        returns = any("\r" in str(name) for name in (*header, *self.preprocessing.classes))
+        # Before Python 3.13 the writer does not quote a cell because of a carriage return alone.
+        has_returns = any("\r" in str(name) for name in (*header, *self.preprocessing.classes))
         writer = csv.writer(
             text,
             lineterminator="\n",
-            quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+            quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL,
         )
-        writer.writerow(map(_as_text, header))
+        writer.writerow(map(_escape_formula, header))
         rows = zip(decoded, probabilities.tolist(), strict=True)
-        writer.writerows([_as_text(value), *row] for value, row in rows)
+        writer.writerows([_escape_formula(value), *row] for value, row in rows)
         return text.getvalue()
 
     def _probabilities(self, outputs: Array) -> Array:
-        """Return one column a class, none for a loss whose outputs are no log-odds."""
+        """Return one column for each class; none for a loss whose outputs are not log-odds."""
         scores = outputs.astype(np.float64)
         if isinstance(self.loss, SoftmaxCrossEntropy):
             return np.asarray(softmax(scores, axis=1))
@@ -108,14 +124,14 @@ class Predictor:
         return np.empty((len(outputs), 0))
 
 
-def _as_text(cell: object) -> object:
-    """Return a cell that is no formula to a spreadsheet."""
+def _escape_formula(cell: object) -> object:
+    """Return a cell that a spreadsheet does not take for a formula."""
     is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell
 
 
 def report(scores: dict[str, float], rows: int) -> str:
-    """Return the line that states a test's result.
+    """Return the line that states the result of a test.
 
     Examples
     --------

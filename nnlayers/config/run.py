@@ -1,9 +1,8 @@
-"""A run and its directory: all that it takes to go on, to evaluate and to predict."""
+"""Train in a run directory, which keeps all that resuming, evaluating and predicting need."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +11,16 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library
-from nnlayers.config.document import ConfigError, differences, dumps, read, shown
-from nnlayers.config.experiment import Experiment
-from nnlayers.config.places import (
+from nnlayers.config.document import ConfigError, differences, dumps, read, toml_text
+from nnlayers.config.experiment import (
+    FILE_WRITERS,
+    Experiment,
+    build_loss,
+    read_parts,
+    read_sections,
+)
+from nnlayers.config.predictor import Predictor, report
+from nnlayers.config.run_files import (
     CHECKPOINT,
     CONFIG,
     CURVES,
@@ -22,11 +28,7 @@ from nnlayers.config.places import (
     MODEL,
     PREPROCESSING,
     TEST,
-    place,
-)
-from nnlayers.config.predictor import Predictor, report
-from nnlayers.config.sections import build_loss, build_model, read_parts, read_sections
-from nnlayers.config.storage import (
+    make_directory,
     read_arrays,
     read_history,
     read_json,
@@ -35,27 +37,29 @@ from nnlayers.config.storage import (
     write_text,
 )
 from nnlayers.data import DataError, Preprocessing, Table
+from nnlayers.saving import load, save
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
 
-__all__ = ["Run", "load_predictor", "load_test_rows", "numbered"]
+__all__ = ["Run", "load_predictor", "load_test_rows"]
 
 
 class Run:
-    """An experiment and the directory that keeps it.
+    """An experiment and the directory that its results are kept in.
 
-    The directory holds the completed ``config.toml`` and ``preprocessing.json``, from each epoch
-    on ``checkpoint.npz`` and a row in ``metrics.csv``, and when training ends, however it does,
-    ``model.npz`` and ``curves.png``; then ``test.json``. Each file is whole or not there.
+    The directory holds the completed ``config.toml`` and ``preprocessing.json``; from each epoch
+    on ``checkpoint.npz`` and a row in ``metrics.csv``; when training ends, for whatever reason,
+    ``model.nn``, which :func:`nnlayers.load` opens, and ``curves.png``; and after the test
+    ``test.json``. Each file is whole or absent.
 
     Parameters
     ----------
     experiment : Experiment
-        What to run.
+        The experiment.
     directory : Path
-        The directory; made when training starts, and refused then if it exists.
-    fresh_number : bool
-        Whether the directory's name gets a number that is not taken, as in ``digits-001``.
+        The directory. It is made when training starts, and must not exist then.
+    numbered : bool
+        Whether to append the next free number to the directory's name, as in ``digits-001``.
 
     Attributes
     ----------
@@ -63,18 +67,16 @@ class Run:
         Whether a callback has ended the training before its last epoch.
     """
 
-    def __init__(
-        self, experiment: Experiment, directory: Path, *, fresh_number: bool = False
-    ) -> None:
-        optional_library("matplotlib.figure", "cli")  # for the curves: better now than at the end
+    def __init__(self, experiment: Experiment, directory: Path, *, numbered: bool = False) -> None:
+        optional_library("matplotlib.figure", "cli")  # Its absence must not show after training.
         self.experiment = experiment
         self.directory = directory
         self.stopped = False
-        self._fresh_number = fresh_number
-        self._made = self._resumed = False
+        self._numbered = numbered
+        self._has_made_directory = self._is_resumed = False
         callbacks = experiment.trainer.callbacks
-        self._own_callbacks = list(callbacks)
-        callbacks[:] = [_Rewind(self), *callbacks, _Keep(self)]
+        self._file_writers = [item for item in callbacks if isinstance(item, FILE_WRITERS)]
+        callbacks[:] = [_Rewind(self), *callbacks, _Record(self)]
         self._checkpoint = self._state()
 
     @property
@@ -83,7 +85,7 @@ class Run:
         return self.stopped or len(self.experiment.trainer.history) >= self.experiment.epochs
 
     def resume(self) -> None:
-        """Go on from the directory's checkpoint.
+        """Continue from the checkpoint in the directory.
 
         Raises
         ------
@@ -101,17 +103,17 @@ class Run:
             self.experiment.trainer.history.load_state_dict(columns)
             self.rewind()
             self.experiment.rng.bit_generator.state = json.loads(str(self._checkpoint["rng"]))
-        except ConfigError:  # which names its file
+        except ConfigError:  # It names its own file.
             raise
-        except Exception as error:  # a file of a stranger may hold anything
+        except Exception as error:  # A stranger's file may hold anything.
             raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
-        self._resumed = True
+        self._is_resumed = True
 
     def train(self, *, progress: bool = False) -> None:
-        """Train up to the last epoch, and keep the model.
+        """Train to the last epoch, and save the model.
 
-        However training ends, the directory holds the epochs so far; only a config that the first
-        epoch refuses leaves nothing.
+        However training ends, the directory holds the epochs that were completed. Only a config
+        that is refused in the first epoch leaves nothing.
 
         Raises
         ------
@@ -131,16 +133,16 @@ class Run:
                 self.experiment.fit(progress=progress)
                 self.stopped = not self.finished
         except (ConfigError, OSError):
-            if self._made and not len(trainer.history):
+            if self._has_made_directory and not len(trainer.history):
                 shutil.rmtree(self.directory)
-                self._made = False
+                self._has_made_directory = False
             raise
         finally:
-            if self._made or self._resumed:
-                self._save()
+            if self._has_made_directory or self._is_resumed:
+                self._write_end()
 
     def test(self) -> str:
-        """Measure the test rows, keep the result, and return the line that states it."""
+        """Score the test rows, save the result, and return the line that states it."""
         table = self.experiment.parts["test"]
         if not len(table):
             return "no test rows (split.test is 0)"
@@ -149,33 +151,35 @@ class Run:
         write_text(self.directory / TEST, text + "\n")
         return report(scores, len(table))
 
-    def open(self) -> None:
-        """Make the directory, and let the config's callbacks write there."""
-        if not self._resumed:
-            self.directory = _make_directory(self.directory, self._fresh_number)
-            self._made = True
-        place(self._own_callbacks, self.directory)
-        self._own_callbacks = []  # once: the paths are now those within the directory
+    def open_directory(self) -> None:
+        """Make the directory, unless the run is resumed, and let callbacks write within it."""
+        if not self._is_resumed:
+            self.directory = make_directory(self.directory, numbered=self._numbered)
+            self._has_made_directory = True
+        for callback in self._file_writers:
+            callback.path = self.directory / callback.path
+            callback.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file_writers = []  # A second fit must not prepend the directory again.
 
-    def start(self) -> None:
-        """Write all that is known before the first epoch."""
+    def write_start(self) -> None:
+        """Write the files that are known before the first epoch."""
         (self.directory / TEST).unlink(missing_ok=True)
         write_text(self.directory / CONFIG, dumps(self.experiment.config))
-        learnt = self.experiment.predictor.preprocessing.to_dict()
-        write_text(self.directory / PREPROCESSING, json.dumps(learnt, indent=2) + "\n")
-        self.keep()
+        fitted = self.experiment.predictor.preprocessing.to_dict()
+        write_text(self.directory / PREPROCESSING, json.dumps(fitted, indent=2) + "\n")
+        self.write_checkpoint()
 
-    def keep(self) -> None:
-        """Write the checkpoint of this moment."""
+    def write_checkpoint(self) -> None:
+        """Write the state of the training as it is now."""
         state = self._state()
         write_arrays(self.directory / CHECKPOINT, state)
         self._checkpoint = state
 
     def rewind(self) -> None:
-        """Set the trainer to the last checkpoint, without what an interrupted epoch has done."""
+        """Set the trainer to the last checkpoint, which undoes an epoch that was interrupted."""
         trainer = self.experiment.trainer
-        own = {"epochs", "rng", "stopped"}
-        state = {name: array for name, array in self._checkpoint.items() if name not in own}
+        names_of_run = {"epochs", "rng", "stopped"}
+        state = {k: array for k, array in self._checkpoint.items() if k not in names_of_run}
         epochs = int(self._checkpoint["epochs"])
         columns = trainer.history.state_dict() if epochs else {}
         trainer.load_state_dict(
@@ -183,19 +187,24 @@ class Run:
         )
 
     def _state(self) -> dict[str, Array]:
-        """Return all but the history, which grows: that is in the metrics' file, row by row."""
+        """Return the state without the history: that grows, and is in the file of metrics."""
         trainer = self.experiment.trainer
         rng_state = json.dumps(self.experiment.rng.bit_generator.state)
-        own = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
-        return trainer.state_dict(history=False) | {k: np.array(v) for k, v in own.items()}
+        of_run = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
+        return trainer.state_dict(history=False) | {k: np.array(v) for k, v in of_run.items()}
 
-    def _save(self) -> None:
-        """Write what a run that has ended leaves."""
+    def _write_end(self) -> None:
+        """Write the files of a run that has ended."""
         trainer = self.experiment.trainer
-        # Again, for an interrupt may have come when the file was there and not yet the attribute.
+        # An interrupt may have come after the file was written and before the attribute was set,
+        # so the checkpoint is written again from the attribute.
         self._checkpoint["stopped"] = np.array(self.stopped)
         write_arrays(self.directory / CHECKPOINT, self._checkpoint)
-        write_arrays(self.directory / MODEL, trainer.model.state_dict())
+        path = self.directory / MODEL
+        try:
+            save(trainer.model, path)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror or error}") from None
         if len(trainer.history):
             figure = trainer.history.plot()
             write_file(self.directory / CURVES, lambda file: figure.savefig(file, format="png"))
@@ -205,7 +214,7 @@ class Run:
         if isinstance(stored.get("training"), dict):
             stored["training"]["epochs"] = self.experiment.epochs
         for path, old, new in differences(stored, self.experiment.config):
-            was, now = ("not set" if value is None else shown(value) for value in (old, new))
+            was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
                 f"{self.directory}; to resume, only training.epochs may differ"
@@ -214,34 +223,34 @@ class Run:
 
 
 class _Rewind(Callback):
-    """Comes first: make the directory, and at the end of a fit undo an epoch that was cut short."""
+    """The first callback: makes the directory, and undoes an interrupted epoch at the end."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        self.run.open()
+        self.run.open_directory()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self.run.rewind()
 
 
-class _Keep(Callback):
-    """Comes last, when the other callbacks have done with an epoch: keep it."""
+class _Record(Callback):
+    """The last callback: writes an epoch's metrics and checkpoint after all others have run."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.logger: CSVLogger | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        self.run.start()
+        self.run.write_start()
         self.logger = CSVLogger(self.run.directory / METRICS)
         self.logger.on_fit_start(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         if self.logger is not None:
             self.logger.on_epoch_end(trainer)
-        self.run.keep()
+        self.run.write_checkpoint()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         if self.logger is not None:
@@ -256,31 +265,36 @@ def load_predictor(directory: Path, modules: Iterable[str] = ()) -> Predictor:
     directory : Path
         The run directory.
     modules : iterable of str
-        Modules beside nnlayers that its config may name, as in :func:`prepare`.
+        Modules besides nnlayers whose classes its files may name, as in :func:`prepare`.
 
     Raises
     ------
     ConfigError
-        If there is no run, or a file of it is missing or damaged.
+        If there is no run, or one of its files is missing or damaged.
     """
     path = directory / CONFIG
     sections = read_sections(read(path), str(path))
+    loss = build_loss(sections, str(path), modules).value
     path = directory / PREPROCESSING
     try:
         preprocessing = Preprocessing.from_dict(read_json(path))
     except DataError as error:
         raise ConfigError(f"{path}: {error}") from None
-    source = str(directory / CONFIG)
-    rng = np.random.default_rng(0)
-    model = build_model(sections, source, preprocessing, rng, modules).value
     path = directory / MODEL
-    weights = read_arrays(path)
     try:
-        model.load_state_dict(weights)
-    except Exception as error:  # a file of a stranger may hold anything
-        raise ConfigError(f"{path}: {error}") from None
-    loss = build_loss(sections, source, modules).value
-    return Predictor(model, loss, preprocessing, sections.dtype)
+        model = load(path, modules=modules)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:  # It names the file.
+        raise ConfigError(str(error)) from None
+    predictor = Predictor(model, loss, preprocessing, sections.dtype)
+    try:
+        with np.errstate(all="ignore"):
+            row = np.zeros((1, preprocessing.width), sections.dtype)
+            preprocessing.decode(loss.decide(predictor.check_model(row)))
+    except Exception as error:  # The model of a stranger's file may do anything with a row.
+        raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
+    return predictor
 
 
 def load_test_rows(directory: Path, predictor: Predictor, modules: Iterable[str] = ()) -> Table:
@@ -297,29 +311,3 @@ def load_test_rows(directory: Path, predictor: Predictor, modules: Iterable[str]
     if not len(test):
         raise ConfigError(f"{source}: split.test: is 0, there are no test rows")
     return test
-
-
-def numbered(path: Path) -> dict[int, Path]:
-    """Return the directories that are `path` with a number, as in ``digits-001``, by it."""
-    pattern = re.compile(re.escape(path.name) + r"-(\d+)")
-    found = path.parent.iterdir() if path.parent.is_dir() else ()
-    matches = {entry: pattern.fullmatch(entry.name) for entry in found}
-    return {int(match[1]): entry for entry, match in matches.items() if match}
-
-
-def _make_directory(path: Path, fresh_number: bool) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not fresh_number:
-            path.mkdir()
-            return path
-        while True:
-            number = max(numbered(path), default=0) + 1
-            try:
-                directory = path.with_name(f"{path.name}-{number:03d}")
-                directory.mkdir()
-            except FileExistsError:  # another run was faster
-                continue
-            return directory
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot make this directory: {error.strerror}") from None

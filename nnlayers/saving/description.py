@@ -1,4 +1,4 @@
-"""Architectures in JSON's terms: each layer by its class and its constructor's arguments."""
+"""Describe architectures in JSON: each layer by its class and its constructor's arguments."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.constructors import call, constructor_arguments
 from nnlayers.layer import Layer, Parameter
 
-__all__ = ["Builder", "Classes", "Description"]
+__all__ = ["Classes", "Description", "FindClass", "Rebuilder"]
 
 Classes: TypeAlias = Mapping[str, type[Layer]]
+FindClass: TypeAlias = Callable[[str], type[Layer]]
 
-# How deep layers may be nested in layers, and lists in the lists of one argument: each search for
-# parameters goes through all of these levels, and Python's own stack ends at 1,000 calls.
+# The limit for layers within layers, and for lists within the lists of one argument: a search for
+# parameters is a recursion through all levels, and Python's stack ends at 1,000 calls.
 MOST_NESTED = 32
 
 _NUMBERS = "biuf"  # the kinds of dtype
@@ -32,17 +33,17 @@ _INITIALIZERS: dict[str, Any] = {
 
 
 class Description:
-    """An architecture in JSON's terms, and beside it the arrays that JSON cannot hold.
+    """An architecture in JSON, and the arrays that JSON cannot hold.
 
     Attributes
     ----------
     layers, parameters : list
-        A table for each, a layer's after those of the layers among its arguments. An object that
-        occurs twice has one.
+        One table for each layer and each parameter; a layer comes after the layers among its
+        arguments. An object that is used twice has one table.
     arrays : list of ndarray
-        What the tables refer to by place.
+        The arrays that the tables refer to by index.
     classes : dict of str to class
-        Those of the layers, by the name that the tables have.
+        The classes of the layers, by their names in the tables.
 
     Examples
     --------
@@ -55,20 +56,21 @@ class Description:
     """
 
     def __init__(self) -> None:
-        self.layers: list[Any] = []  # each after those among its arguments
+        self.layers: list[Any] = []
         self.parameters: list[Any] = []
         self.arrays: list[Array] = []
         self.classes: dict[str, type[Layer]] = {}
-        # The object itself too, for the id of one that is no more may be another's.
+        # Indices by id; holding the objects keeps their ids from being reused.
         self._seen: dict[int, tuple[Layer | Parameter, int | None]] = {}
 
     def value(self, value: Any) -> Any:
-        """Return an argument; what has no equal in JSON is a table of its kind and its content.
+        """Return an argument in JSON; a type that JSON lacks becomes a table of kind and content.
 
         Raises
         ------
         ValueError
-            If there is no way to write it, or a layer does not store its constructor's arguments.
+            If a file cannot hold the argument, or a layer does not store the arguments of
+            its constructor.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -81,9 +83,9 @@ class Description:
         if type(value) is dict:
             return {"dict": [[self.value(key), self.value(item)] for key, item in value.items()]}
         if isinstance(value, Layer | Parameter):
-            return {"layer" if isinstance(value, Layer) else "parameter": self._place(value)}
+            return {"layer" if isinstance(value, Layer) else "parameter": self._index(value)}
         if type(value) in _INITIALIZERS.values():
-            arguments = {parameter.name: kept for parameter, kept in constructor_arguments(value)}
+            arguments = {parameter.name: item for parameter, item in constructor_arguments(value)}
             return {"initializer": [type(value).__name__, self._table(arguments)]}
         if value is np.float32 or value is np.float64:
             return self.value(np.dtype(value))
@@ -102,24 +104,24 @@ class Description:
                 raise ValueError(f"{name}: {error}") from None
         return table
 
-    def _place(self, item: Layer | Parameter) -> int:
+    def _index(self, item: Layer | Parameter) -> int:
         if id(item) not in self._seen:
             self._seen[id(item)] = item, None
             entries = self.layers if isinstance(item, Layer) else self.parameters
             entry = self._layer(item) if isinstance(item, Layer) else self._parameter(item)
             self._seen[id(item)] = item, len(entries)
             entries.append(entry)
-        place = self._seen[id(item)][1]
-        if place is None:
+        index = self._seen[id(item)][1]
+        if index is None:
             raise ValueError(f"{type(item).__name__} is among its own arguments")
-        return place
+        return index
 
     def _layer(self, layer: Layer) -> dict[str, Any]:
         cls = type(layer)
         name = _name_of(cls)
         if self.classes.setdefault(name, cls) is not cls:
             raise ValueError(f"two classes have one name, {name!r}")
-        # Called through the class, as an instance may have an attribute of that name.
+        # Through the class, as an instance may have an attribute named config.
         return {"class": name, "config": self._table(cls.config(layer))}
 
     def _parameter(self, parameter: Parameter) -> dict[str, Any]:
@@ -128,34 +130,34 @@ class Description:
 
     def _array(self, value: Any) -> int:
         array = np.asarray(value)
-        if array.dtype.kind not in "?biufcmMSU":  # which are what an archive gives back
+        if array.dtype.kind not in "?biufcmMSU":  # The kinds that an archive can be read for.
             raise ValueError(f"a file cannot hold an array of dtype {array.dtype}")
         self.arrays.append(array)
         return len(self.arrays) - 1
 
 
-class Builder:
-    """Makes objects of what a :class:`Description` holds.
+class Rebuilder:
+    """Rebuild layers and parameters from a :class:`Description`.
 
     Parameters
     ----------
     layers, parameters, arrays : list
-        Its attributes.
+        The attributes of the description.
     find_class : callable
         Returns the layer class of a name.
 
     Raises
     ------
     ValueError
-        If a class is not found, or refuses its arguments, layers are nested too deeply, or the
-        lists hold anything that no description does.
+        If a class is not found or refuses its arguments, layers are nested too deeply, or the lists
+        are not those of a description.
 
     Examples
     --------
     >>> from nnlayers import Softmax
     >>> layers = [{"class": "nnlayers:Softmax", "config": {"axis": 1}}]
     >>> classes = {"nnlayers:Softmax": Softmax}
-    >>> Builder(layers, [], [], classes.__getitem__).value({"tuple": [{"layer": 0}, 2]})
+    >>> Rebuilder(layers, [], [], classes.__getitem__).value({"tuple": [{"layer": 0}, 2]})
     (Softmax(axis=1), 2)
     """
 
@@ -164,7 +166,7 @@ class Builder:
         layers: list[Any],
         parameters: list[Any],
         arrays: list[Array],
-        find_class: Callable[[str], type[Layer]],
+        find_class: FindClass,
     ) -> None:
         self._arrays: list[Array | None] = [*arrays]
         self._find_class = find_class
@@ -174,12 +176,12 @@ class Builder:
         ]
         self._layers: list[Layer] = []
         self._depths: list[int] = []
-        self._deepest = 0  # of the layers among the arguments of the one that is being made
+        self._deepest = 0  # The depth of the deepest layer among the arguments read so far.
         for entry in layers:
             self._layers.append(self._layer(entry))
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """Return an argument, which is `depth` lists deep in others."""
+        """Return an argument from its JSON, which is nested in `depth` lists."""
         if not isinstance(value, list | dict):
             return value
         if depth > MOST_NESTED:
@@ -187,20 +189,20 @@ class Builder:
         if isinstance(value, list):
             return [self.value(entry, depth + 1) for entry in value]
         ((kind, content),) = value.items()
-        makers: dict[str, Callable[[Any], Any]] = {
+        converters: dict[str, Callable[[Any], Any]] = {
             "float": float,
             "tuple": lambda entries: tuple([self.value(entry, depth + 1) for entry in entries]),
             "dict": lambda pairs: {
                 self.value(key, depth + 1): self.value(item, depth + 1) for key, item in pairs
             },
             "layer": self._layer_at,
-            "parameter": lambda index: self._parameters[_index(index)],
+            "parameter": lambda index: self._parameters[_checked_index(index)],
             "initializer": self._initializer,
             "dtype": _dtype,
             "array": self._array,
             "scalar": lambda index: self._array(index)[()],
         }
-        return makers[kind](content)
+        return converters[kind](content)
 
     def _table(self, table: dict[str, Any]) -> dict[str, Any]:
         return {name: self.value(argument) for name, argument in table.items()}
@@ -214,18 +216,18 @@ class Builder:
         cls = self._find_class(name)
         try:
             return cls.from_config(config)
-        except Exception as error:  # whatever a constructor of a user's raises
-            given = f"{name} of {', '.join(config) or 'no arguments'}"
-            raise ValueError(f"cannot build {given}: {one_line(error)}") from error
+        except Exception as error:  # A user's constructor may raise any error.
+            arguments = ", ".join(config) or "no arguments"
+            raise ValueError(f"cannot build {name} of {arguments}: {one_line(error)}") from error
 
     def _layer_at(self, index: Any) -> Layer:
-        layer = self._layers[_index(index)]
+        layer = self._layers[_checked_index(index)]
         self._deepest = max(self._deepest, self._depths[index])
         return layer
 
     def _array(self, index: Any) -> Array:
-        """Return an array; as each has a single use, a file cannot make many of one."""
-        array, self._arrays[index] = self._arrays[_index(index)], None
+        """Return an array, once: a small file must not become many copies of one array."""
+        array, self._arrays[index] = self._arrays[_checked_index(index)], None
         if array is None:
             raise ValueError(f"array {index} is used twice")
         return array
@@ -235,17 +237,17 @@ class Builder:
         return call(_INITIALIZERS[name], self._table(table))
 
 
-def _index(value: Any) -> int:
+def _checked_index(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"an index must be an integer from 0 on, got {value!r}")
     return value
 
 
 def _dtype(name: Any) -> np.dtype[Any]:
-    """Return the dtype of a name, if it is one of numbers."""
+    """Return the dtype of a name; it must be one of real numbers."""
     dtype = np.dtype(name) if isinstance(name, str) else np.dtype("V")
     if dtype.kind not in _NUMBERS:
-        raise ValueError(f"a dtype must be the name of one of real numbers, got {name!r}")
+        raise ValueError(f"a dtype must be the name of a dtype of real numbers, got {name!r}")
     return dtype
 
 

@@ -1,9 +1,9 @@
-"""Models as files: architecture, weights and state in one file, and nothing that is executed.
+"""Save and load models: architecture, weights and state in one file that runs no code.
 
-A file is a zip archive that ``numpy.load`` reads too. ``model.json`` holds the architecture: for
-each layer its class by name and its constructor's arguments. Beside it lie the arrays of
-``state_dict()``, and those among the arguments. The archive's comment, which ends the file, is the
-format's version and the SHA-256 of all the bytes before.
+The file is a zip archive, which ``numpy.load`` reads too. The entry ``model.json`` holds the
+architecture: each layer's class by name and the arguments of its constructor. The other entries are
+the arrays of ``state_dict()`` and those among the arguments. The archive's comment, which ends the
+file, is the version of the format and the SHA-256 of all bytes before it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ import io
 import json
 import os
 import re
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnlayers._core.archives import Archive, add_array, one_line
+from nnlayers._core.archives import Archive, one_line, write_archive
 from nnlayers._core.arrays import Array
 from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
 from nnlayers.layer import Layer
 from nnlayers.layers.sequential import check_distinct
-from nnlayers.saving.description import Builder, Classes, Description
+from nnlayers.saving.description import Classes, Description, FindClass, Rebuilder
 
-__all__ = ["load", "save"]
+__all__ = ["dumps", "load", "loads", "save"]
 
 VERSION = 1
 
@@ -41,25 +40,25 @@ _STATE = "state/"
 _DIGEST_LENGTH = 64
 _COMMENT = b"nnlayers model %d sha256 "
 _END = re.compile(rb"nnlayers model (\d+) sha256 [0-9a-f]{64}\Z")
-# A parameter's attributes beside its value, with their types, in the order of the file.
+# The attributes of a parameter that are saved beside its value, in the order of the file.
 _SETTINGS = {"name": str, "trainable": bool}
 
 
 def save(model: Layer, path: str | os.PathLike[str]) -> Path:
-    """Write a model to a file: its architecture, weights and state, without pickle.
+    """Save a model to a file: its architecture, weights and state, without pickle.
 
-    What :func:`load` makes of the file predicts the same to the last bit. Each layer is written as
-    its class and its constructor's arguments, see :meth:`nnlayers.Layer.config`. Before anything is
-    written the model is built anew from that, without drawing weights, so that what cannot come
-    back is refused here. Not kept are gradients, what ``forward`` cached, and random generators: a
-    loaded dropout draws afresh.
+    The model that :func:`load` returns predicts the same to the last bit. Each layer is saved as
+    its class and the arguments of its constructor, see :meth:`nnlayers.Layer.config`. The model is
+    rebuilt from them before anything is written, so that a model that could not be loaded is
+    refused here. Gradients, the caches of ``forward`` and random generators are not saved: a
+    loaded dropout layer draws afresh.
 
     Parameters
     ----------
     model : Layer
-        Of any kind, containers included.
+        The model: any layer, containers included.
     path : str or path-like
-        The file. One that is there stays whole until the new one takes its place.
+        The file. An existing one stays whole until the new one replaces it.
 
     Returns
     -------
@@ -69,11 +68,11 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     TypeError
-        If `model` is no layer.
+        If `model` is not a layer.
     ValueError
-        If the model could not be built anew: an argument is not kept or of a kind that a file
-        cannot hold, a part was replaced or shared after construction, or layers are nested more
-        than 32 deep.
+        If the model could not be rebuilt: a layer does not keep an argument of its constructor, an
+        argument is of a kind that a file cannot hold, a part was replaced or shared after
+        construction, or layers are nested more than 32 deep.
     OSError
         If the file cannot be written.
 
@@ -88,16 +87,7 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     >>> bool(np.all(twin.predict(x) == model.predict(x)))
     True
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"model must be a Layer, got {model!r}")
-    try:
-        content = _content(model)
-    except RecursionError as error:
-        raise ValueError(
-            f"{type(model).__name__} cannot be saved: it is nested too deep"
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{type(model).__name__} cannot be saved: {error}") from error
+    content = dumps(model)
     write_file(path, lambda file: file.write(content))
     return Path(path)
 
@@ -109,36 +99,38 @@ def load(
     classes: Classes | None = None,
     allow_nonfinite: bool = False,
 ) -> Layer:
-    """Return the model that a file holds.
+    """Load a model from a file.
 
     Parameters
     ----------
     path : str or path-like
-        What :func:`save` has written.
+        A file that :func:`save` has written.
     modules : iterable of str
-        Modules and packages, beside nnlayers, from which layer classes may be imported. The code of
-        a module that is imported runs, so name those that you trust.
+        Modules and packages from which layer classes may be imported, besides nnlayers. Importing
+        a module runs its code, so name only modules that you trust.
     classes : mapping of str to class, optional
-        Layer classes that cannot be imported under the name in the file, by that name: those made
-        within a function or in a script, or moved since. An error says which are needed.
+        Layer classes that cannot be imported under the name in the file, by that name: classes
+        defined within a function or in a script, or moved since. An error says which are needed.
     allow_nonfinite : bool
         Whether weights and state may be NaN or infinite.
 
     Raises
     ------
     ValueError
-        If the file is no such model, altered, cut short, or of a newer format, a class is not
-        found, not allowed or has changed, or a weight is not finite. The message is one line.
+        If the file is not a model file, was altered or cut short, or has a newer format; if a class
+        is not found, not allowed or has changed; or if a weight is not finite. The message is one
+        line.
     TypeError
-        If `modules` or `classes` holds anything else.
+        If `modules` holds anything but strings, or `classes` anything but layer classes.
     OSError
-        If there is no file, or it cannot be read.
+        If the file cannot be read.
 
     Notes
     -----
-    The checksum finds damage, not malice. A file of a stranger runs no code: nothing in it is
-    executed or unpickled, and the classes that it names must be those of layers, in nnlayers or in
-    what you have allowed. Nor does it take more memory than a small multiple of its size.
+    The checksum detects damage, not malice. A file from a stranger runs no code: nothing in it is
+    executed or unpickled, and the classes that it names must be layers, in nnlayers or in the
+    modules that you have allowed. Loading takes no more memory than a small multiple of the file's
+    size.
 
     Examples
     --------
@@ -156,43 +148,79 @@ def load(
     ...             return self.factor * dout
     ...
     ...     return Scale
-    >>> Scale = scale_class()  # made within a function, so it cannot be imported
+    >>> Scale = scale_class()  # defined within a function, so it cannot be imported
     >>> name = f"{Scale.__module__}:{Scale.__qualname__}"
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     nn.load(nn.save(Scale(3.0), f"{directory}/model.nn"), classes={name: Scale})
     Scale(3.0)
     """
-    modules, classes = check_modules(modules), dict(classes or {})
+    find_class = _class_finder(modules, classes or {})
+    content = Path(path).read_bytes()
+    try:
+        return _parse(content, find_class, allow_nonfinite)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def dumps(model: Layer) -> memoryview:
+    """Return the content of the file that :func:`save` writes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`save` does.
+    """
+    if not isinstance(model, Layer):
+        raise TypeError(f"model must be a Layer, got {model!r}")
+    try:
+        return _content(model)
+    except RecursionError as error:
+        raise ValueError(
+            f"{type(model).__name__} cannot be saved: it is nested too deep"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{type(model).__name__} cannot be saved: {error}") from error
+
+
+def loads(content: bytes | memoryview, *, modules: Iterable[str] = ()) -> Layer:
+    """Return the model of a file's content, as :func:`load` does."""
+    return _parse(content, _class_finder(modules, {}), allow_nonfinite=False)
+
+
+def _class_finder(modules: Iterable[str], classes: Classes) -> FindClass:
+    """Return the function that finds layer classes by their names in a file."""
+    modules, classes = check_modules(modules), dict(classes)
     for name, cls in classes.items():
         if not (inspect.isclass(cls) and issubclass(cls, Layer)):
             raise TypeError(f"classes must hold subclasses of Layer, got {name!r}: {cls!r}")
-    content = Path(path).read_bytes()
+    base: Any = Layer  # mypy does not take an abstract class for a type[Layer].
 
-    base: Any = Layer  # to mypy an abstract class is no value
-
-    @cache  # many layers are of few classes
+    @cache  # A model has many layers of few classes.
     def find_class(name: str) -> type[Layer]:
         try:
             found: type[Layer] = classes.get(name) or resolve_class(name, base, modules)
         except ValueError as error:
-            given = f"classes={{{name!r}: {name.rpartition('.')[2].rpartition(':')[2]}}}"
-            raise ValueError(f"{error}; or give the class itself: {given}") from error
+            example = f"classes={{{name!r}: {name.rpartition('.')[2].rpartition(':')[2]}}}"
+            raise ValueError(f"{error}; or give the class itself: {example}") from error
         return found
 
+    return find_class
+
+
+def _parse(content: bytes | memoryview, find_class: FindClass, allow_nonfinite: bool) -> Layer:
     try:
         _check_whole(content)
-        table, arguments, state = _unpacked(content)
+        table, arguments, state = _unpack(content)
         if not allow_nonfinite:
             _check_finite(state)
-        return _built(table, arguments, state, find_class, len(content))
+        return _rebuild(table, arguments, state, find_class, len(content))
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {one_line(error)}") from error
-    except Exception as error:  # whatever a forged file leads to
-        raise ValueError(f"{os.fspath(path)}: malformed: {one_line(error)}") from error
+        raise ValueError(one_line(error)) from error
+    except Exception as error:  # A forged file may cause any error.
+        raise ValueError(f"malformed: {one_line(error)}") from error
 
 
 def _content(model: Layer) -> memoryview:
-    """Return the content of a model's file."""
     description = Description()
     value = description.value(model)
     layers = model.layers_by_name()
@@ -207,35 +235,36 @@ def _content(model: Layer) -> memoryview:
         },
     }
     arguments, state = description.arrays[:], model.state_dict()
+    arrays = {f"{_ARGUMENTS}{index}": array for index, array in enumerate(arguments)}
+    arrays |= {f"{_STATE}{name}": array for name, array in state.items()}
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(_TABLE), json.dumps(table, allow_nan=False))
-        for index, array in enumerate(arguments):
-            add_array(archive, f"{_ARGUMENTS}{index}", array)
-        for name, array in state.items():
-            add_array(archive, f"{_STATE}{name}", array)
-        archive.comment = _COMMENT % VERSION + b"0" * _DIGEST_LENGTH
-    # Copies, as a constructor may write to what it is given.
+    write_archive(
+        buffer,
+        arrays,
+        texts={_TABLE: json.dumps(table, allow_nan=False)},
+        comment=_COMMENT % VERSION + b"0" * _DIGEST_LENGTH,
+    )
+    # A constructor may write to an array that is passed to it, so it gets copies.
     copies = [array.copy() for array in arguments]
     size, classes = buffer.tell(), description.classes
-    twin = _built(table, copies, state, classes.__getitem__, size)
+    twin = _rebuild(table, copies, state, classes.__getitem__, size)
     _check_same(layers, _outlines(layers, description), twin)
     buffer.seek(-_DIGEST_LENGTH, os.SEEK_END)
     buffer.write(_digest(buffer.getbuffer()))
     return buffer.getbuffer()
 
 
-def _built(
+def _rebuild(
     table: dict[str, Any],
     arguments: list[Array],
     state: Mapping[str, Array],
-    find_class: Callable[[str], type[Layer]],
+    find_class: FindClass,
     size: int,
 ) -> Layer:
-    """Return the model of a table, whose file has `size` bytes and so at most as many weights."""
+    """Return the model that a table describes; a file of `size` bytes holds no more weights."""
     with rebuilding(size):
-        builder = Builder(table["layers"], table["parameters"], arguments, find_class)
-        model: Layer = builder.value(table["model"])
+        rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
+        model: Layer = rebuilder.value(table["model"])
     check_distinct(model)
     layers, parameters = model.layers_by_name(), model.named_parameters()
     for name, parameter in parameters.items():
@@ -249,7 +278,7 @@ def _built(
     try:
         model.load_state_dict(state)
     except ValueError as error:
-        raise ValueError(f"its weights are not those of the model built anew: {error}") from error
+        raise ValueError(f"its weights do not fit the rebuilt model: {error}") from error
     for name, parameter in parameters.items():
         for (setting, kind), value in zip(_SETTINGS.items(), table["names"][name], strict=True):
             if type(value) is not kind:
@@ -261,10 +290,10 @@ def _built(
     return model
 
 
-def _check_whole(content: bytes) -> None:
+def _check_whole(content: bytes | memoryview) -> None:
     end = _END.search(content[-2 * _DIGEST_LENGTH :])
     if end is None:
-        raise ValueError("no model that nn.save wrote, or cut short")
+        raise ValueError("not a model that nn.save wrote, or cut short")
     if content[-_DIGEST_LENGTH:] != _digest(memoryview(content)):
         raise ValueError("damaged: the checksum differs")
     if int(end[1]) != VERSION:
@@ -272,12 +301,12 @@ def _check_whole(content: bytes) -> None:
 
 
 def _digest(content: memoryview) -> bytes:
-    """Return the checksum of a file, which is that of all before the place where it stands."""
+    """Return the checksum of a file's content, which covers all bytes before the checksum."""
     return hashlib.sha256(content[:-_DIGEST_LENGTH]).hexdigest().encode()
 
 
-def _unpacked(content: bytes) -> tuple[dict[str, Any], list[Array], dict[str, Array]]:
-    """Return the architecture in an archive, the arrays among the arguments, and the state."""
+def _unpack(content: bytes | memoryview) -> tuple[dict[str, Any], list[Array], dict[str, Array]]:
+    """Return the architecture, the arrays among the constructors' arguments, and the state."""
     archive = Archive(io.BytesIO(content))
     state = [name for name in archive.names if name.startswith(_STATE)]
     arguments = range(sum(name.startswith(_ARGUMENTS) for name in archive.names))
@@ -290,7 +319,7 @@ def _unpacked(content: bytes) -> tuple[dict[str, Any], list[Array], dict[str, Ar
 
 def _check_finite(state: Mapping[str, Array]) -> None:
     for name, array in state.items():
-        # The extremes are NaN where an entry is, and take no memory.
+        # The sum of the extremes is NaN or infinite if an entry is, and needs no temporary array.
         if array.dtype.kind == "f" and array.size and not np.isfinite(array.min() + array.max()):
             if np.isfinite(array).all():
                 continue
@@ -301,22 +330,22 @@ def _check_finite(state: Mapping[str, Array]) -> None:
 
 
 def _check_same(layers: Mapping[str, Layer], outlines: Mapping[str, Any], twin: Layer) -> None:
-    """Raise an error that names the first layer of a model that is another in its twin."""
+    """Raise an error for the first layer of a model that its rebuilt twin does not have."""
     twins = twin.layers_by_name()
     twin_outlines = _outlines(twins, Description())
     for name in {**outlines, **twin_outlines}:
         if outlines.get(name) != twin_outlines.get(name):
             had, has = (" ".join(repr(item.get(name)).split()) for item in (layers, twins))
             raise ValueError(
-                f"built anew, its layer {name!r} is {has}, not {had}: what is replaced or shared "
-                "after construction must be an argument of the constructor"
+                f"rebuilt, its layer {name!r} is {has}, not {had}: a part that is replaced or "
+                "shared after construction must be an argument of the constructor"
             )
 
 
 def _outlines(layers: Mapping[str, Layer], description: Description) -> dict[str, Any]:
-    """Return by name what the layers of two models that are built alike have in common.
+    """Return, by layer name, a value that is equal in models that were built alike.
 
-    `description` is empty, or of the first layer.
+    `description` is empty, or that of the first layer.
     """
     outlines: dict[str, Any] = {}
     lists = (description.layers, description.parameters, description.arrays)
@@ -324,9 +353,9 @@ def _outlines(layers: Mapping[str, Layer], description: Description) -> dict[str
     for name, layer in layers.items():
         try:
             value = description.value(layer)
-        except ValueError:  # a part that its holder makes, and that need not be written
+        except ValueError:  # The layer that holds this part makes it, so the file need not.
             value = None
-        # Of what it is made of only what is not in the outlines before: the rest has an index.
+        # Only the entries that this layer added: earlier ones are referred to by index.
         entries, parameters, arrays = (
             new[count:] for new, count in zip(lists, counts, strict=True)
         )

@@ -23,7 +23,7 @@ def test_a_run_directory_holds_everything(run, workplace):
         "config.toml",
         "curves.png",
         "metrics.csv",
-        "model.npz",
+        "model.nn",
         "preprocessing.json",
         "test.json",
     }
@@ -60,7 +60,7 @@ def test_overrides_change_the_config(run, workplace):
         *("--set", "optimizer.type=SGD", "--set", "dtype=float64"),
     )
     assert status == 0
-    weights = np.load(workplace / "a" / "model.npz")["0.W"]
+    weights = np.load(workplace / "a" / "model.nn")["state/0.W"]
     assert (weights.shape, weights.dtype) == ((2, 5), np.float64)
 
 
@@ -114,8 +114,8 @@ def test_the_resolved_config_trains_the_same_model(run, workplace):
     run("train", "small.toml", "--out", "a")
     assert "in_features = 2" in (workplace / "a" / "config.toml").read_text()
     run("train", "a/config.toml", "--out", "b")
-    first, second = (np.load(workplace / name / "model.npz") for name in "ab")
-    assert all(first[name].tobytes() == second[name].tobytes() for name in second)
+    first, second = ((workplace / name / "model.nn").read_bytes() for name in "ab")
+    assert first == second
 
 
 def test_summary_shows_layers_and_writes_nothing(run, workplace):

@@ -19,14 +19,17 @@ def assignment(path, target="y"):
         ("loss.type=Softmax", "loss.type: unknown loss 'Softmax', did you mean"),
         (
             "loss.type=nnlayers.ReLU",
-            "loss.type: must name a loss, of your own a class derived from",
+            "loss.type: must name a loss (your own must be a class derived from",
         ),
         ("loss=MeanSquaredError", 'loss: must be a table, got "MeanSquaredError"'),
         ("data.type=digts", "data.type: unknown data source 'digts', did you mean 'digits'?"),
         ("model.layers.0.out_features=ten", "model.layers.0.out_features: must be an integer, got"),
         ("model.layers.0.out_features=0", "model.layers.0.out_features: must be an integer of at"),
-        ("model.layers.2.out_features=7", "model: must give 3 outputs, one a class, gives (7,)"),
-        ("model.layers=[]", "model: must give 3 outputs, one a class, gives (2,)"),
+        (
+            "model.layers.2.out_features=7",
+            "model: must give 3 outputs, one for each class, got shape (7,)",
+        ),
+        ("model.layers=[]", "model: must give 3 outputs, one for each class, got shape (2,)"),
         ("model.layers.9.rate=1", "model.layers.9: there are 3 entries, counted from 0"),
         ("seed=-1", "seed: must be an integer of at least 0, got -1"),
         ("dtype=float16", "dtype: must be 'float32' or 'float64', got \"float16\""),
@@ -119,10 +122,10 @@ def test_divergence_is_a_failed_run_that_keeps_its_epochs(run, workplace):
 
 def test_a_damaged_model_is_one_line(run, workplace):
     run("train", "small.toml", "--out", "a", "--set", "training.epochs=1")
-    (workplace / "a" / "model.npz").write_bytes(b"not an archive")
+    (workplace / "a" / "model.nn").write_bytes(b"not an archive")
     status, _, err = run("evaluate", "a")
     assert (status, len(err)) == (2, 1)
-    assert err[0].startswith("nnlayers: a/model.npz: this is not an .npz archive")
+    assert err[0].startswith("nnlayers: a/model.nn: not a model that nn.save wrote")
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["train"], ["train", "small.toml", "--fast"]])

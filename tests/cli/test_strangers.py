@@ -47,19 +47,22 @@ def test_code_outside_runs_only_where_it_is_allowed_and_is_asked_for_at_each_use
     for arguments in (["evaluate", "a"], ["predict", "a", "rows.csv"]):
         status, out, err = run(*arguments)
         assert (status, out, len(err)) == (2, [], 1)
-        assert err[0].startswith(f"nnlayers: a/config.toml: {place}{refused}--allow own_part ")
+        text = refused.replace("own_part.Mine", "own_part:Mine")
+        assert err[0].startswith(f"nnlayers: a/model.nn: {text}--allow own_part ")
         assert run(*arguments, "--allow", "own_part")[0] == 0
 
 
 def test_a_stranger_s_run_does_not_run_a_command(run, workplace):
     run("train", "small.toml", "--out", "a")
     text = (workplace / "a" / "config.toml").read_text()
+    (workplace / "rows.csv").write_text("x1,x2\n1,2\n")
     for name in ("subprocess.getoutput", "os.system", "sys.exit"):
-        hostile = text.replace('type = "ReLU"', f'type = "{name}"\ncmd = "touch done"')
-        (workplace / "a" / "config.toml").write_text(hostile)
-        (workplace / "rows.csv").write_text("x1,x2\n1,2\n")
-        status, _, err = run("predict", "a", "rows.csv")
-        assert (status, len(err)) == (2, 1)
+        for replaced, expected in (("ReLU", 0), ("SoftmaxCrossEntropy", 2)):
+            hostile = text.replace(f'type = "{replaced}"', f'type = "{name}"\ncmd = "touch done"')
+            (workplace / "a" / "config.toml").write_text(hostile)
+            status, _, err = run("predict", "a", "rows.csv")
+            # The model comes from model.nn, so only the name of a loss is looked up.
+            assert (status, len(err)) == (expected, expected // 2)
     assert not (workplace / "done").exists()
 
 
@@ -164,7 +167,7 @@ def test_the_command_that_resumes_is_complete(own_part, run, workplace, capsys, 
         if len(trainer.history) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("nnlayers.config.run._Keep.on_epoch_end", _interrupting(interrupt))
+    monkeypatch.setattr("nnlayers.config.run._Record.on_epoch_end", _interrupting(interrupt))
     assert main(["train", "my config.toml", *options, "--out", "a b"]) == 1
     command = capsys.readouterr().err.partition("to go on: ")[2]
     monkeypatch.undo()
@@ -177,9 +180,9 @@ def test_the_command_that_resumes_is_complete(own_part, run, workplace, capsys, 
 
 
 def _interrupting(hook):
-    from nnlayers.config.run import _Keep
+    from nnlayers.config.run import _Record
 
-    original = _Keep.on_epoch_end
+    original = _Record.on_epoch_end
 
     def on_epoch_end(self, trainer):
         original(self, trainer)

@@ -2,7 +2,7 @@ import tomllib
 
 import pytest
 
-from nnlayers.config.document import ConfigError, differences, dumps, override, read, shown
+from nnlayers.config.document import ConfigError, differences, dumps, override, read, toml_text
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_an_assigned_value_that_toml_cannot_read_is_a_plain_string(value):
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[0m", '"', "\\", "\t", "ü", "\0", "\x7f"])
 def test_values_and_keys_are_shown_as_toml_reads_them(text):
-    assert tomllib.loads(f"a = {shown({text: text})}".replace("\x7f", "\\u007f"))["a"] == {
+    assert tomllib.loads(f"a = {toml_text({text: text})}".replace("\x7f", "\\u007f"))["a"] == {
         text: text
     }

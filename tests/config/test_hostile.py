@@ -58,7 +58,7 @@ nnlayers.saving.zipfile.ZipFile nnlayers.saving:zipfile.ZipFile nnlayers.save nn
 nnlayers.saving.save nnlayers.saving.load nnlayers._core.files.write_file nnlayers.cli.main
 nnlayers.cli.main.main nnlayers.cli:main nnlayers.config.prepare nnlayers.config.read
 nnlayers.config.write_file nnlayers.config.run.shutil.rmtree nnlayers.config.run:shutil.rmtree
-nnlayers.config.storage.write_text nnlayers._core.constructors.call nnlayers._core.resolving.find
+nnlayers.config.run_files.write_text nnlayers._core.constructors.call nnlayers._core.resolving.find
 nnlayers._core.resolving.importlib.import_module nnlayers._core.checks.optional_library
 nnlayers.data.read_rows nnlayers.data.files.CsvFile nnlayers.data.files.Path
 nnlayers.drawing.draw nnlayers._core.files.threading.Thread nnlayers._core.files:threading.Thread
@@ -186,6 +186,9 @@ def test_a_run_directory_of_a_stranger_runs_nothing(tmp_path, section, use):
     for name in [*OUTSIDE, *WITHIN]:
         stored[section] = {"type": name, "cmd": "touch was_imported"}
         (tmp_path / "run" / "config.toml").write_text(dumps(stored))
+        if section == "model":  # The model comes from model.nn, so this section is not used.
+            use(tmp_path / "run")
+            continue
         with pytest.raises(ConfigError, match=rf"{section}\.type: "):
             use(tmp_path / "run")
 
@@ -200,7 +203,7 @@ def test_a_run_directory_of_a_stranger_runs_nothing(tmp_path, section, use):
         "",
         ".",
         "config.toml",
-        "./model.npz",
+        "./model.nn",
         "metrics.csv",
         "{epoch.__doc__[0]}",
         "{epoch:/>9}",

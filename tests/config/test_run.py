@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+import nnlayers as nn
 from nnlayers.config import ConfigError, Run, load_predictor, prepare
-from nnlayers.config.storage import write_arrays
+from nnlayers.config.run_files import write_arrays
 
 LAYERS = [
     {"type": "Affine", "out_features": 6},
@@ -30,31 +31,27 @@ def start(directory, *, resume=False, **training):
     return run
 
 
-def arrays(directory):
-    return {
-        (file, name): array.tobytes()
-        for file in ("model.npz", "checkpoint.npz")
-        for name, array in np.load(directory / file).items()
-    }
+def contents(directory):
+    return [(directory / file).read_bytes() for file in ("model.nn", "checkpoint.npz")]
 
 
 def test_the_same_config_gives_the_same_files_to_the_last_bit(tmp_path):
     for name in "ab":
         start(tmp_path / name).train()
-    assert arrays(tmp_path / "a") == arrays(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_another_seed_gives_other_weights(tmp_path):
     start(tmp_path / "a").train()
     Run(prepare(config() | {"seed": 4}, "x.toml"), tmp_path / "b").train()
-    assert arrays(tmp_path / "a") != arrays(tmp_path / "b")
+    assert contents(tmp_path / "a") != contents(tmp_path / "b")
 
 
 def test_the_completed_config_gives_the_same_run(tmp_path):
     run = start(tmp_path / "a")
     run.train()
     Run(prepare(run.experiment.config, "y.toml"), tmp_path / "b").train()
-    assert arrays(tmp_path / "a") == arrays(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
     files = [(tmp_path / name / "config.toml").read_text() for name in "ab"]
     assert files[0] == files[1]
 
@@ -80,7 +77,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
     again = start(tmp_path / "parts", resume=True, callbacks=stopping)
     again.train()
     assert again.finished
-    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     for file in ("metrics.csv", "config.toml"):
         assert (tmp_path / "parts" / file).read_text() == (tmp_path / "whole" / file).read_text()
 
@@ -104,7 +101,7 @@ def test_an_interrupt_between_two_files_leaves_them_of_the_same_epoch(
         start(tmp_path / "parts").train()
     assert len((tmp_path / "parts" / "metrics.csv").read_text().splitlines()) == 3
     start(tmp_path / "parts", epochs=3, resume=True).train()
-    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     files = [(tmp_path / name / "metrics.csv").read_text() for name in ("parts", "whole")]
     assert files[0] == files[1]
 
@@ -114,18 +111,18 @@ def test_a_finished_run_with_more_epochs_is_one_longer_run(tmp_path):
     start(tmp_path / "whole", callbacks=stopping).train()
     start(tmp_path / "parts", epochs=2, callbacks=stopping).train()
     start(tmp_path / "parts", resume=True, callbacks=stopping).train()
-    assert arrays(tmp_path / "parts") == arrays(tmp_path / "whole")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
 def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
     stopping = [{"type": "EarlyStopping", "patience": 1, "min_delta": 10.0}]
     start(tmp_path / "a", callbacks=stopping).train()
-    before = arrays(tmp_path / "a")
+    before = contents(tmp_path / "a")
     run = start(tmp_path / "a", resume=True, epochs=9, callbacks=stopping)
     assert run.finished
     run.train()
     assert len(run.experiment.trainer.history) == 2
-    assert arrays(tmp_path / "a") == before
+    assert contents(tmp_path / "a") == before
 
 
 def test_the_model_kept_is_the_best_one(tmp_path):
@@ -163,12 +160,12 @@ def test_a_directory_of_someone_else_is_left_alone(tmp_path):
 
 def test_numbers_of_directories_go_up(tmp_path):
     for _ in range(2):
-        Run(prepare(config(epochs=1), "x"), tmp_path / "x", fresh_number=True).train()
+        Run(prepare(config(epochs=1), "x"), tmp_path / "x", numbered=True).train()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x-001", "x-002"]
 
 
 @pytest.mark.parametrize(
-    "file", ["config.toml", "preprocessing.json", "model.npz", "checkpoint.npz"]
+    "file", ["config.toml", "preprocessing.json", "model.nn", "checkpoint.npz"]
 )
 def test_a_damaged_or_missing_file_is_an_error_that_names_it(tmp_path, file):
     start(tmp_path / "a", epochs=1).train()
@@ -188,11 +185,46 @@ def test_a_damaged_or_missing_file_is_an_error_that_names_it(tmp_path, file):
         load()
 
 
-def test_weights_of_another_model_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        (nn.Affine(9, 3), r"Affine\(9, 3\) expected x of shape \(\.\.\., 9\)"),
+        (nn.Affine(2, 2), r"must give 3 outputs, one for each class, got shape \(2,\)"),
+        (nn.Sequential(nn.Reshape((3, 7)), nn.Affine(7, 3)), "expected"),
+        (nn.Add(), "Add"),
+    ],
+)
+def test_a_model_that_does_not_belong_to_its_run_is_refused(tmp_path, model, problem):
     start(tmp_path / "a", epochs=1).train()
-    for file in ("model.npz", "checkpoint.npz"):
-        np.savez(tmp_path / "a" / file, W=np.zeros(3), rng=np.array("{}"), stopped=False, epochs=0)
-    with pytest.raises(ConfigError, match=r"model\.npz: state does not fit"):
+    nn.save(model, tmp_path / "a" / "model.nn")
+    with pytest.raises(ConfigError, match=rf"model\.nn: does not fit config\.toml and .*{problem}"):
         load_predictor(tmp_path / "a")
+
+
+def test_the_model_of_a_run_is_a_file_of_save(tmp_path):
+    run = start(tmp_path / "a", epochs=1)
+    run.train()
+    model, x = nn.load(tmp_path / "a" / "model.nn"), np.ones((4, 2))
+    np.testing.assert_array_equal(model.predict(x), run.experiment.predictor.model.predict(x))
+    nn.save(model, tmp_path / "model.nn")
+    content = [path.read_bytes() for path in (tmp_path / "a" / "model.nn", tmp_path / "model.nn")]
+    assert content[0] == content[1]
+
+
+class Forgetful(nn.Affine):
+    def __init__(self, width: int = 2) -> None:
+        super().__init__(width, 3)
+
+
+def test_a_model_that_no_file_can_hold_is_refused_before_it_is_trained():
+    model = {"type": f"{__name__}.Forgetful"}
+    with pytest.raises(ConfigError, match=r"^x\.toml: model: Forgetful cannot be saved: .*'width'"):
+        prepare(config() | {"model": model}, "x.toml", modules=[__name__])
+
+
+def test_the_checkpoint_of_another_model_is_refused(tmp_path):
+    start(tmp_path / "a", epochs=1).train()
+    other = {"W": np.zeros(3), "rng": np.array("{}"), "stopped": False, "epochs": 0}
+    np.savez(tmp_path / "a" / "checkpoint.npz", **other)
     with pytest.raises(ConfigError, match=r"checkpoint\.npz: not a checkpoint of this run: state"):
         start(tmp_path / "a", resume=True)

@@ -33,7 +33,7 @@ def cost_of_epochs(run, before):
     history, path = run.experiment.trainer.history, run.directory / "metrics.csv"
     columns = {name: np.linspace(1, 2, before) for name in COLUMNS} if before else {}
     history.load_state_dict(columns)
-    append, keep = history.append, run.keep
+    append, write = history.append, run.write_checkpoint
 
     def measuring(row):
         tracemalloc.start()
@@ -41,14 +41,14 @@ def cost_of_epochs(run, before):
         append(row)
         sizes.append(before)
 
-    def kept():
-        keep()
+    def writing():
+        write()
         if tracemalloc.is_tracing():
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
 
     peaks, sizes = [], []
-    history.append, run.keep = measuring, kept
+    history.append, run.write_checkpoint = measuring, writing
     run.train()
     written = path.stat().st_size - sizes[-1] + (run.directory / "checkpoint.npz").stat().st_size
     return min(peaks), written

@@ -46,7 +46,7 @@ def test_every_flipped_byte_is_noticed(path):
         flipped = bytearray(content)
         flipped[index] ^= 1 << index % 8
         path.write_bytes(flipped)
-        with pytest.raises(ValueError, match=r"model\.nn: (damaged: the checksum|no model)"):
+        with pytest.raises(ValueError, match=r"model\.nn: (damaged: the checksum|not a model)"):
             load(path)
 
 
@@ -55,7 +55,9 @@ def test_a_file_cut_short_or_with_more_at_either_end_is_refused(path):
     cuts = [content[:length] for length in spread(len(content), 200)]
     for other in [*cuts, content[1:], content + b"\0", b"\0" + content, content + content[:99]]:
         path.write_bytes(other)
-        with pytest.raises(ValueError, match=r"model\.nn: (damaged|no model that nn\.save wrote)"):
+        with pytest.raises(
+            ValueError, match=r"model\.nn: (damaged|not a model that nn\.save wrote)"
+        ):
             load(path)
 
 
@@ -66,7 +68,9 @@ def test_a_foreign_file_is_refused(content, path):
             np.savez(file, W=np.zeros(3))
     else:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.nn: no model that nn\.save wrote, or cut short$"):
+    with pytest.raises(
+        ValueError, match=r"model\.nn: not a model that nn\.save wrote, or cut short$"
+    ):
         load(path)
 
 
@@ -144,7 +148,7 @@ class Bomb:
         (lambda t, e: t["layers"][0].update({"class": "no.such:A"}), "'no.such:A' is code outside"),
         (lambda t, e: t["layers"][0].update({"class": ""}), "'' is not an import path"),
         (lambda t, e: t["layers"][0].update(config={"a": 1}), "cannot build .* argument 'a'"),
-        (lambda t, e: t["layers"][0].update(config={"features": -1}), "its weights are not those"),
+        (lambda t, e: t["layers"][0].update(config={"features": -1}), "its weights do not fit"),
         (lambda t, e: t["layers"][0].update(config={"features": {"eval": "1"}}), "malformed"),
         (
             lambda t, e: t["layers"][0].update(config={"features": {"layer": 0}}),
@@ -329,8 +333,8 @@ def test_a_layer_in_two_places_of_a_row_is_refused(path):
         ({"axis": {"layer": True}}, "an index must be an integer from 0 on, got True"),
         ({"axis": {"array": 0}}, "malformed: IndexError"),
         ({"axis": {"parameter": "0"}}, "an index must be an integer from 0 on, got '0'"),
-        ({"axis": {"dtype": "O"}}, "dtype must be the name of one of real numbers, got 'O'"),
-        ({"axis": {"dtype": [["a", "O"]]}}, "dtype must be the name of one of real numbers"),
+        ({"axis": {"dtype": "O"}}, "dtype must be the name of a dtype of real numbers, got 'O'"),
+        ({"axis": {"dtype": [["a", "O"]]}}, "dtype must be the name of a dtype of real numbers"),
         ({"axis": {"tuple": 3}}, "malformed: TypeError"),
         ({"axis": {"float": []}}, "malformed: TypeError"),
         ({"axis": {"dict": [[[], 1]]}}, "malformed: TypeError"),

@@ -227,16 +227,16 @@ def among_its_own():
             lambda: nn.Sequential(nn.Affine(2, 2, bias_init=lambda s, **_: np.ones(s))),
             "Sequential cannot be saved: layers: bias_init: a file cannot hold <function",
         ),
-        (tied, "weights are not those of the model built anew: .* missing '1.W'"),
+        (tied, "weights do not fit the rebuilt model: .* missing '1.W'"),
         (among_its_own, "Keeps is among its own arguments"),
         (lambda: Doubled(2), r"its layer '' is Doubled\(8\), not Doubled\(4\)"),
         (
             lambda: changed(lambda b: b.more.update(norm=nn.LayerNorm(2))),
-            "not those of the model built anew: .* 'more.norm.running_mean'",
+            "do not fit the rebuilt model: .* 'more.norm.running_mean'",
         ),
         (
             lambda: changed(lambda b: b.rows.__setitem__(1, nn.Softplus(beta=3.0))),
-            r"its layer 'rows.1' is Softplus\(beta=2.0\), not Softplus\(beta=3.0\): what is replac",
+            r"its layer 'rows.1' is Softplus\(beta=2.0\), not Softplus\(beta=3.0\): a part that",
         ),
         (
             lambda: changed(lambda b: b.rows.append(nn.Tanh())),
@@ -354,6 +354,6 @@ def test_saving_leaves_what_a_constructor_would_change(path):
             self.value = value
 
     given = np.arange(3.0)
-    with pytest.raises(ValueError, match="built anew, its layer ''"):
+    with pytest.raises(ValueError, match="rebuilt, its layer ''"):
         nn.save(Writes(given), path)
     np.testing.assert_array_equal(given, np.arange(3.0) + 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nnlayers.config.document import ConfigError
-from nnlayers.config.storage import read_arrays, read_json, write_arrays, write_file, write_text
+from nnlayers.config.run_files import read_arrays, read_json, write_arrays, write_file, write_text
 
 
 def test_arrays_come_back_to_the_bit(tmp_path):

@@ -6,7 +6,8 @@ import numpy.typing as npt
 import pytest
 
 from nnlayers import Layer, ReLU
-from nnlayers.config.signature import HintError, arguments_of, check_hint
+from nnlayers.config.builder import arguments_of
+from nnlayers.config.hints import HintError, check_hint
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_a_value_that_fits_is_returned_as_the_hint_has_it(value, hint, expected)
 
 
 @pytest.mark.parametrize(
-    ("value", "hint", "place", "message"),
+    ("value", "hint", "keys", "message"),
     [
         ("10", int, [], 'must be an integer, got "10"'),
         (1.0, int, [], "must be an integer, got 1.0"),
@@ -43,12 +44,10 @@ def test_a_value_that_fits_is_returned_as_the_hint_has_it(value, hint, expected)
         ([3], Iterable[str] | None, ["0"], "must be a string, got 3"),
     ],
 )
-def test_a_value_that_does_not_fit_is_an_error_that_says_where_and_what(
-    value, hint, place, message
-):
+def test_a_value_that_does_not_fit_is_an_error_that_says_where_and_what(value, hint, keys, message):
     with pytest.raises(HintError) as caught:
         check_hint(value, hint)
-    assert caught.value.place == place
+    assert caught.value.keys == keys
     assert str(caught.value).startswith(message)
 
 

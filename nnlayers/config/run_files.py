@@ -1,9 +1,10 @@
-"""The files of a run, each whole or not there, and what is said of one that cannot be read."""
+"""Name, write and read the files of a run directory."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,11 +15,77 @@ from nnlayers._core.archives import Archive, write_archive
 from nnlayers._core.arrays import Array
 from nnlayers.config.document import ConfigError
 
-__all__ = ["read_arrays", "read_history", "read_json", "write_arrays", "write_file", "write_text"]
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "CURVES",
+    "METRICS",
+    "MODEL",
+    "PREPROCESSING",
+    "RUN_FILES",
+    "TEST",
+    "make_directory",
+    "numbered_directories",
+    "read_arrays",
+    "read_history",
+    "read_json",
+    "write_arrays",
+    "write_file",
+    "write_text",
+]
+
+CONFIG = "config.toml"
+PREPROCESSING = "preprocessing.json"
+CHECKPOINT = "checkpoint.npz"
+MODEL = "model.nn"
+METRICS = "metrics.csv"
+CURVES = "curves.png"
+TEST = "test.json"
+RUN_FILES = frozenset([CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TEST])
+
+
+def make_directory(path: Path, *, numbered: bool) -> Path:
+    """Make a run directory and return its path.
+
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    numbered : bool
+        Whether to append the next free number to the name, as in ``digits-001``.
+
+    Raises
+    ------
+    ConfigError
+        If the directory exists or cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not numbered:
+            path.mkdir()
+            return path
+        while True:
+            number = max(numbered_directories(path), default=0) + 1
+            try:
+                directory = path.with_name(f"{path.name}-{number:03d}")
+                directory.mkdir()
+            except FileExistsError:  # Another run has just taken this number.
+                continue
+            return directory
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot make this directory: {error.strerror}") from None
+
+
+def numbered_directories(path: Path) -> dict[int, Path]:
+    """Return the directories named `path` with a number, as in ``digits-001``, by number."""
+    pattern = re.compile(re.escape(path.name) + r"-(\d+)")
+    entries = path.parent.iterdir() if path.parent.is_dir() else ()
+    matches = {entry: pattern.fullmatch(entry.name) for entry in entries}
+    return {int(match[1]): entry for entry, match in matches.items() if match}
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Put what ``write(file)`` writes in the place of `path`, which is whole until then.
+    """Write a file by ``write(file)``; an existing one stays whole until the new one replaces it.
 
     Raises
     ------
@@ -37,7 +104,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays by name, as an .npz archive; none may hold objects."""
+    """Write arrays by name to an .npz archive; none may hold objects."""
     write_file(path, lambda file: write_archive(file, arrays))
 
 
@@ -47,7 +114,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     Raises
     ------
     ConfigError
-        If it cannot be read, is damaged or compressed, or holds anything but plain arrays.
+        If the file cannot be read, is damaged or compressed, or holds anything but plain arrays.
     """
     try:
         with path.open("rb") as file:
@@ -65,7 +132,7 @@ def read_history(path: Path, epochs: int) -> dict[str, list[float]]:
     Raises
     ------
     ConfigError
-        If it cannot be read, is damaged, or holds fewer epochs.
+        If the file cannot be read, is damaged, or holds fewer epochs.
     """
     if not epochs:
         return {}
@@ -83,12 +150,12 @@ def read_history(path: Path, epochs: int) -> dict[str, list[float]]:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return the value in a JSON file.
 
     Raises
     ------
     ConfigError
-        If it cannot be read or is no JSON.
+        If the file cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -85,7 +85,7 @@ def test_a_misspelt_name_lists_names_that_fit_its_place_alone(build, mine, not_m
         ),
         (
             {"optimizer": {"type": "nnlayers.ReLU"}},
-            "optimizer.type: must name an optimizer, of your own a class derived from Optimizer",
+            "optimizer.type: must name an optimizer (your own must be a class derived from Opti",
         ),
         (
             {"training": {"epochs": 1, "clip_norm": {"type": "ReLU"}}},

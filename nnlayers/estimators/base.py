@@ -16,24 +16,21 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
+from nnlayers.estimators.fitting import BatchFit, FitRun, Records
 from nnlayers.estimators.networks import (
     ACTIVATIONS,
-    NORMALIZATIONS,
-    SparseInput,
+    Data,
     Views,
     affine_layers,
     build,
     check_output,
     check_weights,
     hidden_sizes,
+    network_for,
 )
-from nnlayers.estimators.solvers import (
-    Data,
-    FitRun,
-    minimize_by_batches,
-    minimize_by_lbfgs,
-)
+from nnlayers.estimators.solvers import minimize_by_lbfgs
 from nnlayers.layer import Layer
+from nnlayers.layers.mlp import NORMS
 from nnlayers.losses import Loss
 
 try:
@@ -112,7 +109,7 @@ class BaseMLP(BaseEstimator, ABC):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "normalization": [StrOptions(set(NORMALIZATIONS)), Layer, callable, "array-like", None],
+        "normalization": [StrOptions(set(NORMS)), Layer, callable, "array-like", None],
         "network": [Layer, None],
         "callbacks": ["array-like", None],
     }
@@ -214,16 +211,30 @@ class BaseMLP(BaseEstimator, ABC):
         data = self._data(X, y, weight)
         with np.errstate(all="ignore"):
             if self.solver == "lbfgs":
-                minimize_by_lbfgs(self, self._loss, data)
+                result = minimize_by_lbfgs(self, self.network_, self._loss, data)
+                self.loss_, self.n_iter_ = result
             else:
-                train, held_out = self._parts(data, validation_data)
-                self._start_records(first, scored=held_out is not None)
-                run = getattr(self, "_run", None)
-                if not incremental or run is None or run.model is not self.network_:
-                    self._run = run = FitRun(self, self._loss)
-                self.history_ = run.history
-                minimize_by_batches(self, run, train, held_out, incremental)
+                self._fit_batches(*self._parts(data, validation_data), incremental)
         return self
+
+    def _fit_batches(self, train: Data, held_out: Data | None, incremental: bool) -> None:
+        run = getattr(self, "_run", None)
+        if not incremental or run is None or run.model is not self.network_:
+            self._run = run = FitRun(self, self.network_, self._loss)
+        self.history_ = run.history
+        records = self._records
+        fit = BatchFit(self, run, records, self._output, self._score, incremental)
+        try:
+            fit.fit(train, held_out, self._random_state)
+        finally:
+            self.n_iter_ = fit.epochs
+            self.t_ = records.rows_seen
+            self.loss_curve_ = records.losses
+            self.best_loss_ = records.best_loss
+            self.validation_scores_ = records.scores
+            self.best_validation_score_ = records.best_score
+            if records.losses:
+                self.loss_ = records.losses[-1]
 
     def _check_combination(self, validation_data: Any, incremental: bool) -> None:
         """Raise ``ValueError`` for arguments that do not go together."""
@@ -299,6 +310,7 @@ class BaseMLP(BaseEstimator, ABC):
                     f"got {self._network_width(X)}"
                 )
             self.network_ = copy.deepcopy(self.network).astype(dtype)
+        self._records = Records()
         self.n_iter_ = 0
         self.t_ = 0
         self.n_layers_ = len(affine_layers(self.network_)) + 1
@@ -313,24 +325,6 @@ class BaseMLP(BaseEstimator, ABC):
         if len(shape) != 2:
             raise ValueError(f"network must give a row of outputs for a row, got shape {shape}")
         return shape[1]
-
-    def _start_records(self, first: bool, scored: bool) -> None:
-        """Prepare what is kept of each epoch; a warm start goes on with what there is."""
-        if first or not hasattr(self, "loss_curve_"):
-            self.loss_curve_: list[float] = []
-            self.best_loss_: float | None = None
-            self.validation_scores_: list[float] | None = None
-            self.best_validation_score_: float | None = None
-            self._no_improvement_count = 0
-        if self.early_stopping:
-            self.best_loss_ = None
-        elif self.best_loss_ is None:
-            self.best_loss_ = np.inf
-        if scored and self.validation_scores_ is None:
-            self.validation_scores_ = []
-            self.best_validation_score_ = -np.inf
-        if self.early_stopping and (first or not hasattr(self, "_best_state")):
-            self._best_state = self.network_.state_dict()
 
     def _parts(self, data: Data, validation_data: Any) -> tuple[Data, Data | None]:
         """Return the rows to train on, and those to score after each epoch if there are any."""
@@ -377,8 +371,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _output(self, X: Any) -> Array:
         X = X.astype(self._dtype, copy=False)
-        network = self.network_ if isinstance(X, np.ndarray) else SparseInput(self.network_)
-        output: Array = network.predict(X)
+        output: Array = network_for(self.network_, X).predict(X)
         return output
 
     def _is_stochastic(self) -> bool:

@@ -17,8 +17,7 @@ from sklearn.utils.multiclass import (
 
 from nnlayers._core.arrays import Array
 from nnlayers.estimators.base import BaseMLP, keep_arguments
-from nnlayers.estimators.class_weights import weights_by_class
-from nnlayers.estimators.objectives import CLASSIFICATION, classification
+from nnlayers.estimators.objectives import CLASSIFICATION, classification, weights_by_class
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
 

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, ones
 from nnlayers._core.checks import check_number, unknown_name
 from nnlayers.initializers import Uniform
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers import (
-    Affine,
-    BatchNorm,
-    Dropout,
-    LayerNorm,
-    RMSNorm,
-    Sequential,
-    Sigmoid,
-    activations,
-    rectifiers,
-)
+from nnlayers.layers import Affine, Dropout, Sequential, Sigmoid
+from nnlayers.layers.mlp import ACTIVATIONS as NAMED_ACTIVATIONS
+from nnlayers.layers.mlp import NORMS
 from nnlayers.losses.checks import rows_where
 
 __all__ = [
     "ACTIVATIONS",
-    "NORMALIZATIONS",
-    "SparseInput",
+    "Data",
     "Views",
     "affine_layers",
     "build",
@@ -39,27 +31,14 @@ __all__ = [
     "check_weights",
     "hidden_sizes",
     "is_finite",
-    "penalize",
+    "network_for",
     "trained",
 ]
 
 LayerChoice: TypeAlias = str | Layer | Callable[..., Layer]
 
-# leaky_relu, hard_tanh, relu: the classes' names in small letters.
-ACTIVATIONS: dict[str, Callable[[], Layer]] = {
-    re.sub("(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower(): getattr(module, name)
-    for module in (activations, rectifiers)
-    for name in module.__all__
-} | {"logistic": Sigmoid}
-
-# Weights that are penalised at a time: all 512 x 512 at once made a step longer by a tenth.
-BLOCK = 8192
-
-NORMALIZATIONS: dict[str, Callable[[int], Layer]] = {
-    "batch": BatchNorm,
-    "layer": LayerNorm,
-    "rms": RMSNorm,
-}
+# "logistic" is scikit-learn's name for the sigmoid.
+ACTIVATIONS: dict[str, type[Layer]] = {**NAMED_ACTIVATIONS, "logistic": Sigmoid}
 
 
 def build(
@@ -104,7 +83,7 @@ def build(
         for choice in _per_layer("activation", activation, len(hidden))
     ]
     norms = [
-        None if choice is None else _made("normalization", choice, NORMALIZATIONS, features)
+        None if choice is None else _made("normalization", choice, NORMS, features)
         for choice, features in zip(
             _per_layer("normalization", normalization, len(hidden)), hidden, strict=True
         )
@@ -198,29 +177,30 @@ def check_output(network: Layer, output: Array) -> None:
         )
 
 
-def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
-    r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return that.
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Rows: inputs, labels or values as given, what the loss takes of them, and weights."""
 
-    It is over the parameters of two or more axes: matrices, but no biases, and no scales of a
-    normalization.
+    X: Any
+    y: Array
+    target: Array
+    weight: Array | None
 
-    Examples
-    --------
-    >>> W, b = Parameter([[1.0, 2.0]]), Parameter([3.0])
-    >>> penalize([W, b], alpha=0.1), W.grad, b.grad
-    (0.25, array([[0.1, 0.2]]), array([0.]))
-    """
-    squares = 0.0
-    for parameter in parameters if alpha else ():
-        if parameter.value.ndim < 2:
-            continue
-        weights, gradient = parameter.value.reshape(-1), parameter.grad.reshape(-1)
-        for start in range(0, len(weights), BLOCK):
-            w = weights[start : start + BLOCK]
-            g = gradient[start : start + BLOCK]
-            g += alpha * w
-            squares += float(w.dot(w))
-    return alpha / 2 * squares
+    def take(self, rows: npt.NDArray[np.intp]) -> Data:
+        """Return some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Data(self.X[rows], self.y[rows], self.target[rows], weight)
+
+    def batch(self, rows: npt.NDArray[np.intp] | slice) -> tuple[Any, Array, Array | None]:
+        """Return inputs, targets and weights of some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        if isinstance(rows, slice) or not isinstance(self.X, np.ndarray):
+            return self.X[rows], self.target[rows], weight
+        # Twice as fast as X[rows].
+        return self.X.take(rows, axis=0), self.target.take(rows, axis=0), weight
+
+    def __len__(self) -> int:
+        return len(self.target)
 
 
 class SparseInput:
@@ -262,6 +242,11 @@ class SparseInput:
             return dense
         z: Array = x @ self.first.W.value
         return z if self.first.b is None else z + self.first.b.value
+
+
+def network_for(network: Layer, X: Any) -> Layer | SparseInput:
+    """Return what takes the rows of X: the network, or a :class:`SparseInput` of it."""
+    return network if isinstance(X, np.ndarray) else SparseInput(network)
 
 
 class Views(list[Array]):

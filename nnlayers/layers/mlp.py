@@ -24,7 +24,7 @@ from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
 from nnlayers.layers.sequential import Sequential
 
-__all__ = ["mlp"]
+__all__ = ["ACTIVATIONS", "NORMS", "mlp"]
 
 ACTIVATIONS: dict[str, type[Layer]] = {
     "elu": ELU,
@@ -53,7 +53,7 @@ HIDDEN_INIT: dict[type[Layer], str] = {
     Tanh: "glorot_uniform",
 }
 
-_NORMS: dict[str, Callable[[int], Layer]] = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}
+NORMS: dict[str, Callable[[int], Layer]] = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}
 
 
 def mlp(
@@ -114,9 +114,9 @@ def mlp(
     )
     """
     if isinstance(norm, str):
-        if norm not in _NORMS:
-            raise ValueError(unknown_name("norm", norm, _NORMS))
-        norm = _NORMS[norm]
+        if norm not in NORMS:
+            raise ValueError(unknown_name("norm", norm, NORMS))
+        norm = NORMS[norm]
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"sizes must be a list of at least two sizes, got {sizes!r}")
     check_number("dropout", dropout, minimum=0, below=1)

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import nnlayers as nn
 from nnlayers import estimators
-from nnlayers.estimators.networks import BLOCK
+from nnlayers.estimators.objectives import BLOCK
 
 pytest.importorskip("sklearn", minversion="1.7")  # before, there were no weights and one loss
 

@@ -1,4 +1,4 @@
-"""Data for training: where rows come from, how they are split, prepared and batched.
+"""Data for training: sources of rows, splits, preprocessing and mini-batches.
 
 >>> table = moons(200, seed=1)
 >>> train, validation, test = split(len(table), stratify=table.target)

@@ -1,4 +1,4 @@
-"""Mini-batches of one epoch."""
+"""Divide the rows of an epoch into mini-batches."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def batches(
 ) -> Iterator[npt.NDArray[np.intp]] | Iterator[slice]:
     """Return the mini-batches of one epoch, as indices into its rows.
 
-    Every row comes exactly once; the last batch may be smaller. No rows give no batches.
+    Every row occurs exactly once; the last batch may be smaller. No rows give no batches.
 
     Parameters
     ----------
     rows : int
-        How many rows there are, at least 0.
+        The number of rows, at least 0.
     batch_size : int
-        How many of them make a batch, at least 1.
+        The number of rows in a batch, at least 1.
     rng : numpy.random.Generator, optional
-        Draws one permutation of the rows. Without it, batches are slices in order, which NumPy
-        takes without a copy.
+        Draws one permutation of the rows. Without it, batches are slices in order, which select
+        rows without a copy.
 
     Returns
     -------
@@ -36,7 +36,8 @@ def batches(
     Raises
     ------
     TypeError, ValueError
-        If `rows` or `batch_size` is no integer or too small; at the call, not at the first batch.
+        If `rows` or `batch_size` is not an integer or too small; at the call, not at the first
+        batch.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is learnt of one column: where its numbers lie, or which values it takes."""
+"""Encode the values of one column: numbers by their mean and scale, categories by codes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.checks import check_number
-from nnlayers.data.table import Array, check_finite, shown
+from nnlayers.data.table import Array, check_finite, preview
 
-__all__ = ["Categories", "Encoder", "Standardizer", "check_text", "restored"]
+__all__ = ["Categories", "Encoder", "Standardizer", "check_text", "encoder_from_dict"]
 
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Numbers to mean 0 and standard deviation 1: ``(x - mean) / scale``.
+    """Standardise numbers to mean 0 and standard deviation 1: ``(x - mean) / scale``.
 
     Parameters
     ----------
     mean, scale : float
-        `scale` is above 0; the defaults change nothing.
+        `scale` must be above 0; the defaults change nothing.
 
     Examples
     --------
@@ -36,24 +36,24 @@ class Standardizer:
 
     @classmethod
     def fit(cls, values: npt.NDArray[np.float64]) -> Self:
-        """Learn the mean and the population standard deviation (1 for a constant) of values."""
+        """Compute the mean and the population standard deviation (1 for a constant) of values."""
         if values.min() == values.max():
             return cls(mean=float(values[0]))
-        # A power of two: to divide by it is exact, and then no square overflows or vanishes.
+        # Division by a power of two is exact, and keeps squares from overflow and underflow.
         unit = np.ldexp(1.0, np.frexp(np.abs(values).max())[1] - 1)
         units = values / unit
         return cls(float(unit * units.mean()), float(unit * units.std()) or 1.0)
 
-    def encode(self, values: Array, dtype: npt.DTypeLike, place: str) -> Array:
-        """Return standardised values; one that is not finite, or becomes so, is an error."""
-        check_finite(values, place)
+    def encode(self, values: Array, dtype: npt.DTypeLike, location: str) -> Array:
+        """Return standardised values; one that is or becomes NaN or infinite is an error."""
+        check_finite(values, location)
         with np.errstate(over="ignore"):
             encoded = ((values - self.mean) / self.scale).astype(dtype)
-        check_finite(encoded, f"{place} standardised as {encoded.dtype}")
+        check_finite(encoded, f"{location} standardised as {encoded.dtype}")
         return encoded
 
     def decode(self, values: Array) -> Array:
-        """Return raw values for standardised ones."""
+        """Return the raw values of standardised ones."""
         return values * self.scale + self.mean
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Standardizer:
 
 @dataclass(frozen=True)
 class Categories:
-    """The different values of a column, in ascending order; a value's code is its place there.
+    """The different values of a column, in ascending order; the code of a value is its index.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Categories:
 
     @classmethod
     def fit(cls, values: Sequence[Any]) -> Self:
-        """Learn the values that occur."""
+        """Collect the values that occur."""
         return cls(tuple(sorted(set(values))))
 
     @property
@@ -92,9 +92,9 @@ class Categories:
         return len(self.values)
 
     def codes(self, values: Sequence[Any]) -> npt.NDArray[np.int64]:
-        """Return each value's code, -1 for one that is none of the categories."""
-        places = {value: code for code, value in enumerate(self.values)}
-        return np.array([places.get(value, -1) for value in values], dtype=np.int64)
+        """Return the code of each value, -1 for an unknown one."""
+        indices = {value: code for code, value in enumerate(self.values)}
+        return np.array([indices.get(value, -1) for value in values], dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values in JSON's types."""
@@ -104,8 +104,8 @@ class Categories:
 Encoder = Standardizer | Categories
 
 
-def restored(data: Mapping[str, Any]) -> Encoder:
-    """Return the object that `to_dict` described.
+def encoder_from_dict(data: Mapping[str, Any]) -> Encoder:
+    """Return the encoder of a dictionary that its `to_dict` returned.
 
     Raises
     ------
@@ -119,14 +119,14 @@ def restored(data: Mapping[str, Any]) -> Encoder:
     if not isinstance(values, list) or {type(value) for value in values} not in ({int}, {str}):
         raise TypeError(f"values must be integers or strings, got {values!r:.200}")
     if len(set(values)) < len(values):
-        raise ValueError(f"values must differ, got {shown(values)}")
+        raise ValueError(f"values must differ, got {preview(values)}")
     for value in values:
         check_text("values", value) if isinstance(value, str) else _check_int64(value)
     return Categories(tuple(values))
 
 
 def check_text(name: str, value: object) -> str:
-    """Return text that a file can hold, or raise an error: JSON knows halves of characters."""
+    """Return text that UTF-8 can encode, or raise an error; JSON can hold lone surrogates."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {value!r}")
     value.encode()

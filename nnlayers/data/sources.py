@@ -1,4 +1,4 @@
-"""Where rows come from: shipped and generated data sets, and files.
+"""Load tables of rows from files, shipped data sets and generators.
 
 Each function returns a :class:`~nnlayers.data.Table`. A relative path is relative to the working
 directory.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlayers._core.checks import check_integer, check_number, optional_library, unknown_name
-from nnlayers.data.files import CsvFile, npz_arrays, npz_columns
+from nnlayers.data.readers import CsvFile, npz_arrays, npz_columns
 from nnlayers.data.table import Array, ColumnKind, DataError, Table
 
 __all__ = [
@@ -36,7 +36,7 @@ def digits() -> Table:
     Raises
     ------
     ModuleNotFoundError
-        Without scikit-learn, as of every data set it ships.
+        Without scikit-learn, which ships this data set and those below.
 
     References
     ----------
@@ -117,9 +117,9 @@ def csv(
 ) -> Table:
     """Read a delimited UTF-8 text file with a header.
 
-    A column whose cells are all numbers is numeric, one whose cells are mostly something else
-    (booleans too) categorical; a target column of integers gives integer classes. A blank cell,
-    or one such as ``NA`` or ``null``, is a missing value; lines without any value are skipped.
+    A column is numeric if its cells are numbers, and categorical if most of them are not (booleans
+    are not); a target column of integers gives integer classes. A blank cell, or one such as ``NA``
+    or ``null``, is a missing value, which is an error; lines without any value are skipped.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def csv(
     target : str
         The column to predict.
     categorical : tuple of str
-        Columns whose cells are text exactly as written, whatever they look like; only a blank
-        one is missing.
+        Columns whose cells are taken as text, even if they look like numbers or missing values;
+        only a blank cell is missing.
     delimiter : str
         One character.
 
@@ -144,10 +144,10 @@ def csv(
     """
     file = CsvFile(path, delimiter)
     columns = {name: file.text(name) for name in categorical}
-    for name in (target, *file.places):
+    for name in (target, *file.indices):
         if name not in columns:
             columns[name] = file.column(name)
-    features = {name: columns[name] for name in file.places if name != target}
+    features = {name: columns[name] for name in file.indices if name != target}
     return Table(features, columns[target], target, path)
 
 
@@ -167,7 +167,7 @@ def npz(path: str, *, features: str = "X", target: str = "y") -> Table:
     Raises
     ------
     DataError
-        If the file cannot be read, lacks an array, or holds one that does not fit.
+        If the file cannot be read or lacks an array, or an array does not fit.
     """
     arrays = npz_arrays(path, [features, target])
     labels = arrays[target]
@@ -177,15 +177,15 @@ def npz(path: str, *, features: str = "X", target: str = "y") -> Table:
 
 
 def read_rows(path: str, columns: Mapping[str, ColumnKind], *, delimiter: str = ",") -> Table:
-    """Read rows to predict from: the given columns of a .csv or .npz file, and no target.
+    """Read rows for prediction: the given columns of a .csv or .npz file, without a target.
 
     Parameters
     ----------
     path : str
-        The file; its other columns are ignored.
+        The file; other columns in it are ignored.
     columns : mapping of str to {"numeric", "categorical"}
-        What was learnt in training: :attr:`Preprocessing.columns`. Of an .npz archive, the
-        columns ``X[0]``, ``X[1]``, ... come from the array ``X``.
+        The columns of the training rows: :attr:`Preprocessing.columns`. In an .npz archive, the
+        columns ``X[0]``, ``X[1]``, ... are those of the array ``X``.
     delimiter : str
         One character, for a .csv file.
 
@@ -194,8 +194,8 @@ def read_rows(path: str, columns: Mapping[str, ColumnKind], *, delimiter: str = 
     TypeError, ValueError
         If `delimiter` is not one character, or is a quote or a line break.
     DataError
-        If the file is of neither kind or cannot be read, a column is missing, or a cell of a
-        numeric column is no number.
+        If the file is of neither format or cannot be read, a column is missing, or a cell of a
+        numeric column is not a number.
     ModuleNotFoundError
         For a .csv file without pandas.
     """
@@ -240,7 +240,7 @@ def spirals(
     Returns
     -------
     Table
-        Columns ``x1``, ``x2``; the target is the class's number.
+        Columns ``x1``, ``x2``; the target is the number of the class.
 
     Raises
     ------
@@ -260,8 +260,8 @@ def spirals(
     rows = check_integer("rows", rows, minimum=classes)
     turns, noise = check_number("turns", turns, minimum=0), check_number("noise", noise, minimum=0)
     rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    place, label = np.divmod(np.arange(rows), classes)
-    radius = (place + 1) / np.bincount(label)[label]
+    index, label = np.divmod(np.arange(rows), classes)
+    radius = (index + 1) / np.bincount(label)[label]
     angle = 2 * math.pi * (label / classes + turns * radius) + noise * rng.standard_normal(rows)
     return _points(radius * np.cos(angle), radius * np.sin(angle), label, "spirals")
 
@@ -300,8 +300,8 @@ def moons(rows: int = 1000, *, noise: float = 0.1, seed: int = 0) -> Table:
     rows = check_integer("rows", rows, minimum=2)
     noise = check_number("noise", noise, minimum=0)
     rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    place, label = np.divmod(np.arange(rows), 2)
-    angle = math.pi * place / np.maximum(np.bincount(label)[label] - 1, 1)
+    index, label = np.divmod(np.arange(rows), 2)
+    angle = math.pi * index / np.maximum(np.bincount(label)[label] - 1, 1)
     x1 = np.where(label == 0, np.cos(angle), 1 - np.cos(angle))
     x2 = np.where(label == 0, np.sin(angle), 0.5 - np.sin(angle))
     jitter = noise * rng.standard_normal((2, rows))

@@ -1,4 +1,4 @@
-"""Rows for training, for validation and for the final test."""
+"""Split rows into training, validation and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Indices = npt.NDArray[np.intp]
 
 
 class Split(NamedTuple):
-    """Disjoint row indices that together are all rows, each part in ascending order."""
+    """Row indices of the three parts, each in ascending order; every row is in one part."""
 
     train: Indices
     validation: Indices
@@ -32,18 +32,19 @@ def split(
     seed: int = 0,
     stratify: npt.ArrayLike | None = None,
 ) -> Split:
-    """Divide rows at random into three parts.
+    """Split rows at random into training, validation and test.
 
-    Sizes are the fractions of `rows`, rounded by the largest remainder, except that a part that
-    is asked for never stays empty. Under `stratify`, each class is divided so, and what was
-    rounded in one class is made up for in the next. The same arguments give the same split.
+    The sizes are the fractions of `rows`, rounded by the largest remainder, except that a part with
+    a fraction above 0 has at least one row. With `stratify`, each class is split in this way, and
+    the rounding errors of one class are carried over to the next. The same arguments give the same
+    split.
 
     Parameters
     ----------
     rows : int
-        How many rows there are.
+        The number of rows.
     validation, test : float
-        Fractions in ``[0, 1)``, their sum below 1; a part of fraction 0 is empty.
+        Fractions in ``[0, 1)`` with a sum below 1; a part of fraction 0 is empty.
     seed : int
         Seed of the draw, at least 0.
     stratify : (rows,) array_like, optional
@@ -52,7 +53,7 @@ def split(
     Returns
     -------
     Split
-        Three integer arrays.
+        Three integer arrays of row indices.
 
     Raises
     ------
@@ -87,14 +88,14 @@ def split(
         quotas = len(group) * fractions + carry
         sizes = _largest_remainder(quotas)
         carry = quotas - sizes
-        ends = np.cumsum(_none_empty(sizes, fractions))
+        ends = np.cumsum(_fill_empty_parts(sizes, fractions))
         for part, piece in zip(parts, np.split(rng.permutation(group), ends[:-1]), strict=True):
             part.append(piece)
     return Split(*(np.sort(np.concatenate(part)) for part in parts))
 
 
 def _classes(rows: int, stratify: npt.ArrayLike) -> dict[str, Indices]:
-    """Return each class's rows."""
+    """Return the rows of each class, by its description for messages."""
     labels = unmasked(stratify, "stratify")
     if labels.shape != (rows,):
         raise ValueError(f"stratify must have shape ({rows},), got {labels.shape}")
@@ -114,15 +115,15 @@ def _check_size(name: str, size: int, fractions: npt.NDArray[np.float64]) -> Non
 
 
 def _largest_remainder(quotas: npt.NDArray[np.float64]) -> Indices:
-    """Round numbers whose sum is an integer to integers of that sum."""
+    """Round numbers whose sum is an integer to integers with the same sum."""
     sizes = np.floor(quotas).astype(np.intp)
     missing = round(quotas.sum()) - sizes.sum()
     sizes[np.argsort(sizes - quotas, kind="stable")[:missing]] += 1
     return sizes
 
 
-def _none_empty(sizes: Indices, fractions: npt.NDArray[np.float64]) -> Indices:
-    """Give each part that is asked for at least one row, from the largest part."""
+def _fill_empty_parts(sizes: Indices, fractions: npt.NDArray[np.float64]) -> Indices:
+    """Give each part with a fraction above 0 at least one row, taken from the largest part."""
     sizes = sizes.copy()
     while (lacking := (fractions > 0) & (sizes < 1)).any():
         sizes[sizes.argmax()] -= 1

@@ -1,4 +1,4 @@
-"""Raw rows, as a file or a data set holds them, before anything is learnt from them."""
+"""Tables of raw rows, as a file or a data set holds them."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import numpy.typing as npt
 from nnlayers._core.arrays import unmasked
 from nnlayers._core.checks import unknown_name
 
-__all__ = ["Array", "ColumnKind", "DataError", "Table", "check_finite", "check_rows", "shown"]
+__all__ = ["Array", "ColumnKind", "DataError", "Table", "check_finite", "check_rows", "preview"]
 
 Array: TypeAlias = npt.NDArray[Any]
 ColumnKind: TypeAlias = Literal["numeric", "categorical"]
 
 
 class DataError(ValueError):
-    """A problem with data; one line that names the file or data set, the place and the value."""
+    """A problem with data; one line that names the file or data set, the column and the value."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Named columns of equal length, with the target beside them.
+    """Named columns of equal length, and a target.
 
     Parameters
     ----------
     columns : mapping of str to (rows,) array_like
-        The features, at least one. Numbers and booleans are taken to float64 (numeric columns),
+        The features, at least one. Numbers and booleans are converted to float64 (numeric columns),
         strings to object arrays of ``str`` (categorical columns).
     target : (rows,) array_like, optional
-        What is to be predicted: integers and booleans are taken to int64, other numbers to
+        The values to predict: integers and booleans are converted to int64, other numbers to
         float64, strings to an object array of ``str``.
     target_name : str
-        The target's name.
+        The name of the target.
     origin : str
-        The file or data set the rows came from, for messages.
+        The file or data set of the rows, for messages.
 
     Raises
     ------
     DataError
-        If there is no column, lengths differ, or a column is not one-dimensional or holds
-        anything but real numbers or strings.
+        If there is no column, lengths differ, or a column is not one-dimensional or holds anything
+        but real numbers or strings.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Table:
         }
         if not columns:
             raise DataError(f"{self.origin}: there is no feature column")
-        # The dataclass is frozen for its users; here its fields get their final form.
+        # The dataclass is frozen for its users; this converts its fields once.
         object.__setattr__(self, "columns", columns)
         lengths = {f"column {name!r}": len(values) for name, values in columns.items()}
         if self.target is not None:
@@ -82,17 +82,17 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def rows(self, indices: npt.ArrayLike | slice) -> Table:
-        """Return the table of the rows that `indices` (integers, a mask or a slice) select."""
-        chosen = indices if isinstance(indices, slice) else _row_indices(indices)
+        """Return a table of the rows that `indices` (integers, a mask or a slice) select."""
+        selection = indices if isinstance(indices, slice) else _row_indices(indices)
         return Table(
-            {name: values[chosen] for name, values in self.columns.items()},
-            None if self.target is None else self.target[chosen],
+            {name: values[selection] for name, values in self.columns.items()},
+            None if self.target is None else self.target[selection],
             self.target_name,
             self.origin,
         )
 
     def kind(self, name: str) -> ColumnKind:
-        """Return whether column `name` holds numbers or text.
+        """Return the kind of column `name`: ``"numeric"`` or ``"categorical"``.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Table:
         return "categorical" if self.columns[name].dtype == object else "numeric"
 
 
-def check_rows(valid: Array, values: Array, place: str, problem: str) -> None:
+def check_rows(valid: Array, values: Array, location: str, problem: str) -> None:
     """Raise a :class:`DataError` for the first row that is not valid, if any.
 
     Examples
@@ -115,52 +115,57 @@ def check_rows(valid: Array, values: Array, place: str, problem: str) -> None:
     """
     if not valid.all():
         row = int(np.argmin(valid))
-        raise DataError(f"{place}, row {row} (counted from 0): {values.tolist()[row]!r} {problem}")
+        raise DataError(
+            f"{location}, row {row} (counted from 0): {values.tolist()[row]!r} {problem}"
+        )
 
 
-def check_finite(values: Array, place: str) -> None:
+def check_finite(values: Array, location: str) -> None:
     """Raise a :class:`DataError` for the first value that is NaN or infinite, if any."""
-    check_rows(np.isfinite(values), values, place, "is not finite")
+    check_rows(np.isfinite(values), values, location, "is not finite")
 
 
-def shown(values: Sequence[object] | Array) -> str:
+def preview(values: Sequence[object] | Array) -> str:
     """Return the first three values, for a message."""
     return ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
 
 
 def _row_indices(indices: npt.ArrayLike) -> Array:
-    chosen = unmasked(indices, "indices")
-    return chosen if chosen.size else chosen.astype(np.intp)  # an empty list is float64 to NumPy
+    array = unmasked(indices, "indices")
+    return array if array.size else array.astype(np.intp)  # NumPy makes an empty list float64.
 
 
-def _column(values: npt.ArrayLike, place: str) -> Array:
-    array = _one_dimensional(values, place)
+def _column(values: npt.ArrayLike, location: str) -> Array:
+    array = _one_dimensional(values, location)
     return array.astype(np.float64, copy=False) if array.dtype.kind in "biuf" else array
 
 
-def _target(values: npt.ArrayLike, place: str) -> Array:
-    array = _one_dimensional(values, place)
+def _target(values: npt.ArrayLike, location: str) -> Array:
+    array = _one_dimensional(values, location)
     if array.dtype.kind not in "biu":
-        return _column(array, place)
+        return _column(array, location)
     if array.size and array.max() > np.iinfo(np.int64).max:
-        raise DataError(f"{place}: {array.max()} does not fit a 64-bit integer")
+        raise DataError(f"{location}: {array.max()} does not fit a 64-bit integer")
     return array.astype(np.int64, copy=False)
 
 
-def _one_dimensional(values: npt.ArrayLike, place: str) -> Array:
-    """Return real numbers as they are and strings as objects; anything else is an error."""
+def _one_dimensional(values: npt.ArrayLike, location: str) -> Array:
+    """Return real numbers unchanged and strings as objects; anything else is an error."""
     try:
-        array = unmasked(values, place)
+        array = unmasked(values, location)
     except ValueError as error:
         raise DataError(str(error)) from None
     if array.ndim != 1:
-        raise DataError(f"{place} must be one-dimensional, got shape {array.shape}")
+        raise DataError(f"{location} must be one-dimensional, got shape {array.shape}")
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind not in "OTU":
-        raise DataError(f"{place} must hold real numbers or strings, got {array.dtype}")
+        raise DataError(f"{location} must hold real numbers or strings, got {array.dtype}")
     texts = array.astype(object, copy=False)
     check_rows(
-        np.array([isinstance(text, str) for text in texts], bool), texts, place, "is not a string"
+        np.array([isinstance(text, str) for text in texts], bool),
+        texts,
+        location,
+        "is not a string",
     )
     return texts

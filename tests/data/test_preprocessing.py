@@ -216,7 +216,7 @@ def test_no_rows_have_empty_features_and_targets():
         ([1.0, math.nan], "binary", r"row 1 \(counted from 0\): nan is not a class"),
         ([1e300, 1.0], "classes", r"row 0 \(counted from 0\): 1e\+300 is not a class"),
         ([1.0, math.inf], "values", r"row 1 \(counted from 0\): inf is not finite"),
-        ([], "values", "things: there are no rows to learn from"),
+        ([], "values", "things: there are no rows to fit to"),
     ],
 )
 def test_targets_that_do_not_fit_their_kind_are_named(target, kind, message):
@@ -266,7 +266,7 @@ def test_a_nan_in_training_is_named():
 def test_a_class_that_training_did_not_see_is_an_error():
     preprocessing = Preprocessing().fit(TABLE, "classes")
     other = Table(TABLE.columns, ["no", "maybe", "yes", "no"], "answer", "new")
-    with pytest.raises(DataError, match=r"row 1 \(counted from 0\): 'maybe' is none of the class"):
+    with pytest.raises(DataError, match=r"row 1 \(counted from 0\): 'maybe' is not a class of the"):
         preprocessing.targets(other)
 
 

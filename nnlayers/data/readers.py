@@ -1,4 +1,4 @@
-"""The cells of a text file and the arrays of an archive, read so that errors say where."""
+"""Read columns of CSV files and .npz archives; errors name the file, the line and the column."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from nnlayers.data.table import Array, DataError, check_finite
 
 __all__ = ["CsvFile", "npz_arrays", "npz_columns"]
 
-# What programs write for a missing value.
+# The text that programs write for a missing value.
 MISSING = frozenset(
     ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "Null", "null", "None", "none"]
 )
 
-# How many times larger than an .npz archive its arrays may be. Compression makes tables of mostly
-# zeros 10 to 50 times smaller; a file of a stranger may claim 1,000 times.
+# The limit for the size of all arrays, as a multiple of the size of their archive. Compression
+# makes tables of mostly zeros 10 to 50 times smaller; a stranger's file may claim 1,000 times.
 MOST_EXPANSION = 100
 
 
 class CsvFile:
-    """A delimited UTF-8 text file with a header: its cells by column, as written.
+    """A delimited UTF-8 text file with a header, read by column.
 
-    Lines are counted from 1; a row that spans several counts as its first. Lines without any
-    value are skipped.
+    Lines are counted from 1; a row that spans several lines has the number of the first. Lines
+    without any value are skipped.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ class CsvFile:
             )
         self.path = path
         self._pandas = optional_library("pandas", "cli")
-        # The index of a record is its place among all records, the header and blank ones included.
+        # Indices count all records, the header and blank ones included.
         self._records = self._read(delimiter)
-        self.places = self._header()
+        self.indices = self._header()
         if len(self._records) == 1:
             raise DataError(f"{path}: there is a header but no row")
 
     def numbers(self, name: str) -> Array:
-        """Return a column as int64 if all cells are written as integers, otherwise as float64.
+        """Return a column as int64 if all its cells are integers, otherwise as float64.
 
         Raises
         ------
@@ -77,13 +77,13 @@ class CsvFile:
         return numbers
 
     def text(self, name: str) -> Array:
-        """Return a column's cells as they are written; a blank one is an error."""
+        """Return the cells of a column as text; a blank cell is an error."""
         cells = self._cells(name)
         self._check(name, [bool(cell.strip()) for cell in cells])
         return cells
 
     def column(self, name: str) -> Array:
-        """Return numbers if most of a column's cells are, otherwise text."""
+        """Return a column as numbers if most of its cells are numbers, otherwise as text."""
         advice = f"; if it is text, list {name!r} in categorical"
         cells, numbers = self._cells(name), self._parsed(name)
         if 2 * np.count_nonzero(~np.isnan(numbers)) > len(cells):
@@ -113,24 +113,24 @@ class CsvFile:
         return records.drop([row for row in suspects if not "".join(records.loc[row]).strip()])
 
     def _header(self) -> dict[str, int]:
-        """Return the columns' names and places."""
-        places: dict[str, int] = {}
-        for place, name in enumerate(self._records.iloc[0]):
+        """Return the columns' names and indices."""
+        indices: dict[str, int] = {}
+        for index, name in enumerate(self._records.iloc[0]):
             if not name.strip():
-                raise DataError(f"{self.path}: column {place + 1} has no name in the header")
-            if name in places:
+                raise DataError(f"{self.path}: column {index + 1} has no name in the header")
+            if name in indices:
                 raise DataError(f"{self.path}: the header names column {name!r} twice")
-            places[name] = place
-        return places
+            indices[name] = index
+        return indices
 
     def _cells(self, name: str) -> Array:
-        if name not in self.places:
-            raise DataError(f"{self.path}: {unknown_name('column', name, self.places)}")
-        cells: Array = self._records[self.places[name]].to_numpy(dtype=object)[1:]
+        if name not in self.indices:
+            raise DataError(f"{self.path}: {unknown_name('column', name, self.indices)}")
+        cells: Array = self._records[self.indices[name]].to_numpy(dtype=object)[1:]
         return cells
 
     def _parsed(self, name: str) -> Array:
-        """Return a column's numbers, NaN for a cell that is none."""
+        """Return the numbers of a column, with NaN for a cell that is not a number."""
         cells = self._cells(name)
         series = self._pandas.Series(cells, dtype=object)
         numbers: Array = self._pandas.to_numeric(series, errors="coerce").to_numpy()
@@ -138,7 +138,8 @@ class CsvFile:
             return numbers
         numbers = numbers.astype(np.float64)
         known = ~np.isnan(numbers)
-        numbers[known] = cells[known].astype(np.float64)  # pandas 3.0 is off by an ulp
+        # NumPy rounds correctly, where pandas 3.0 is off by a unit in the last place.
+        numbers[known] = cells[known].astype(np.float64)
         return numbers
 
     def _check(self, name: str, valid: Sequence[bool] | Array, advice: str = "") -> None:
@@ -167,13 +168,13 @@ def _read_text(path: str) -> str:
 
 
 def npz_arrays(path: str, names: Sequence[str]) -> dict[str, Array]:
-    """Return arrays of an .npz archive, compressed or not; nothing in it is unpickled.
+    """Return arrays of an .npz archive, compressed or not; nothing is unpickled.
 
     Raises
     ------
     DataError
-        If it cannot be read, is no archive or a damaged one, lacks an array, or holds one of Python
-        objects or more than 100 times the size of the file.
+        If the file cannot be read, is not an archive or damaged, or lacks an array, or if its
+        arrays hold Python objects or are more than 100 times as large as the file.
     """
     try:
         with open(path, "rb") as file:
@@ -194,13 +195,13 @@ def npz_columns(path: str, key: str, array: Array) -> dict[str, Array]:
     Raises
     ------
     DataError
-        If it holds anything but finite real numbers, or no row or column.
+        If the array holds anything but finite real numbers, or has no row or column.
     """
-    place = f"{path}: array {key!r}"
+    location = f"{path}: array {key!r}"
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{place} must hold real numbers, got {array.dtype}")
+        raise DataError(f"{location} must hold real numbers, got {array.dtype}")
     if array.ndim == 0 or array.size == 0:
-        raise DataError(f"{place} has no rows or no columns: its shape is {array.shape}")
+        raise DataError(f"{location} has no rows or no columns: its shape is {array.shape}")
     matrix = np.ascontiguousarray(array.reshape(len(array), -1).T, dtype=np.float64)
     columns = {f"{key}[{number}]": values for number, values in enumerate(matrix)}
     for name, values in columns.items():

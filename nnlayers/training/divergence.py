@@ -83,7 +83,7 @@ def explain_loss(
     if cause is not None:
         return cause
     if np.isfinite(output).all():
-        return "the loss itself is not finite, the model's output is"
+        return "the loss itself is not finite, although the model's output is"
     # A copy is run, because forward may draw random numbers and update running statistics.
     for index, layer in _indexed_layers(copy.deepcopy(model)):
         x = layer.forward(x)

@@ -9,23 +9,23 @@ __all__ = ["discard_gradients", "unoptimized_parameters"]
 
 
 def unoptimized_parameters(model: Layer, optimizer: Optimizer) -> list[Parameter]:
-    """Return the model's parameters that the optimizer does not move: frozen, or not among its own.
+    """Return the parameters of the model that are frozen or not held by the optimizer.
 
     Raises
     ------
     ValueError
-        If the optimizer holds no parameter of the model, or others in place of some of them.
+        If the optimizer holds no parameter of the model, or parameters that have been replaced.
     """
     named = model.named_parameters()
     optimized = {id(parameter) for parameter in optimizer.params}
     models_own = {id(parameter) for parameter in named.values()}
     if not models_own & optimized:
-        raise ValueError(f"optimizer holds no parameter of the model, got {optimizer!r}")
+        raise ValueError(f"optimizer must hold parameters of the model, got {optimizer!r}")
     left_out = [name for name, p in named.items() if p.trainable and id(p) not in optimized]
     if left_out and not optimized <= models_own:
         raise ValueError(
             f"optimizer must hold the model's parameter {left_out[0]!r}, got one that is not the "
-            "model's: after a parameter is replaced, make the optimizer anew"
+            "model's: create the optimizer after replacing parameters"
         )
     return [p for p in named.values() if id(p) not in optimized or not p.trainable]
 

@@ -223,11 +223,11 @@ class Trainer:
 
         Training losses and metrics are those of the epoch's own steps, in training mode, while the
         weights change; validation is measured with ``model.predict`` after each epoch. The loss of
-        an epoch is the mean over its batches, each weighted by what it contributes to a mean over
-        all rows: its number of rows, their sample weights, or the weights of their classes.
+        an epoch is the mean over its batches, weighted by their numbers of rows, sample weights or
+        class weights.
 
-        Gradients that the optimizer does not consume, those of parameters that are frozen or not
-        among its own, are discarded.
+        Gradients that the optimizer does not consume, because a parameter is frozen or not one of
+        the optimizer's, are discarded.
 
         Ctrl-C, or a SIGTERM that Python code handles, ends the fit between two steps: weights and
         the optimizer's state are those after a whole step.
@@ -287,7 +287,8 @@ class Trainer:
             for callback in callbacks:
                 callback.on_fit_start(self)
             for _ in range(epochs):
-                for layer in layers:  # in every epoch, because a callback may change the mode
+                # Callbacks may have changed the mode, so it is set in every epoch.
+                for layer in layers:
                     layer.training = True
                 row = self._train_epoch(rows, batch_size, rng if shuffle else None, signals)
                 if validation_rows is not None:
@@ -339,17 +340,16 @@ class Trainer:
     def state_dict(self, *, history: bool = True) -> dict[str, Array]:
         """Return copies of everything that training resumes from, as arrays by name.
 
-        That is the state of model, optimizer, history, callbacks and the random generators in the
-        attributes of the model's layers. The generator passed to :meth:`fit` is the caller's to
-        save, unless a layer shares it: with its state restored too, a resumed run equals the
-        uninterrupted one bit for bit.
+        These are the states of model, optimizer, history, callbacks and the random generators of
+        the model's layers. The caller saves the generator passed to :meth:`fit`, unless a layer
+        shares it. If its state is restored too, a resumed run equals the uninterrupted one bit for
+        bit.
 
         Parameters
         ----------
         history : bool
-            False leaves out the history, which grows with every epoch. A caller that stores it
-            elsewhere adds its ``state_dict()``, with names prefixed by ``"history."``, before
-            loading.
+            Whether to include the history, which grows with every epoch. Before loading a state
+            without it, add the history's ``state_dict()`` with names prefixed by ``"history."``.
         """
         parts = self._stateful_parts()
         if not history:

@@ -391,7 +391,7 @@ def test_an_invalid_target_is_named_by_its_row_in_y():
         (
             {"optimizer": nn.optim.SGD([nn.Parameter([1.0])], 0.1)},
             ValueError,
-            "optimizer holds no parameter of the model",
+            "optimizer must hold parameters of the model, got SGD",
         ),
     ],
 )

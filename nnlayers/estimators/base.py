@@ -371,7 +371,10 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _output(self, X: Any) -> Array:
         X = X.astype(self._dtype, copy=False)
-        output: Array = network_for(self.network_, X).predict(X)
+        try:
+            output: Array = network_for(self.network_, X).predict(X)
+        except FloatingPointError:  # The weights are not finite, which the caller reports.
+            output = np.full((X.shape[0], self._width()), np.nan)
         return output
 
     def _is_stochastic(self) -> bool:

@@ -1,5 +1,11 @@
+import os
+
 import pytest
 from hypothesis import settings
+
+# At the sizes of these tests the threads of BLAS mostly wait for each other, which doubles the time
+# of L-BFGS. NumPy reads the variable when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Timing depends on the machine, so no example has a deadline. Few examples keep the suite fast;
 # .ci/run tries more of them with --hypothesis-profile=thorough.

@@ -35,7 +35,7 @@ def fitted(**settings):
     return MLPClassifier(**(QUICK | settings)).fit(X, Y)
 
 
-@parametrize_with_checks([MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)])
+@parametrize_with_checks([MLPClassifier(max_iter=40), MLPRegressor(max_iter=40)])
 @pytest.mark.filterwarnings("ignore")
 def test_every_check_for_estimators_holds(estimator, check):
     check(estimator)

@@ -401,15 +401,15 @@ def test_saved_and_loaded_it_predicts_the_same(tmp_path):
     assert list(loaded.state_dict()) == list(graph.state_dict()) == ["W", "affine.W", "affine.b"]
 
 
-def test_a_chain_of_twenty_thousand_nodes_runs_and_is_copied():
+def test_a_chain_longer_than_python_s_stack_runs_and_is_copied():
     x = nn.Input("x")
     node = x
-    for _ in range(10_000):
+    for _ in range(2_000):
         node = node * 1.0001 + 0.0001
     graph = nn.Graph(node)
-    assert len(graph.nodes) == 40_001
-    assert graph.forward(1.0) == pytest.approx(2 * 1.0001**10_000 - 1)
-    assert graph.backward(1.0) == pytest.approx(1.0001**10_000)
+    assert len(graph.nodes) == 8_001
+    assert graph.forward(1.0) == pytest.approx(2 * 1.0001**2_000 - 1)
+    assert graph.backward(1.0) == pytest.approx(1.0001**2_000)
     assert pickle.loads(pickle.dumps(graph)).predict(1.0) == graph.predict(1.0)
     assert "node" in repr(node)
 

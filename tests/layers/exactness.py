@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+from effort import cases
 from hypothesis.extra import numpy as hnp
 
 # From single numbers to five axes, empty ones too.
@@ -16,10 +17,10 @@ def extreme_floats():
     positive = np.concatenate(
         [
             [0.0, info.smallest_subnormal, info.tiny, info.eps, 1.0, 1e4, info.max],
-            np.geomspace(info.smallest_subnormal, 1e4, 200),
+            np.geomspace(info.smallest_subnormal, 1e4, cases(50)),
             np.geomspace(1e4, info.max, 20)[:-1],
-            rng.uniform(0, 120, 300),
-            rng.uniform(0, 15, 300),
+            rng.uniform(0, 120, cases(75)),
+            rng.uniform(0, 15, cases(75)),
         ]
     ).astype(np.float32)
     return np.concatenate([positive, -positive])

@@ -1,6 +1,6 @@
-"""The command line: ``nnlayers train``, ``evaluate``, ``predict``, ``summary`` and ``graph``.
+"""Run the command line: ``nnlayers train``, ``evaluate``, ``predict``, ``summary`` and ``graph``.
 
-The exit status is 0, 1 for a run that failed, 2 for a usage or config error.
+The exit status is 0 for success, 1 for a failed run, and 2 for a usage or config error.
 """
 
 from nnlayers.cli.main import main

@@ -1,4 +1,4 @@
-"""The commands: each takes the parsed arguments and returns the exit status."""
+"""Implement the commands; each takes the parsed arguments and returns the exit status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["evaluate", "graph", "predict", "summary", "train"]
 
 
 def train(arguments: Namespace) -> int:
-    """Train the model of a config, and test it."""
+    """Train and test the model of a config."""
     config = _config(arguments)
     directory = _directory(arguments)
     experiment = prepare(config, arguments.config, arguments.allow)
@@ -50,7 +50,7 @@ def train(arguments: Namespace) -> int:
     except KeyboardInterrupt:
         done = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
         command = _resume_command(arguments, run)
-        say(f"nnlayers: interrupted after {done}; to go on: {command}", file=sys.stderr)
+        say(f"nnlayers: interrupted after {done}; to continue: {command}", file=sys.stderr)
         return 1
     history = experiment.trainer.history
     values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
@@ -62,7 +62,7 @@ def train(arguments: Namespace) -> int:
 
 
 def evaluate(arguments: Namespace) -> int:
-    """Measure the test rows of a run again."""
+    """Score the test rows of a run again."""
     directory = Path(arguments.directory)
     predictor = load_predictor(directory, arguments.allow)
     rows = load_test_rows(directory, predictor, arguments.allow)
@@ -71,11 +71,11 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def predict(arguments: Namespace) -> int:
-    """Write predictions for the rows of a file."""
+    """Predict the rows of a file, and write them as CSV."""
     predictor = load_predictor(Path(arguments.directory), arguments.allow)
     text = predictor.predictions(read_rows(arguments.data, predictor.preprocessing.columns))
     if arguments.output is None:
-        # A file or a program gets the labels to the letter.
+        # A terminal would obey escape sequences in labels; a file or a program gets them unchanged.
         print(printable(text, lines=True) if sys.stdout.isatty() else text, end="", flush=True)
     else:
         write_file(Path(arguments.output), lambda file: file.write(text.encode()))
@@ -109,18 +109,18 @@ def _config(arguments: Namespace) -> dict[str, Any]:
 
 
 def _directory(arguments: Namespace) -> Path:
-    """Return the run directory, without its number if that is still to be found."""
+    """Return the run directory; the name of a new numbered one is still without its number."""
     if arguments.out is not None:
         directory = Path(arguments.out)
         if directory.exists() and not arguments.resume:
-            raise ConfigError(f"--out: {directory} exists already; to go on with it, add --resume")
+            raise ConfigError(f"--out: {directory} exists already; to continue it, add --resume")
         return directory
     directory = Path("runs", Path(arguments.config).stem)
     if not arguments.resume:
         return directory
     runs = numbered_directories(directory)
     if not runs:
-        raise ConfigError(f"--resume: there is no run {directory}-NNN to go on with")
+        raise ConfigError(f"--resume: there is no run {directory}-NNN to continue")
     return runs[max(runs)]
 
 
@@ -137,19 +137,19 @@ def _describe(experiment: Experiment) -> None:
 
 
 def _reason(run: Run) -> str:
-    """Return why there is nothing left although epochs are, if so."""
+    """Return why no epoch is trained although some are left; empty if none is left."""
     trainer, epochs = run.experiment.trainer, run.experiment.epochs
     done = len(trainer.history)
     if not run.stopped or done >= epochs:
         return ""
     return (
         f": a callback such as EarlyStopping ended this run after epoch {done} of {epochs}, "
-        "and it stays ended; for a longer one start anew with more patience"
+        "which cannot be undone; for a longer run, start a new one with more patience"
     )
 
 
 def _resume_command(arguments: Namespace, run: Run) -> str:
-    """Return the command that goes on with a run, for a shell."""
+    """Return the shell command that resumes a run."""
     words = ["nnlayers", "train", arguments.config]
     words += [word for item in arguments.assignments for word in ("--set", item)]
     words += [word for module in arguments.allow for word in ("--allow", module)]
@@ -158,9 +158,9 @@ def _resume_command(arguments: Namespace, run: Run) -> str:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, which job schedulers send, end a run as Ctrl-C does."""
+    """Treat SIGTERM, which job schedulers send, like Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
+        yield  # Only the main thread may set signal handlers.
         return
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

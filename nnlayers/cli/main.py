@@ -1,4 +1,4 @@
-"""Arguments, exit statuses, and errors in a line or two."""
+"""Parse arguments, run a command, and report errors by a line and an exit status."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
-    if arguments.allow and os.getcwd() not in sys.path:  # where one's own modules often are
+    # A user's modules are often in the working directory.
+    if arguments.allow and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report(error, FAILED_RUN)
         except KeyboardInterrupt:
             return _report("interrupted", FAILED_RUN)
-        except BrokenPipeError:  # the reader of the output has seen enough
+        except BrokenPipeError:  # A reader such as head has closed the output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED_RUN
         except OSError as error:
@@ -60,10 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors repeat arguments as text: names of files may hold anything."""
+    """A parser whose errors escape control characters in the arguments that they repeat."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and exit."""
+        """Print the message, and exit."""
         super().error(printable(message))
 
 
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="let the config name classes and functions of this module, whose code then runs; "
-        "may be given several times",
+        "can be repeated",
     )
     config = _Parser(add_help=False, parents=[allowing])
     config.add_argument("config", metavar="CONFIG", help="the TOML file")
@@ -99,11 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", parents=[config], help="train the model of a config")
     command.add_argument("--out", metavar="DIR", help="run directory (default runs/CONFIG-NNN)")
     command.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out, or the latest one"
+        "--resume", action="store_true", help="continue the run in --out, or the latest one"
     )
     command.set_defaults(run=train)
     command = commands.add_parser(
-        "evaluate", parents=[directory], help="measure a trained model on its test rows"
+        "evaluate", parents=[directory], help="score a trained model on its test rows"
     )
     command.set_defaults(run=evaluate)
     command = commands.add_parser(
@@ -114,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
         "for a formula, such as a label that begins with =, gets a ' before it.",
     )
     command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
-    command.add_argument("-o", dest="output", metavar="FILE", help="where to (default: print)")
+    command.add_argument(
+        "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
+    )
     command.set_defaults(run=predict)
     command = commands.add_parser("summary", parents=[config], help="show the layers of a model")
     command.set_defaults(run=summary)
@@ -124,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="output",
         required=True,
         metavar="FILE",
-        help="where to: .svg, .png, .pdf (by Graphviz) or .dot",
+        help="the output file: .svg, .png, .pdf (by Graphviz) or .dot",
     )
     command.add_argument("--expand", action="store_true", help="open the containers within")
     command.set_defaults(run=graph)
@@ -133,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(problem: object, status: int, *, lines: bool = True) -> int:
     text = str(problem)
-    if len(text) > LONGEST_MESSAGE:  # a value of a damaged file may be as long as the file
+    if len(text) > LONGEST_MESSAGE:  # A value in a damaged file may be as long as the file.
         text = f"{text[:LONGEST_MESSAGE]}..."
     say(f"nnlayers: {text}", file=sys.stderr, lines=lines)
     return status
@@ -147,5 +150,5 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Replace Python's own, which shows the place in the code."""
+    """Print a warning in one line, without the line of code that Python shows."""
     say(f"nnlayers: warning: {message}", file=sys.stderr, lines=False)

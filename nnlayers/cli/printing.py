@@ -1,4 +1,4 @@
-"""Text for a terminal: whatever a config, a file or a class has in its names stays text."""
+"""Print text of any origin to a terminal without its control characters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["printable", "say"]
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Return text with all that a terminal would obey written out, such as escape sequences.
+    r"""Return text with control characters, which a terminal would obey, written as escapes.
 
     Parameters
     ----------
     text : str
         Text of any origin.
     lines : bool
-        Whether line breaks stay line breaks.
+        Whether to keep line breaks.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def say(text: object, *, file: TextIO | None = None, lines: bool = True) -> None:
-    """Print text as :func:`printable` writes it, and what the stream's encoding lacks escaped."""
+    """Print text without control characters; what the stream cannot encode is escaped too."""
     stream = sys.stdout if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"
     shown = printable(str(text), lines=lines)

@@ -230,7 +230,9 @@ class Builder:
             raise self.error(path, f"must be a table, got {toml_text(table)}")
         for key in table:
             if key in known and key in fixed:
-                raise self.error(_key_path(path, key), "follows from the rest, leave it out")
+                raise self.error(
+                    _key_path(path, key), "cannot be set, it follows from the rest of the config"
+                )
             if key not in known:
                 open_names = [name for name in known if name not in fixed]
                 problem = unknown_name("key", key, open_names, _FOREIGN_NAMES)

@@ -1,4 +1,4 @@
-"""Model files: a network's architecture, weights and state in one file, without pickle."""
+"""Save and load models: architecture, weights and state in one file, without pickle."""
 
 from nnlayers.saving.model_file import load, save
 

@@ -10,9 +10,9 @@ from nnlayers.data import spirals
 
 def test_the_last_line_of_train_states_the_test_accuracy(run, workplace):
     status, out, err = run("train", "small.toml", "--out", "a")
-    kept = json.loads((workplace / "a" / "test.json").read_text())
+    scores = json.loads((workplace / "a" / "test.json").read_text())
     assert (status, err) == (0, [])
-    assert out[-1] == f"test accuracy {kept['accuracy']:.1%} (loss {kept['loss']:.4g}, 9 rows)"
+    assert out[-1] == f"test accuracy {scores['accuracy']:.1%} (loss {scores['loss']:.4g}, 9 rows)"
 
 
 def test_a_run_directory_holds_everything(run, workplace):
@@ -126,7 +126,7 @@ def test_summary_shows_layers_and_writes_nothing(run, workplace):
     assert [path.name for path in workplace.iterdir()] == ["small.toml"]
 
 
-def test_summary_shows_a_model_that_is_no_sequential(run):
+def test_summary_shows_a_model_that_is_not_a_sequential(run):
     status, out, _ = run("summary", "small.toml", "--set", 'model={type = "Affine"}')
     assert status == 0
     assert "Affine(2, 3)" in out[-2]
@@ -160,7 +160,7 @@ def test_version_and_help_succeed(run):
 
 
 @pytest.mark.parametrize("name", ["digits", "spirals", "diabetes", "breast_cancer"])
-def test_the_configs_that_come_with_the_project_train(run, name, request):
+def test_the_configs_of_the_project_train(run, name, request):
     path = request.config.rootpath / "configs" / f"{name}.toml"
     status, out, err = run("train", path, "--out", "a", "--set", "training.epochs=1")
     assert (status, err) == (0, [])

@@ -82,7 +82,7 @@ def test_a_bad_config_is_one_line_with_file_and_key_and_leaves_nothing(
         (["predict", "nowhere", "rows.csv"], "nowhere/config.toml: No such file or directory"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_one_line(run, workplace, arguments, message):
+def test_an_unusable_path_is_an_error_of_one_line(run, workplace, arguments, message):
     (workplace / "malformed.toml").write_text("data = [")
     (workplace / "half.toml").write_text('data = {type = "digits"}')
     (workplace / "there").mkdir()
@@ -102,7 +102,7 @@ def test_a_place_that_cannot_be_used_is_one_line(run, workplace, arguments, mess
         ("rows.txt", "x1,x2\n1,2\n", "rows.txt: "),
     ],
 )
-def test_rows_that_cannot_be_predicted_are_one_line(run, workplace, name, content, message):
+def test_unusable_rows_are_an_error_of_one_line(run, workplace, name, content, message):
     run("train", "small.toml", "--out", "a", "--set", "training.epochs=1")
     if content is not None:
         (workplace / name).write_text(content)
@@ -120,7 +120,7 @@ def test_divergence_is_a_failed_run_that_keeps_its_epochs(run, workplace):
     assert (workplace / "a" / "checkpoint.npz").exists()
 
 
-def test_a_damaged_model_is_one_line(run, workplace):
+def test_a_damaged_model_is_an_error_of_one_line(run, workplace):
     run("train", "small.toml", "--out", "a", "--set", "training.epochs=1")
     (workplace / "a" / "model.nn").write_bytes(b"not an archive")
     status, _, err = run("evaluate", "a")
@@ -136,7 +136,7 @@ def test_a_usage_error_has_status_2(run, arguments):
 
 
 @pytest.mark.parametrize("library", ["pydantic", "tomli_w", "matplotlib.figure"])
-def test_a_missing_library_is_one_line_that_says_how_to_get_it(
+def test_a_missing_library_is_an_error_of_one_line_that_says_how_to_install_it(
     run, workplace, monkeypatch, library
 ):
     monkeypatch.setitem(sys.modules, library, None)

@@ -47,7 +47,7 @@ def test_graph_opens_containers_on_request(run, workplace):
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line_with_status_2(
+def test_a_failed_drawing_is_an_error_of_one_line_with_status_2(
     run, workplace, monkeypatch, arguments, message
 ):
     monkeypatch.setenv("PATH", "")

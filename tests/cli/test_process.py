@@ -36,7 +36,7 @@ def test_output_in_a_pipe_is_plain_and_short(workplace, environment):
     assert curves.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_reader_that_leaves_early_sees_no_traceback(workplace, environment, run):
+def test_a_closed_pipe_causes_no_traceback(workplace, environment, run):
     assert run("train", "small.toml", "--out", "a")[0] == 0
     rows = "0.1,0.2\n" * 20_000
     (workplace / "rows.csv").write_text(f"x1,x2\n{rows}")

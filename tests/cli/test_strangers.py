@@ -1,4 +1,4 @@
-"""What comes from a stranger: no code runs, no text is obeyed, nothing is written elsewhere."""
+"""Files of a stranger run no code, control no terminal and write nowhere else."""
 
 import csv
 import io
@@ -12,34 +12,32 @@ from nnlayers.cli import main
 from nnlayers.cli.printing import printable, say
 
 ESCAPES = "\x1b[31m\x1b]0;title\x07\x9b2J\r\b\x7f\u202e\u2028"
-MINE = ("--set", "model.layers.1.type=own_part.Mine")
+MINE = ("--set", "model.layers.1.type=user_module.Mine")
 
 
 @pytest.fixture
-def own_part(workplace, monkeypatch):
-    """A module of the user's in the working directory, which is not on the path."""
+def user_module(workplace, monkeypatch):
+    """Put a user's module into the working directory, which is not on the path."""
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(workplace)])
     text = "from nnlayers import ReLU\nclass Mine(ReLU): ...\ndef always(y, p):\n    return 1.0\n"
-    (workplace / "own_part.py").write_text(text)
+    (workplace / "user_module.py").write_text(text)
     yield
-    sys.modules.pop("own_part", None)
+    sys.modules.pop("user_module", None)
 
 
-def test_code_outside_runs_only_where_it_is_allowed_and_is_asked_for_at_each_use(
-    own_part, run, workplace
-):
-    refused = "'own_part.Mine' is code outside nnlayers, which runs only if you allow it: add "
-    place = "model.layers.1.type: "
+def test_code_outside_nnlayers_needs_permission_in_every_command(user_module, run, workplace):
+    refused = "'user_module.Mine' is code outside nnlayers, which runs only if you allow it: add "
+    key = "model.layers.1.type"
     before = list(sys.path)
     for command in (["train", "--out", "a"], ["summary"], ["graph", "-o", "a.dot"]):
         status, out, err = run(*command[:1], "small.toml", *command[1:], *MINE)
         assert (status, out, len(err)) == (2, [], 1)
-        assert err[0].startswith(f"nnlayers: small.toml: {place}{refused}--allow own_part ")
+        assert err[0].startswith(f"nnlayers: small.toml: {key}: {refused}--allow user_module ")
     assert sys.path == before
-    assert "own_part" not in sys.modules
-    metrics = ("--set", 'training.metrics=["own_part.always"]')
+    assert "user_module" not in sys.modules
+    metrics = ("--set", 'training.metrics=["user_module.always"]')
     status, out, _ = run(
-        "train", "small.toml", "--out", "a", *MINE, *metrics, "--allow", "own_part"
+        "train", "small.toml", "--out", "a", *MINE, *metrics, "--allow", "user_module"
     )
     assert status == 0
     assert any("val_always 1" in line for line in out)
@@ -47,12 +45,12 @@ def test_code_outside_runs_only_where_it_is_allowed_and_is_asked_for_at_each_use
     for arguments in (["evaluate", "a"], ["predict", "a", "rows.csv"]):
         status, out, err = run(*arguments)
         assert (status, out, len(err)) == (2, [], 1)
-        text = refused.replace("own_part.Mine", "own_part:Mine")
-        assert err[0].startswith(f"nnlayers: a/model.nn: {text}--allow own_part ")
-        assert run(*arguments, "--allow", "own_part")[0] == 0
+        text = refused.replace("user_module.Mine", "user_module:Mine")
+        assert err[0].startswith(f"nnlayers: a/model.nn: {text}--allow user_module ")
+        assert run(*arguments, "--allow", "user_module")[0] == 0
 
 
-def test_a_stranger_s_run_does_not_run_a_command(run, workplace):
+def test_a_run_directory_of_a_stranger_runs_no_command(run, workplace):
     run("train", "small.toml", "--out", "a")
     text = (workplace / "a" / "config.toml").read_text()
     (workplace / "rows.csv").write_text("x1,x2\n1,2\n")
@@ -67,14 +65,14 @@ def test_a_stranger_s_run_does_not_run_a_command(run, workplace):
 
 
 @pytest.mark.parametrize("text", [ESCAPES, "a\nb\tc\0"])
-def test_printable_text_says_what_was_there_and_moves_nothing(text):
+def test_printable_text_shows_control_characters_as_escapes(text):
     shown = printable(text)
     assert shown.isprintable()
     assert shown.encode().decode("unicode_escape") == text
     assert printable("plain ü 漢 words") == "plain ü 漢 words"
 
 
-def test_what_a_stream_cannot_encode_is_escaped():
+def test_characters_that_a_stream_cannot_encode_are_escaped():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
     say("ü\ud800", file=stream)
     assert stream.buffer.getvalue() == b"\\xfc\\ud800\n"
@@ -104,16 +102,16 @@ def test_no_escape_sequence_of_a_file_reaches_the_terminal(workplace, capsys, se
     name = section.partition(" ")[0].partition(".")[0].strip('"')
     lines = ["loss.type = 'Hinge'", "model.type = 'Affine'", "training.epochs = 1"]
     lines += ["data.type = 'spirals'", "optimizer = {type = 'SGD', lr = 0.1}"]
-    kept = [line for line in lines if not line.startswith(name)]
+    others = [line for line in lines if not line.startswith(name)]
     rest = ["optimizer.lr = 0.1"] if section.startswith("optimizer.") else []
-    (workplace / "x.toml").write_text("\n".join([section, *kept, *rest]), encoding="utf-8")
+    (workplace / "x.toml").write_text("\n".join([section, *others, *rest]), encoding="utf-8")
     assert main(["summary", "x.toml"]) == 2
     out, err = capsys.readouterr()
     assert err.count("\n") == 1
     assert (out + err).replace("\n", "").isprintable()
 
 
-def test_labels_and_columns_reach_a_terminal_as_text_and_a_file_to_the_letter(
+def test_labels_and_columns_are_escaped_for_a_terminal_and_unchanged_in_a_file(
     run, workplace, capsys, monkeypatch
 ):
     labels = [f"a{ESCAPES}", "b"]
@@ -135,7 +133,7 @@ def test_labels_and_columns_reach_a_terminal_as_text_and_a_file_to_the_letter(
     assert {row[0] for row in rows[1:]} <= set(labels)
 
 
-def test_a_usage_error_repeats_arguments_as_text(run):
+def test_a_usage_error_escapes_arguments(run):
     _, _, err = run("evaluate", "a", ESCAPES)
     assert all(line.isprintable() for line in err)
 
@@ -158,10 +156,15 @@ def test_callbacks_write_within_the_run_directory(run, workplace, kind):
     assert {path.name for path in workplace.iterdir()} == {"runs", "small.toml"}
 
 
-def test_the_command_that_resumes_is_complete(own_part, run, workplace, capsys, monkeypatch):
+def test_the_command_that_resumes_is_complete(user_module, run, workplace, capsys, monkeypatch):
     (workplace / "my config.toml").write_text((workplace / "small.toml").read_text())
     options = [*MINE, "--set", "optimizer.lr=0.02", "--set", "training.epochs=4"]
-    options += ["--set", 'training.metrics=["accuracy", "own_part.always"]', "--allow", "own_part"]
+    options += [
+        "--set",
+        'training.metrics=["accuracy", "user_module.always"]',
+        "--allow",
+        "user_module",
+    ]
 
     def interrupt(trainer):
         if len(trainer.history) == 2:
@@ -169,7 +172,7 @@ def test_the_command_that_resumes_is_complete(own_part, run, workplace, capsys, 
 
     monkeypatch.setattr("nnlayers.config.run._Record.on_epoch_end", _interrupting(interrupt))
     assert main(["train", "my config.toml", *options, "--out", "a b"]) == 1
-    command = capsys.readouterr().err.partition("to go on: ")[2]
+    command = capsys.readouterr().err.partition("to continue: ")[2]
     monkeypatch.undo()
     monkeypatch.chdir(workplace)
     program, *arguments = shlex.split(command)
@@ -191,7 +194,7 @@ def _interrupting(hook):
     return on_epoch_end
 
 
-def test_a_run_that_was_stopped_early_says_why_nothing_is_left(run):
+def test_resuming_a_run_that_stopped_early_says_why_nothing_is_left(run):
     stopping = '[{type = "EarlyStopping", patience = 1, min_delta = 10.0}]'
     options = ("--out", "a", "--set", f"training.callbacks={stopping}")
     run("train", "small.toml", *options, "--set", "training.epochs=9")
@@ -202,7 +205,7 @@ def test_a_run_that_was_stopped_early_says_why_nothing_is_left(run):
     assert "after epoch 2 of 20" in said
 
 
-def test_a_run_that_cannot_go_on_says_what_to_set(run):
+def test_a_run_that_cannot_resume_says_which_key_to_set(run):
     run("train", "small.toml", "--out", "a", "--set", "optimizer.lr=0.5")
     _, _, err = run("train", "small.toml", "--out", "a", "--resume")
     assert err[0].endswith("only training.epochs may differ, so add --set optimizer.lr=0.5")

@@ -85,7 +85,7 @@ def module(monkeypatch):
     return module
 
 
-def test_a_dotted_path_names_a_class_of_the_users_own(module):
+def test_a_dotted_path_names_a_user_class(module):
     class Scale(nn.Layer):
         def __init__(self, features, options=None):
             self.s = nn.Parameter(np.ones(features))
@@ -105,7 +105,7 @@ def test_a_dotted_path_names_a_class_of_the_users_own(module):
         build({"type": "of_the_user.Scal"})
 
 
-def test_a_plain_mapping_is_passed_as_it_is(module):
+def test_an_argument_hinted_as_a_mapping_is_passed_unchanged(module):
     class Table(nn.ReLU):
         def __init__(self, options: dict[str, str]) -> None:
             self.options = options
@@ -131,10 +131,10 @@ def test_a_plain_mapping_is_passed_as_it_is(module):
             {"type": "Dropout", "rate": 1.5},
             ".rate: must be a finite number of at least 0 and below",
         ),
-        ({"type": "Dropout", "rng": 1}, ".rng: follows from the rest, leave it out"),
+        ({"type": "Dropout", "rng": 1}, ".rng: cannot be set, it follows from the rest"),
     ],
 )
-def test_what_cannot_be_built_is_an_error_of_one_line_with_file_and_key(layer, message):
+def test_an_error_of_building_is_one_line_with_file_and_key(layer, message):
     with pytest.raises(ConfigError) as caught:
         build(sequential(layer), width=5, outputs=2)
     assert str(caught.value).startswith(f"x.toml: model.layers.0{message}")

@@ -42,14 +42,14 @@ def test_a_malformed_file_is_an_error_that_names_it(tmp_path, content, message):
         ("", ""),
     ],
 )
-def test_an_assigned_value_is_toml_or_else_a_plain_string(text, value):
+def test_an_assigned_value_is_toml_or_otherwise_a_string(text, value):
     config = {}
     override(config, [f"a.b={text}"], "x.toml")
     assert config == {"a": {"b": value}}
 
 
 @pytest.mark.parametrize("path", ["list.2", "list.-1", "list.x", "list.2.a", "number.a"])
-def test_a_path_that_leads_nowhere_is_an_error_that_names_it(path):
+def test_a_key_path_that_does_not_exist_is_an_error_that_names_it(path):
     with pytest.raises(ConfigError, match=r"x.toml: (list|number)"):
         override({"list": [1, 2], "number": 3}, [f"{path}=1"], "x.toml")
 
@@ -68,20 +68,20 @@ def test_a_key_of_one_config_alone_differs():
     assert list(differences({"a": {}}, {"a": {"b": 1}})) == [("a.b", None, 1)]
 
 
-def test_no_assignment_nests_too_deeply():
+def test_an_assignment_that_nests_too_deeply_is_an_error():
     with pytest.raises(ConfigError, match=r"x\.toml: must not be nested 64 tables"):
         override({}, ["a." * 2_000 + "a=1"], "x.toml")
 
 
 @pytest.mark.parametrize("value", ["[" * 100_000, "{a=" * 100_000, "9" * 10_000])
-def test_an_assigned_value_that_toml_cannot_read_is_a_plain_string(value):
+def test_an_assigned_value_that_is_not_toml_is_a_string(value):
     config = {}
     override(config, [f"a={value}"], "x.toml")
     assert config == {"a": value}
 
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[0m", '"', "\\", "\t", "ü", "\0", "\x7f"])
-def test_values_and_keys_are_shown_as_toml_reads_them(text):
+def test_values_and_keys_in_messages_are_toml(text):
     assert tomllib.loads(f"a = {toml_text({text: text})}".replace("\x7f", "\\u007f"))["a"] == {
         text: text
     }

@@ -1,4 +1,4 @@
-"""Tables of a config, in the words of who writes one."""
+"""Prepare experiments from configs, with messages in the terms of a config."""
 
 import sys
 
@@ -50,7 +50,7 @@ def message_of(**sections):
         ),
     ],
 )
-def test_a_misspelt_name_lists_names_that_fit_its_place_alone(build, mine, not_mine):
+def test_the_error_of_a_misspelt_name_lists_names_of_its_family_alone(build, mine, not_mine):
     known = build().partition("Known: ")[2].split(", ")
     assert mine in known
     assert not_mine not in known
@@ -97,16 +97,16 @@ def test_a_misspelt_name_lists_names_that_fit_its_place_alone(build, mine, not_m
         ),
     ],
 )
-def test_a_message_is_in_the_words_of_a_config(sections, message):
+def test_messages_use_the_terms_of_a_config(sections, message):
     assert message_of(**sections).startswith(message)
-    assert " _" not in message_of(**sections)  # no private class of any library
+    assert " _" not in message_of(**sections)  # No name of a private class of any library.
 
 
 @pytest.mark.parametrize(
-    ("hint_less", "made"),
+    ("part", "part_class"),
     [({"type": "ReLU"}, nn.ReLU), ({"type": "Normal"}, nn.initializers.Normal)],
 )
-def test_a_layer_without_hints_takes_what_layers_are_made_with(monkeypatch, hint_less, made):
+def test_an_argument_without_a_hint_takes_layers_and_initializers(monkeypatch, part, part_class):
     class Holder(nn.ReLU):
         def __init__(self, part):
             self.part = part
@@ -114,8 +114,8 @@ def test_a_layer_without_hints_takes_what_layers_are_made_with(monkeypatch, hint
     monkeypatch.setitem(sys.modules, "of_the_user", sys.modules[__name__])
     monkeypatch.setattr(sys.modules[__name__], "Holder", Holder, raising=False)
     builder = Builder("x.toml", modules=["of_the_user"])
-    built = builder.build({"type": "of_the_user.Holder", "part": hint_less}, "model", LAYERS)
-    assert isinstance(built.value.part, made)
+    built = builder.build({"type": "of_the_user.Holder", "part": part}, "model", LAYERS)
+    assert isinstance(built.value.part, part_class)
 
 
 def make_loss() -> nn.MeanSquaredError:
@@ -130,10 +130,10 @@ def break_promise() -> nn.MeanSquaredError:
     return nn.ReLU()
 
 
-def test_a_function_is_called_if_it_is_annotated_to_return_what_is_wanted():
+def test_a_function_is_called_only_if_annotated_to_return_the_right_type():
     builder = Builder("x.toml", modules=[__name__])
-    made = builder.build({"type": f"{__name__}.make_loss"}, "loss", LOSSES)
-    assert isinstance(made.value, nn.MeanSquaredError)
+    built = builder.build({"type": f"{__name__}.make_loss"}, "loss", LOSSES)
+    assert isinstance(built.value, nn.MeanSquaredError)
     with pytest.raises(ConfigError, match="must name a loss"):
         builder.build({"type": f"{__name__}.make_nothing"}, "loss", LOSSES)
     with pytest.raises(ConfigError, match="must make a loss, it makes ReLU"):
@@ -171,7 +171,7 @@ def test_a_schedule_of_a_config_lasts_as_long_as_the_run(lr, steps):
     assert experiment.trainer.optimizer.steps == 27
 
 
-def test_a_schedule_after_a_rise_ends_with_the_run():
+def test_a_schedule_after_a_warm_up_ends_with_the_run():
     lr = {"type": "LinearWarmup", "steps": 7, "lr": {"type": "CosineDecay", "lr": 0.1}}
     experiment = prepare(config(optimizer={"type": "SGD", "lr": lr}), "x.toml")
     assert experiment.config["optimizer"]["lr"]["lr"]["steps"] == 20
@@ -179,7 +179,7 @@ def test_a_schedule_after_a_rise_ends_with_the_run():
     assert experiment.trainer.optimizer.lr == pytest.approx(0.0, abs=1e-9)
 
 
-def test_without_a_run_a_schedule_states_its_steps():
+def test_without_a_run_a_schedule_must_state_its_steps():
     table = {"type": "SGD", "lr": {"type": "CosineDecay", "lr": 0.5}}
     with pytest.raises(ConfigError, match=r"optimizer.lr.steps: is missing"):
         Builder("x.toml", {"params": []}).build(table, "optimizer", OPTIMIZERS)

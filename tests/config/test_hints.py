@@ -21,7 +21,7 @@ from nnlayers.config.hints import HintError, check_hint
         ([1.0, 2.0], npt.ArrayLike | None, [1.0, 2.0]),
     ],
 )
-def test_a_value_that_fits_is_returned_as_the_hint_has_it(value, hint, expected):
+def test_a_fitting_value_is_returned_in_the_type_of_the_hint(value, hint, expected):
     checked = check_hint(value, hint)
     assert checked == expected
     assert type(checked) is type(expected)
@@ -44,7 +44,7 @@ def test_a_value_that_fits_is_returned_as_the_hint_has_it(value, hint, expected)
         ([3], Iterable[str] | None, ["0"], "must be a string, got 3"),
     ],
 )
-def test_a_value_that_does_not_fit_is_an_error_that_says_where_and_what(value, hint, keys, message):
+def test_the_error_of_a_misfit_names_its_keys_and_the_value(value, hint, keys, message):
     with pytest.raises(HintError) as caught:
         check_hint(value, hint)
     assert caught.value.keys == keys

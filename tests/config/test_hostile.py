@@ -1,4 +1,4 @@
-"""A config or a run directory of a stranger runs no code, wherever a name may stand."""
+"""A config or a run directory of a stranger runs no code, whichever key has a hostile name."""
 
 import inspect
 import sys
@@ -74,7 +74,7 @@ MALFORMED = [
 
 @pytest.fixture(autouse=True)
 def evil(tmp_path, monkeypatch):
-    """A module that says so when it is imported, in the working directory and on the path."""
+    """Put a module that leaves a file when it is imported into the working directory."""
     (tmp_path / "evil.py").write_text("open('was_imported', 'w')\nclass Evil: ...\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -95,7 +95,7 @@ def test_hostile_names_are_refused_in_every_family_in_a_line_of_bounded_length(f
     assert names is WITHIN or set(sys.modules) == modules
 
 
-def test_a_family_knows_what_belongs_to_it_alone():
+def test_a_family_resolves_its_own_names():
     for family in FAMILIES:
         assert family.known
         for name, item in family.known.items():
@@ -113,14 +113,14 @@ def config():
     }
 
 
-def put(tables, place, value):
-    *parents, last = place
+def put(tables, keys, value):
+    *parents, last = keys
     for key in parents:
         tables = tables[key] if isinstance(tables, list) else tables.setdefault(key, {})
     tables[last] = value
 
 
-PLACES = [
+KEY_PATHS = [
     ("data",),
     ("data", "path"),
     ("data", "rows"),
@@ -146,8 +146,8 @@ PLACES = [
 
 
 @pytest.mark.parametrize("wrap", [lambda table: table, lambda table: [table]])
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_no_place_of_a_config_calls_what_a_stranger_names(monkeypatch, place, wrap):
+@pytest.mark.parametrize("keys", KEY_PATHS, ids=lambda keys: ".".join(map(str, keys)))
+def test_no_key_of_a_config_calls_a_function_that_a_stranger_names(monkeypatch, keys, wrap):
     called = []
     monkeypatch.setattr("os.system", called.append)
     monkeypatch.setattr("subprocess.getoutput", called.append)
@@ -160,7 +160,7 @@ def test_no_place_of_a_config_calls_what_a_stranger_names(monkeypatch, place, wr
         ("nnlayers._core.files.write_file", "path"),
     ]:
         tables = config()
-        put(tables, place, wrap({"type": name, argument: "touch was_imported"}))
+        put(tables, keys, wrap({"type": name, argument: "touch was_imported"}))
         with pytest.raises(ConfigError):
             prepare(tables, "x.toml")
     assert called == []

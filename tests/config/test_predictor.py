@@ -47,7 +47,7 @@ def test_predicted_classes_are_the_most_probable_ones(table, loss, outputs):
     assert fitted.score(table)["accuracy"] == pytest.approx(accuracy)
 
 
-def test_scores_without_probabilities_have_no_columns_of_them():
+def test_a_loss_without_probabilities_gives_no_probability_columns():
     rows = rows_of(predictor(iris(), nn.Hinge(), 3).predictions(iris()))
     assert list(rows[0]) == ["target"]
 
@@ -62,7 +62,7 @@ TEXTS = ["-1", "+1.5", "-1e5", "-.5", "a=b", " x", "'quoted'", "100%", "http://x
 
 
 @pytest.mark.parametrize("label", FORMULAS + TEXTS)
-def test_no_label_or_column_is_a_formula_and_others_are_to_the_letter(label):
+def test_labels_and_columns_that_look_like_formulas_are_escaped_and_others_unchanged(label):
     table = Table({"x": [1.0, 2.0, 3.0, 4.0]}, [label, "b", label, "b"], target_name=label)
     text = predictor(table, nn.SoftmaxCrossEntropy(), 2).predictions(table)
     header, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -72,7 +72,7 @@ def test_no_label_or_column_is_a_formula_and_others_are_to_the_letter(label):
     assert all(len(row) == 3 for row in rows)
 
 
-def test_numbers_that_are_negative_stay_numbers():
+def test_negative_numbers_stay_numbers():
     table = Table({"x": [1.0, 2.0]}, target=[-1, -2])
     text = predictor(table, nn.SoftmaxCrossEntropy(), 2).predictions(table)
     assert {row["target"] for row in rows_of(text)} <= {"-1", "-2"}

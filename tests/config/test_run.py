@@ -63,7 +63,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
     run = start(tmp_path / "parts", callbacks=stopping)
     forward, calls = run.experiment.trainer.model.forward, []
 
-    def interrupted(x):  # in the third step of the epoch
+    def interrupted(x):  # Interrupts the third step of the epoch.
         calls.append(1)
         if len(calls) == 6 * (epoch - 1) + 3:
             raise KeyboardInterrupt
@@ -82,16 +82,18 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
         assert (tmp_path / "parts" / file).read_text() == (tmp_path / "whole" / file).read_text()
 
 
-@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("is_written", [False, True])
 def test_an_interrupt_between_two_files_leaves_them_of_the_same_epoch(
-    tmp_path, monkeypatch, written
+    tmp_path, monkeypatch, is_written
 ):
     start(tmp_path / "whole", epochs=3).train()
     calls = []
 
-    def interrupted(path, arrays):  # at the third epoch; the first call is before all of them
+    def interrupted(
+        path, arrays
+    ):  # Interrupts at the third epoch: the first call is before the first one.
         calls.append(path)
-        if len(calls) != 4 or written:
+        if len(calls) != 4 or is_written:
             write_arrays(path, arrays)
         if len(calls) == 4:
             raise KeyboardInterrupt
@@ -125,10 +127,10 @@ def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
     assert contents(tmp_path / "a") == before
 
 
-def test_the_model_kept_is_the_best_one(tmp_path):
+def test_early_stopping_saves_the_best_model(tmp_path):
     stopping = [{"type": "EarlyStopping", "patience": 30, "monitor": "val_loss"}]
     run = start(tmp_path / "a", epochs=30, callbacks=stopping)
-    run.experiment.trainer.optimizer.lr = 0.5  # so large that the last epoch is not the best
+    run.experiment.trainer.optimizer.lr = 0.5  # So large that the last epoch is not the best.
     run.train()
     losses = run.experiment.trainer.history["val_loss"]
     assert losses[-1] > min(losses)
@@ -142,7 +144,7 @@ def test_only_the_number_of_epochs_may_change(tmp_path):
         start(tmp_path / "a", resume=True, batch_size=9)
 
 
-def test_a_config_that_the_first_epoch_refuses_leaves_nothing(tmp_path):
+def test_a_config_that_is_refused_in_the_first_epoch_leaves_nothing(tmp_path):
     callbacks = [{"type": "EarlyStopping", "monitor": "my_loss"}]
     run = start(tmp_path / "a", callbacks=callbacks)
     with pytest.raises(ConfigError, match=r"x\.toml: training: unknown monitor 'my_loss'"):
@@ -150,7 +152,7 @@ def test_a_config_that_the_first_epoch_refuses_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_of_someone_else_is_left_alone(tmp_path):
+def test_an_existing_directory_is_left_unchanged(tmp_path):
     run = start(tmp_path / "a")
     (tmp_path / "a").mkdir()
     with pytest.raises(ConfigError, match="cannot make this directory: File exists"):
@@ -158,7 +160,7 @@ def test_a_directory_of_someone_else_is_left_alone(tmp_path):
     assert list((tmp_path / "a").iterdir()) == []
 
 
-def test_numbers_of_directories_go_up(tmp_path):
+def test_numbers_of_directories_increase(tmp_path):
     for _ in range(2):
         Run(prepare(config(epochs=1), "x"), tmp_path / "x", numbered=True).train()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x-001", "x-002"]

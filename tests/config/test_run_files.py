@@ -57,6 +57,6 @@ def test_malformed_json_is_an_error_that_names_the_file(tmp_path, text):
         read_json(tmp_path / "a.json")
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
+def test_a_path_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ConfigError, match="missing/a: No such file or directory"):
         write_text(tmp_path / "missing" / "a", "")

@@ -1,4 +1,4 @@
-"""A run keeps its history row by row: what an epoch costs does not grow with the epochs."""
+"""A run writes its history row by row, so that the cost of an epoch does not grow."""
 
 import tracemalloc
 
@@ -29,7 +29,7 @@ def start(directory, epochs, *, resume=False):
 
 
 def cost_of_epochs(run, before):
-    """Train for three epochs after so many; return the bytes allocated and written by the last."""
+    """Train three epochs after `before` others; return the bytes allocated and written by one."""
     history, path = run.experiment.trainer.history, run.directory / "metrics.csv"
     columns = {name: np.linspace(1, 2, before) for name in COLUMNS} if before else {}
     history.load_state_dict(columns)
@@ -66,7 +66,7 @@ def test_an_epoch_costs_no_more_after_twenty_thousand_others(tmp_path):
     )
 
 
-def test_a_history_read_again_is_the_same_to_the_last_bit(tmp_path):
+def test_a_history_read_back_is_the_same_to_the_last_bit(tmp_path):
     run = start(tmp_path / "a", 3)
     run.train()
     again = start(tmp_path / "a", 3, resume=True)

@@ -11,7 +11,7 @@ from nnlayers.data import batches
     batch_size=st.integers(1, 70),
     seed=st.none() | st.integers(0, 9),
 )
-def test_every_row_comes_once_and_only_the_last_batch_is_smaller(rows, batch_size, seed):
+def test_every_row_occurs_once_and_only_the_last_batch_is_smaller(rows, batch_size, seed):
     rng = None if seed is None else np.random.default_rng(seed)
     pieces = [np.arange(rows)[batch] for batch in batches(rows, batch_size, rng)]
     assert sorted(np.concatenate([np.empty(0, int), *pieces])) == list(range(rows))

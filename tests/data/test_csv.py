@@ -41,7 +41,7 @@ def test_columns_are_read_by_kind(write):
     ("cells", "dtype"),
     [(["0", "12"], np.int64), (["0", "1.0"], np.float64), (["0", "x"], object)],
 )
-def test_target_keeps_what_is_written(write, cells, dtype):
+def test_the_target_keeps_the_type_of_its_cells(write, cells, dtype):
     assert csv(write("x,y\n1,{}\n2,{}\n".format(*cells)), "y").target.dtype == dtype
 
 
@@ -121,7 +121,7 @@ def test_text_is_read_as_the_standard_library_wrote_it(write, rows):
         ("a,y\n1,2\n".encode("utf-16"), "line 1 is not UTF-8 text, byte 0xff"),
     ],
 )
-def test_a_bad_file_is_reported_with_its_place(write, content, message):
+def test_an_error_in_a_file_names_the_line_and_column(write, content, message):
     with pytest.raises(DataError) as caught:
         csv(write(content), "y")
     assert str(caught.value) == f"rows.csv: {message}"
@@ -138,14 +138,14 @@ def test_a_bad_file_is_reported_with_its_place(write, content, message):
         ("a,y\n1e999,2\n3,3\n", 2, "'1e999' is not a finite number"),
     ],
 )
-def test_a_bad_cell_is_reported_with_what_to_do_about_it(write, content, line, problem):
+def test_an_error_in_a_cell_says_how_to_fix_it(write, content, line, problem):
     with pytest.raises(DataError) as caught:
         csv(write(content), "y")
     advice = "if it is text, list 'a' in categorical"
     assert str(caught.value) == f"rows.csv: line {line}, column 'a': {problem}; {advice}"
 
 
-def test_a_declared_column_still_misses_blank_cells(write):
+def test_blank_cells_of_a_declared_column_are_missing(write):
     path = write("c,y\nNA,1\n ,2\n")
     with pytest.raises(DataError, match=r"^rows.csv: line 3, column 'c': ' ' is a missing value$"):
         csv(path, "y", categorical=("c",))
@@ -198,13 +198,13 @@ def test_read_rows_takes_a_delimiter_and_a_suffix_in_capitals(write):
         ("a,b\ninf,x\n", "line 2, column 'a': 'inf' is not a finite number"),
     ],
 )
-def test_read_rows_holds_rows_to_the_kinds_of_training(write, content, message):
+def test_read_rows_checks_the_kinds_of_columns(write, content, message):
     with pytest.raises(DataError) as caught:
         read_rows(write(content), {"a": "numeric", "b": "categorical"})
     assert str(caught.value) == f"rows.csv: {message}"
 
 
-def test_read_rows_knows_files_by_their_suffix(write):
+def test_read_rows_chooses_the_format_by_the_suffix(write):
     with pytest.raises(
         DataError, match=r"rows are read from \.csv and \.npz files, not from '\.txt'"
     ):

@@ -103,7 +103,7 @@ def test_nothing_is_unpickled(save):
         npz(path)
 
 
-def test_files_that_are_no_archive_are_named(tmp_path):
+def test_files_that_are_not_archives_are_named(tmp_path):
     array = io.BytesIO()
     np.save(array, np.ones(3))
     for content in (b"", b"a,b\n1,2\n", array.getvalue()):
@@ -136,7 +136,7 @@ def test_a_damaged_archive_is_reported(save, tmp_path):
         npz(path)
 
 
-def test_a_member_that_is_no_array_is_reported(tmp_path):
+def test_a_member_that_is_not_an_array_is_reported(tmp_path):
     path = tmp_path / "rows.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("X.npy", b"text")
@@ -157,7 +157,7 @@ def test_a_member_that_is_no_array_is_reported(tmp_path):
         ({"X[0]": "categorical"}, "column 'X[0]' must hold text, got numbers"),
     ],
 )
-def test_read_rows_reports_what_does_not_match_training(save, columns, message):
+def test_read_rows_reports_columns_that_do_not_match_training(save, columns, message):
     with pytest.raises(DataError) as caught:
         read_rows(save(X=np.ones((2, 1)), y=[0, 1]), columns)
     assert str(caught.value) == f"rows.npz: {message}"

@@ -54,7 +54,7 @@ def test_text_is_one_hot_as_scikit_learn_does(texts):
     )
 
 
-def test_features_stand_in_the_order_of_training_whatever_the_order_of_columns():
+def test_features_have_the_order_of_training_for_any_order_of_columns():
     preprocessing = Preprocessing(standardize=False).fit(TABLE, "binary")
     assert (preprocessing.width, preprocessing.outputs) == (5, 1)
     columns = TABLE.columns
@@ -66,7 +66,7 @@ def test_features_stand_in_the_order_of_training_whatever_the_order_of_columns()
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e200, -1e-300])
-def test_a_constant_column_becomes_exact_zeros_and_later_values_their_distance(value):
+def test_a_constant_column_is_encoded_as_zeros_and_other_values_as_differences(value):
     preprocessing = Preprocessing().fit(Table({"x": [value] * 7}, np.arange(7)), "values")
     features = preprocessing.features(Table({"x": [value, value + 1]}), np.float64)
     np.testing.assert_array_equal(features[:, 0], [0, value + 1 - value])
@@ -81,7 +81,7 @@ def test_huge_and_tiny_numbers_are_standardised(unit):
     np.testing.assert_allclose(features[:, 0], np.array([-3, 1, 2]) / np.sqrt(14 / 3), rtol=rtol)
 
 
-def test_only_the_rows_given_to_fit_are_learnt_from():
+def test_the_fit_depends_on_the_training_rows_alone():
     rng = np.random.default_rng(0)
     table = Table({"x": rng.normal(size=60), "c": rng.choice(["a", "b"], 60)}, rng.normal(size=60))
     train, _, test = split(60)
@@ -140,7 +140,7 @@ def test_decode_takes_decisions_of_a_binary_network():
 
 
 @pytest.mark.parametrize("kind", ["classes", "binary", "values"])
-def test_json_keeps_all_that_was_learnt(kind):
+def test_a_fit_survives_json(kind):
     target = [3.5, 1 / 3, 9.0, 2.0] if kind == "values" else TABLE.target
     table = Table(TABLE.columns, target, "answer")
     preprocessing = Preprocessing(standardize_target=False).fit(table, kind)
@@ -252,7 +252,7 @@ def test_fit_names_the_kinds_of_target():
         ),
     ],
 )
-def test_rows_unlike_those_of_training_are_named(columns, message):
+def test_columns_that_do_not_fit_training_are_named(columns, message):
     preprocessing = Preprocessing().fit(TABLE, "binary")
     with pytest.raises(DataError, match=f"^{message}"):
         preprocessing.features(Table(columns, origin="new"))
@@ -263,7 +263,7 @@ def test_a_nan_in_training_is_named():
         Preprocessing().fit(Table({"x": [1.0, math.nan]}, [0, 1]), "binary")
 
 
-def test_a_class_that_training_did_not_see_is_an_error():
+def test_a_class_that_is_not_in_training_is_an_error():
     preprocessing = Preprocessing().fit(TABLE, "classes")
     other = Table(TABLE.columns, ["no", "maybe", "yes", "no"], "answer", "new")
     with pytest.raises(DataError, match=r"row 1 \(counted from 0\): 'maybe' is not a class of the"):
@@ -290,6 +290,6 @@ def test_nothing_can_be_encoded_before_fit(name):
 
 
 @pytest.mark.parametrize("method", ["features", "targets"])
-def test_only_float_dtypes_are_taken(method):
+def test_other_dtypes_than_floats_are_refused(method):
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got"):
         getattr(Preprocessing().fit(TABLE, "binary"), method)(TABLE, np.int64)

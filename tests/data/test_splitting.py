@@ -76,7 +76,7 @@ def test_classes_may_be_objects():
     assert [sorted(set(labels[part])) for part in parts] == [["no", "yes"]] * 3
 
 
-def test_every_row_can_be_drawn_for_the_test():
+def test_every_row_can_be_drawn_into_the_test_part():
     drawn = {int(row) for seed in range(60) for row in split(10, test=0.2, seed=seed).test}
     assert drawn == set(range(10))
 
@@ -126,6 +126,6 @@ def test_bad_arguments_are_named_with_their_value(arguments, error, message):
         ),
     ],
 )
-def test_too_few_rows_are_counted(rows, arguments, message):
+def test_an_error_counts_too_few_rows(rows, arguments, message):
     with pytest.raises(DataError, match=message):
         split(rows, **arguments)

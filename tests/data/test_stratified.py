@@ -14,7 +14,7 @@ from nnlayers.data import split
     test=st.floats(0.05, 0.45),
     seed=st.integers(0, 5),
 )
-def test_each_class_is_divided_by_the_fractions(sizes, validation, test, seed):
+def test_each_class_is_split_by_the_fractions(sizes, validation, test, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     labels = np.random.default_rng(seed).permutation(labels)
     parts = split(len(labels), validation=validation, test=test, seed=seed, stratify=labels)

@@ -43,7 +43,7 @@ def test_rows_selects_as_numpy_does(indices):
     assert (chosen.target_name, chosen.origin, len(chosen)) == ("label", "here", len(expected))
 
 
-def test_rows_without_a_target_have_none():
+def test_selected_rows_of_a_table_without_target_have_no_target():
     assert Table({"x": [1.0, 2.0]}).rows([0]).target is None
 
 

@@ -1,4 +1,4 @@
-"""Model files that are damaged, or that a stranger wrote to do harm."""
+"""Refuse model files that are damaged, or that a stranger wrote to do harm."""
 
 import hashlib
 import io
@@ -211,7 +211,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:40])
-def test_a_class_that_is_no_layer_of_nnlayers_is_refused_and_nothing_imported(name, path):
+def test_names_of_anything_but_layers_of_nnlayers_are_refused_without_an_import(name, path):
     seal_layers(path, [{"class": name, "config": {}}])
     before = set(sys.modules)
     with pytest.raises(ValueError, match=r"model\.nn: .") as caught:
@@ -273,12 +273,12 @@ def refused(path, words):
 
 
 @pytest.mark.parametrize("layers", LARGE.values(), ids=LARGE)
-def test_layers_larger_than_their_file_are_refused_before_they_are_made(layers, path):
+def test_layers_larger_than_their_file_are_refused_before_memory_is_allocated(layers, path):
     seal_layers(path, layers)
     refused(path, "larger than all that the model may have|nested more than 32 deep")
 
 
-def test_an_array_or_parameter_has_a_single_use(path):
+def test_an_array_is_used_once(path):
     array = np.ones(100_000)
     seal_layers(path, [layer("ReLU")], [PARAMETER] * 1_000, [array])
     refused(path, "array 0 is used twice")
@@ -303,7 +303,7 @@ def test_a_long_name_is_not_repeated_in_the_names_of_many_layers(path):
 @pytest.mark.parametrize("kind", ["Sequential", "Residual"])
 def test_wide_models_nested_to_the_limit_load_in_time_that_grows_with_their_size(kind, path):
     layers = [*MANY, layer("Sequential", layers=ALL)]
-    # Two layers at each level, so that no level is a trivial one.
+    # Two layers at each level, because a level of one layer needs no search.
     for _ in range(30):
         inner = {"layer": len(layers) - 1}
         layers.append(layer("ReLU"))
@@ -311,12 +311,12 @@ def test_wide_models_nested_to_the_limit_load_in_time_that_grows_with_their_size
     seal_layers(path, layers)
     began = time.process_time()
     model = nn.load(path)
-    # Half a second where nothing else runs; a search at each level took 4 s.
+    # It takes 0.5 s on an idle machine; a search at each level took 4 s.
     assert time.process_time() - began < 2
     assert len(model.layers_by_name()) == 10_061
 
 
-def test_a_layer_in_two_places_of_a_row_is_refused(path):
+def test_a_layer_in_two_entries_of_a_sequential_is_refused(path):
     for first, second in [(0, 0), (0, 1), (2, 1), (1, 2)]:
         held = [layer("ReLU"), layer("Sequential", layers=[{"layer": 0}])]
         held.append(layer("Residual", layers=[{"layer": 0}]))
@@ -361,7 +361,7 @@ def test_lists_in_lists_are_refused(depth, path):
 
 
 @pytest.mark.parametrize("setting", [["W"], ["W", 1], [3, True], [["W"], True], None, []])
-def test_settings_of_a_parameter_of_another_type_are_refused(setting, path):
+def test_settings_of_a_parameter_must_have_their_type(setting, path):
     forge(path, lambda table, entries: table["names"].update(s=setting))
     with pytest.raises(ValueError, match=r"model\.nn: ."):
         load(path)
@@ -382,7 +382,7 @@ def test_compressed_and_repeated_entries_are_refused(path):
         load(path)
 
 
-def test_weights_that_are_not_finite_need_leave(path):
+def test_nonfinite_weights_load_only_on_request(path):
     for number in (np.nan, np.inf, -np.inf):
         model = nn.Sequential(nn.Affine(2, 2), nn.BatchNorm(2))
         model[1].running_var[1] = number
@@ -400,24 +400,24 @@ VALUES = [None, True, -1, 0, 2**70, 1e308, "", "nnlayers:Affine", "evil:x", [], 
 VALUES += [{"layer": 0}, {"array": 0}, {"tuple": [1, 2]}, {"dict": []}, {"dtype": "f8"}, "W"]
 
 
-def shaken(item, rng, chance):
-    """Return JSON's terms with some parts replaced, dropped or repeated."""
+def randomly_changed(item, rng, chance):
+    """Return a JSON value with some parts replaced, dropped or repeated."""
     if rng.random() < chance:
         return VALUES[rng.integers(len(VALUES))]
     if isinstance(item, dict):
         return {
-            key if rng.random() > chance / 4 else "x": shaken(part, rng, chance)
+            key if rng.random() > chance / 4 else "x": randomly_changed(part, rng, chance)
             for key, part in item.items()
             if rng.random() > chance / 4
         }
     if isinstance(item, list):
-        parts = [shaken(part, rng, chance) for part in item if rng.random() > chance / 4]
+        parts = [randomly_changed(part, rng, chance) for part in item if rng.random() > chance / 4]
         return parts * int(1 + (rng.random() < chance / 4))
     return item
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_shaken_and_flipped_files_load_or_are_refused(path):
+def test_randomly_changed_files_load_or_are_refused(path):
     rng = np.random.default_rng(0)
     a, b = nn.Input("a"), nn.Input("b", nn.Parameter([1.0, 2.0]))
     graph = nn.Graph(nn.exp(a * b + np.ones(2)) * 2)
@@ -430,7 +430,7 @@ def test_shaken_and_flipped_files_load_or_are_refused(path):
     for number in range(attempts := cases(150)):
         changed = dict(entries)
         if number % 2:
-            changed["model.json"] = json.dumps(shaken(table, rng, 0.01))
+            changed["model.json"] = json.dumps(randomly_changed(table, rng, 0.01))
         else:
             name = sorted(entries)[rng.integers(len(entries))]
             content = bytearray(entries[name])

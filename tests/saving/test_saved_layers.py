@@ -1,4 +1,4 @@
-"""Every entry of the catalogue comes back from a file as it was."""
+"""Every layer of the catalogue is loaded as it was saved."""
 
 import numpy as np
 import pytest

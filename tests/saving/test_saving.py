@@ -10,7 +10,7 @@ import nnlayers as nn
 
 
 class Scale(nn.Layer):
-    """A user's layer of the least code that can be saved."""
+    """The shortest layer of a user that can be saved."""
 
     def __init__(self, features=2):
         self.features = features
@@ -25,8 +25,8 @@ class Scale(nn.Layer):
         return dout * self.s.value
 
 
-class Keeps(nn.Layer):
-    """Keeps whatever it is given."""
+class Stores(nn.Layer):
+    """A layer with arguments of any kind."""
 
     def __init__(self, value, *rest, **options):
         self.value, self.rest, self.options = value, rest, options
@@ -38,8 +38,8 @@ class Keeps(nn.Layer):
         return np.array(dout)
 
 
-class Block(Keeps):
-    """A composite: one layer given, others made, in a list and a dictionary."""
+class Block(Stores):
+    """A composite: one layer is an argument, others are made, in a list and a dictionary."""
 
     def __init__(self, width, head):
         self.width, self.head = width, head
@@ -52,13 +52,13 @@ class Block(Keeps):
         return x
 
 
-class Forgets(Scale):
+class Forgetful(Scale):
     def __init__(self, features, slope=0.5):
         super().__init__(features)
 
 
-class Told(Scale):
-    """Keeps its argument under another name, and says so."""
+class Renamed(Scale):
+    """Stores its argument under another name, which `config` returns."""
 
     def __init__(self, columns):
         super().__init__(columns)
@@ -67,7 +67,7 @@ class Told(Scale):
         return {"columns": self.features}
 
 
-class Doubled(Keeps):
+class Doubled(Stores):
     def __init__(self, value):
         self.value = 2 * value
 
@@ -90,7 +90,7 @@ def copied(model, path, **options):
 
 
 def local_class(value=0):
-    class Local(Keeps):
+    class Local(Stores):
         def forward(self, x):
             return np.asarray(x) + value
 
@@ -101,7 +101,7 @@ def test_nested_layers_of_every_origin_come_back(path):
     model = nn.Sequential(
         nn.mlp([2, 3, 2], dropout=0.2, rng=0),
         Block(2, head=nn.Sequential(Scale(2), Outer.Inner(2))),
-        Told(2),
+        Renamed(2),
     )
     model.forward(X)
     twin = copied(model, path)
@@ -126,7 +126,7 @@ def test_modes_names_and_frozen_parameters_come_back(path):
     assert repr(twin.parameters()) == repr(model.parameters())
 
 
-def test_each_part_keeps_its_own_dtype(path):
+def test_each_layer_keeps_its_dtype(path):
     model = nn.Sequential(
         nn.BatchNorm(2), nn.BatchNorm(2, dtype=np.float64), nn.Affine(2, 1, dtype=np.float64)
     )
@@ -168,7 +168,7 @@ def test_numbers_come_back_to_the_bit(dtype, path):
     ids=repr,
 )
 def test_an_argument_comes_back_as_it_was(value, path):
-    twin = copied(Keeps(value, value, 7, option=value), path)
+    twin = copied(Stores(value, value, 7, option=value), path)
     for found in (twin.value, twin.rest[0], twin.options["option"]):
         assert type(found) is type(value)
         np.testing.assert_equal(found, value)
@@ -178,7 +178,7 @@ def test_an_argument_comes_back_as_it_was(value, path):
 def test_an_object_given_twice_is_one_after_loading(path):
     layer, W = Scale(), nn.Parameter([1.0, 2.0], name="shared")
     W.value = [3.0, 4.0]
-    twin = copied(Keeps(layer, [layer], layer=nn.Sequential(Keeps(W), Keeps(W))), path)
+    twin = copied(Stores(layer, [layer], layer=nn.Sequential(Stores(W), Stores(W))), path)
     assert twin.value is twin.rest[0][0]
     first, second = twin.options["layer"]
     assert first.value is second.value
@@ -206,7 +206,7 @@ def changed(change):
 
 
 def among_its_own():
-    layer = Keeps(None)
+    layer = Stores(None)
     layer.value = [layer]
     return layer
 
@@ -215,20 +215,20 @@ def among_its_own():
     ("make", "words"),
     [
         (
-            lambda: Forgets(2),
-            "Forgets does not store its constructor's argument 'slope': store it as self.slope, "
+            lambda: Forgetful(2),
+            "Forgetful does not store its constructor's argument 'slope': store it as self.slope, "
             r"or define config\(\)",
         ),
-        (lambda: Keeps(len), "Keeps cannot be saved: value: a file cannot hold <built-in"),
-        (lambda: Keeps([1, {2}]), r"value: a file cannot hold \{2\}"),
-        (lambda: Keeps(np.array([{}])), "value: a file cannot hold an array of dtype object"),
-        (lambda: Keeps(1, option=b""), "options: a file cannot hold b''"),
+        (lambda: Stores(len), "Stores cannot be saved: value: a file cannot hold <built-in"),
+        (lambda: Stores([1, {2}]), r"value: a file cannot hold \{2\}"),
+        (lambda: Stores(np.array([{}])), "value: a file cannot hold an array of dtype object"),
+        (lambda: Stores(1, option=b""), "options: a file cannot hold b''"),
         (
             lambda: nn.Sequential(nn.Affine(2, 2, bias_init=lambda s, **_: np.ones(s))),
             "Sequential cannot be saved: layers: bias_init: a file cannot hold <function",
         ),
         (tied, "weights do not fit the rebuilt model: .* missing '1.W'"),
-        (among_its_own, "Keeps is among its own arguments"),
+        (among_its_own, "Stores is among its own arguments"),
         (lambda: Doubled(2), r"its layer '' is Doubled\(8\), not Doubled\(4\)"),
         (
             lambda: changed(lambda b: b.more.update(norm=nn.LayerNorm(2))),
@@ -248,7 +248,7 @@ def among_its_own():
         ),
     ],
 )
-def test_what_could_not_come_back_is_refused_and_leaves_the_old_file(make, words, path):
+def test_a_model_that_could_not_be_loaded_is_refused_and_the_old_file_stays(make, words, path):
     path.write_text("old")
     with pytest.raises(ValueError, match=words) as caught:
         nn.save(make(), path)
@@ -304,7 +304,7 @@ assert type(nn.load(saved, classes={"__main__:Mine": Mine})) is Mine
 """
 
 
-def test_a_script_finds_its_own_classes_and_another_says_which(path):
+def test_a_script_finds_its_own_classes_and_another_is_told_which_to_give(path):
     script = path.with_name("script.py")
     script.write_text(SCRIPT)
     runpy.run_path(str(script), {"path": path}, run_name="__main__")
@@ -325,7 +325,7 @@ def test_nothing_is_pickled(path, monkeypatch):
 
     for name in ("dump", "dumps", "load", "loads"):
         monkeypatch.setattr(pickle, name, refuse)
-    copied(Block(2, Keeps(np.arange(3))), path)
+    copied(Block(2, Stores(np.arange(3))), path)
 
 
 def test_one_model_gives_one_file_and_numpy_reads_its_weights(path):
@@ -347,8 +347,8 @@ def test_neither_saving_nor_loading_draws_weights(path, monkeypatch):
     assert nn.load(nn.save(model, path)).predict(X).tobytes() == model.predict(X).tobytes()
 
 
-def test_saving_leaves_what_a_constructor_would_change(path):
-    class Writes(Keeps):
+def test_saving_does_not_pass_the_models_arrays_to_constructors(path):
+    class Writes(Stores):
         def __init__(self, value):
             value += 1
             self.value = value

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from effort import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -44,7 +45,7 @@ numbers = st.sampled_from([0.0, 1.0, -2.0, np.nan, np.inf])
 
 
 @given(st.data(), sizes, sizes, sizes, st.sampled_from([np.float32, np.float64]), st.integers(1, 2))
-@settings(max_examples=500)
+@settings(max_examples=cases(125))
 def test_nan_and_infinity_go_where_the_sums_take_them(data, rows, width, out, dtype, backwards):
     shapes = {"x": (rows, width), "W": (width, out), "dy": (rows, out)}
     x, W, dy = (data.draw(hnp.arrays(dtype, shape, elements=numbers)) for shape in shapes.values())

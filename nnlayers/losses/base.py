@@ -1,4 +1,4 @@
-"""What a loss is, and what the losses share."""
+"""Base classes of the losses."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers._core.checks import check_choice
 from nnlayers._core.constructors import constructor_repr
 from nnlayers.losses.checks import column_hint, rows_where
-from nnlayers.losses.weighting import Reduction, reduced, row_weights, scaled
+from nnlayers.losses.weighting import Reduction, reduce_losses, row_weights, scale_slopes
 
 __all__ = ["ElementwiseLoss", "Loss", "Reduction"]
 
 
 class Loss(ABC):
-    r"""How far a prediction is from its target: a number, and the start of the way back.
+    r"""Base class of losses: the distance of predictions from targets, and its gradient.
 
     ``loss(prediction, target)`` is :meth:`forward`.
 
     With ``reduction="sum"`` the losses :math:`\ell_i` are added, each times the weight :math:`w_i`
-    of its row; ``"mean"`` divides by what the weights add up to,
+    of its row; ``"mean"`` divides by the sum of the weights,
 
     .. math:: \ell = \frac{\sum_i w_i \ell_i}{\sum_i w_i},
 
-    so that a row of weight 2 counts as two rows, and without weights it is the plain mean over all
-    losses, those of one row included. No rows, or no weight, give 0 and zero gradients.
+    so a row of weight 2 counts as two rows. Without weights it is the mean over all losses,
+    including those of the same row. Without rows, or with a total weight of 0, the loss and its
+    gradient are 0.
 
-    A loss of your own needs :meth:`forward` and :meth:`backward`.
+    A subclass implements :meth:`forward` and :meth:`backward`.
 
     Parameters
     ----------
@@ -40,11 +41,11 @@ class Loss(ABC):
     Attributes
     ----------
     targets : {"values", "classes", "binary"}
-        What the targets are: numbers, one class id a row, or zeros and ones.
+        The kind of targets: numbers, one class id a row, or zeros and ones.
     total_weight : float or None
-        The divisor of the last forward's mean, by which the means of several batches are joined;
-        None for a loss of your own that does not set it, whose batches count by their rows or
-        sample weights.
+        The divisor of the mean in the last forward pass, by which training joins the means of
+        several batches. Where a subclass leaves it at None, batches count by their rows or sample
+        weights.
     """
 
     targets: ClassVar[Literal["values", "classes", "binary"]] = "values"
@@ -62,14 +63,14 @@ class Loss(ABC):
         target: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
-        """Return the loss, and keep what :meth:`backward` needs.
+        """Return the loss, and cache what :meth:`backward` needs.
 
         Parameters
         ----------
         prediction : array_like of real numbers, shape (batch, ...)
-            What the model gave.
+            The output of the model.
         target : array_like
-            What it should have given.
+            The output that it should have.
         sample_weight : array_like of numbers of at least 0, shape (batch,), optional
             How much each row counts.
 
@@ -89,11 +90,11 @@ class Loss(ABC):
         Raises
         ------
         RuntimeError
-            If no :meth:`forward` went before.
+            If :meth:`forward` was not called before.
         """
 
     def decide(self, prediction: npt.ArrayLike) -> Array:
-        """Return what the model's output says of the target: the class where targets are classes.
+        """Return the targets that the model's output predicts, such as the most probable class.
 
         Examples
         --------
@@ -133,10 +134,11 @@ class Loss(ABC):
 
 
 class ElementwiseLoss(Loss):
-    """Base of the losses that are a mean, or sum, over entries: a subclass states one entry's.
+    """Base class of losses that are a mean or sum over entries.
 
-    It does so in float64: in float32 the square of a large difference would overflow on the way to
-    a mean, or a gradient, that does not. The gradient has the prediction's dtype all the same.
+    A subclass implements the loss and the derivative of each entry. Both are computed in float64,
+    because the square of a large difference may overflow in float32 where the mean and the gradient
+    do not. The gradient has the prediction's dtype nevertheless.
 
     Examples
     --------
@@ -183,7 +185,7 @@ class ElementwiseLoss(Loss):
         t = self.as_target(target, p)
         losses, saved = self.entry_losses(p.astype(FLOAT64, copy=False), t)
         weights = row_weights(sample_weight, p)
-        value, scale, self.total_weight = reduced(self.reduction, losses, weights)
+        value, scale, self.total_weight = reduce_losses(self.reduction, losses, weights)
         if value != value and np.isnan(t).any():
             raise ValueError(f"target must not be NaN, got NaN in {rows_where(np.isnan(t))}")
         self._cache = saved, scale, p.dtype
@@ -192,4 +194,4 @@ class ElementwiseLoss(Loss):
     @np.errstate(all="ignore")
     def backward(self) -> Array:
         saved, scale, dtype = self._cached()
-        return scaled(scale, self.entry_slopes(saved)).astype(dtype, copy=False)
+        return scale_slopes(scale, self.entry_slopes(saved)).astype(dtype, copy=False)

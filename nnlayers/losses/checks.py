@@ -27,13 +27,13 @@ def check_range(values: Array, maximum: float | None = None, name: str = "target
 
 
 def column_hint(target: Array, shape: tuple[int, ...]) -> str:
-    """Return a hint at ``y[:, None]`` where just that is missing in a target for one of `shape`."""
+    """Return a hint for an error message if a target only lacks the last axis of `shape`."""
     missing = shape == (*target.shape, 1)
     return ": a column of targets is y[:, None]" if missing else ""
 
 
 def rows_where(bad: Array) -> str:
-    """Return words that say which rows hold a True.
+    """Return the rows that hold a True, as text for an error message.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def as_scores(prediction: npt.ArrayLike) -> Array:
 
 
 def as_class_ids(target: Array, scores: Array, or_probabilities: bool = False) -> Array:
-    """Return the rows' classes, flat and checked."""
+    """Return the class of each row as a flat array; raise ``ValueError`` for unknown classes."""
     if target.shape != scores.shape[:-1] or (target.dtype.kind == "f" and target.size):
         choice = f" or probabilities of shape {scores.shape}" if or_probabilities else ""
         raise ValueError(
@@ -64,8 +64,8 @@ def as_class_ids(target: Array, scores: Array, or_probabilities: bool = False) -
             f"got {target.dtype} of shape {target.shape}"
         )
     y = np.asarray(target, np.int64).ravel()
-    # One comparison checks both ends: as unsigned, a number below 0 is huge. `argmax` takes a third
-    # of the time of `max`.
+    # One comparison checks both ends, because a negative number is huge as an unsigned one.
+    # `argmax` takes a third of the time of `max`.
     ids = y.view(np.uint64)
     if ids.size and ids[ids.argmax()] >= scores.shape[-1]:
         bad = np.reshape((y < 0) | (y >= scores.shape[-1]), target.shape)
@@ -84,13 +84,13 @@ def as_probabilities(target: Array, z: Array) -> Array:
         row = q[bad][0]
         raise ValueError(
             "target must hold rows of probabilities that add up to 1, "
-            f"got {row.min()} to {row.max()}, in all {row.sum()}, in {rows_where(bad)}"
+            f"got {row.min()} to {row.max()} with the sum {row.sum()} in {rows_where(bad)}"
         )
     return q.reshape(z.shape)
 
 
 def as_weights(name: str, weights: npt.ArrayLike | None) -> Array | None:
-    """Return a copy of weights that are finite and at least 0, if there are any."""
+    """Return a float64 copy of weights, checked to be finite and at least 0; None stays None."""
     if weights is None:
         return None
     array = np.array(as_floats(weights, FLOAT64, name))

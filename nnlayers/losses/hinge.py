@@ -16,7 +16,7 @@ __all__ = ["Hinge"]
 
 
 class Hinge(ElementwiseLoss):
-    r"""Multi-class hinge loss: the class's score is to beat each other score by a margin m.
+    r"""Multi-class hinge loss, which asks the class's score to exceed the others by a margin m.
 
     .. math::
 
@@ -67,13 +67,14 @@ class Hinge(ElementwiseLoss):
     def entry_losses(self, z: Array, y: Array) -> tuple[Array, Any]:
         class_score = np.take_along_axis(z, y, axis=-1)
         lead = z - class_score
-        # The slope jumps where h is 0, so that what the subtraction rounded away counts. (Knuth's
-        # two-sum, which is exact for finite numbers.)
+        # The slope jumps where h is 0, so the part that the subtraction rounds away matters. It is
+        # computed by Knuth's two-sum, which is exact for finite numbers.
         back = lead - z
         lost = (z - (lead - back)) - (class_score + back)
         h = np.maximum(lead + self.margin + np.where(np.isfinite(lost), lost, 0), 0)
         sign = np.sign(class_score)
-        np.put_along_axis(h, y, sign - sign, axis=-1)  # 0, for infinity too, but NaN for NaN
+        # 0 even for an infinite score, but NaN for NaN.
+        np.put_along_axis(h, y, sign - sign, axis=-1)
         return h.sum(axis=-1, keepdims=True) / z.shape[-1], (h, y)
 
     def entry_slopes(self, saved: tuple[Array, Array]) -> Array:

@@ -1,4 +1,4 @@
-"""Losses from a distribution that the prediction describes."""
+"""Negative log-likelihoods, and the divergence of distributions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scipy.special import xlogy
 from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers.losses.base import ElementwiseLoss
 from nnlayers.losses.checks import check_range, column_hint
-from nnlayers.losses.weighting import weighted
+from nnlayers.losses.weighting import apply_weights
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
 
-_LOWEST = math.log(1e-6)  # the log variance below which GaussianNLL counts no variance
+_LOWEST = math.log(1e-6)  # the smallest log variance that GaussianNLL uses
 
 
 class Poisson(ElementwiseLoss):
-    r"""Minus the log-likelihood of counts t, from the logarithm p of their rate.
+    r"""Poisson loss: minus the log-likelihood of counts t, from the logarithm p of their rate.
 
     .. math:: \ell = e^p - t p, \qquad \frac{d\ell}{dp} = e^p - t
 
@@ -53,8 +53,8 @@ class Poisson(ElementwiseLoss):
     def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         check_range(t)
         rate = np.exp(p)
-        # From 1000 on the rate is infinite, and so is the loss: no infinity is to meet another.
-        return rate - weighted(t, np.minimum(p, 1000)), (rate, t)
+        # Above 1000 the rate and the loss are infinite. The bound avoids infinity minus infinity.
+        return rate - apply_weights(t, np.minimum(p, 1000)), (rate, t)
 
     def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
         rate, t = saved
@@ -73,7 +73,7 @@ class Poisson(ElementwiseLoss):
 
 
 class GaussianNLL(ElementwiseLoss):
-    r"""Minus the log-likelihood of numbers t, from their mean m and log variance s.
+    r"""Gaussian loss: minus the log-likelihood of numbers t, from mean m and log variance s.
 
     .. math::
 
@@ -82,9 +82,9 @@ class GaussianNLL(ElementwiseLoss):
         \frac{d\ell}{dm} = \frac{m - t}{v}, \quad
         \frac{d\ell}{ds} = \frac{e^s}{2v} \Big(1 - \frac{(t - m)^2}{v}\Big)
 
-    averaged over the targets' entries; :math:`\log(2\pi)/2` is left out. The lower bound on v keeps
-    the loss of an exact prediction finite; the derivative by s is taken as though v were
-    :math:`e^s` below it too, so that a variance that is too small can grow again.
+    averaged over the targets' entries; :math:`\log(2\pi)/2` is left out. The lower bound on v
+    keeps the loss of an exact prediction finite. The derivative by s treats v as :math:`e^s` below
+    the bound too, so that a variance that is too small can grow again.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ class KLDivergence(ElementwiseLoss):
 
     .. math:: \ell = t\,(\log t - p), \qquad \frac{d\ell}{dp} = -t
 
-    averaged over all entries, with 0 log 0 = 0. Where a row is a distribution over K outcomes, the
-    mean over the rows, which is the divergence, is K times that.
+    averaged over all entries, with 0 log 0 = 0. If each row is a distribution over K outcomes, the
+    mean divergence of the rows is K times that.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ class KLDivergence(ElementwiseLoss):
 
     Notes
     -----
-    Targets are probabilities. :class:`nnlayers.SoftmaxCrossEntropy` takes them too, with scores for
-    a prediction, and differs by the targets' entropy, which the prediction does not change.
+    Targets are probabilities. :class:`nnlayers.SoftmaxCrossEntropy` takes them too, predicted by
+    scores, and differs by the targets' entropy, which does not depend on the prediction.
 
     References
     ----------
@@ -181,7 +181,7 @@ class KLDivergence(ElementwiseLoss):
 
     def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
         check_range(t, 1)
-        return xlogy(t, t) - weighted(t, p), (p, t)
+        return xlogy(t, t) - apply_weights(t, p), (p, t)
 
     def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
         p, t = saved

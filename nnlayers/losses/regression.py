@@ -14,7 +14,7 @@ __all__ = ["Huber", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
 
 
 class MeanSquaredError(ElementwiseLoss):
-    r"""Squared difference, averaged over all entries.
+    r"""Mean squared error: the squared difference, averaged over all entries.
 
     .. math::
 
@@ -50,7 +50,7 @@ class MeanSquaredError(ElementwiseLoss):
 
 
 class MeanAbsoluteError(ElementwiseLoss):
-    r"""Absolute difference, averaged over all entries.
+    r"""Mean absolute error: the absolute difference, averaged over all entries.
 
     .. math::
 
@@ -88,7 +88,7 @@ class MeanAbsoluteError(ElementwiseLoss):
 
 
 class Huber(ElementwiseLoss):
-    r"""Squared for small differences, absolute for large ones, so that outliers pull less.
+    r"""Huber loss: squared for small differences, linear for large ones, so outliers pull less.
 
     With d = p - t,
 
@@ -137,7 +137,7 @@ class Huber(ElementwiseLoss):
 
 
 class Quantile(ElementwiseLoss):
-    r"""Pinball loss, whose best constant prediction is the targets' q-quantile.
+    r"""Quantile (pinball) loss, whose best constant prediction is the targets' q-quantile.
 
     .. math::
 
@@ -149,7 +149,7 @@ class Quantile(ElementwiseLoss):
     Parameters
     ----------
     q : float
-        Which quantile, above 0 and below 1.
+        The probability of the quantile, above 0 and below 1.
     reduction : {"mean", "sum"}
         Whether the entries' losses are averaged or added.
 

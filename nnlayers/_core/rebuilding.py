@@ -11,7 +11,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 
-__all__ = ["full", "is_rebuilding", "rebuilding", "reserve"]
+__all__ = ["full", "rebuilding", "reserve"]
 
 
 class _Budget:
@@ -46,18 +46,6 @@ def rebuilding(entries: int) -> Iterator[None]:
         yield
     finally:
         _budget.reset(token)
-
-
-def is_rebuilding() -> bool:
-    """Return whether layers are being rebuilt for stored weights.
-
-    Examples
-    --------
-    >>> with rebuilding(100):
-    ...     is_rebuilding()
-    True
-    """
-    return _budget.get() is not None
 
 
 def reserve(shape: tuple[int, ...]) -> bool:

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import as_floats
-from nnlayers._core.rebuilding import is_rebuilding
+from nnlayers._core.tree import join
 from nnlayers.layer import Layer
 from nnlayers.layers.drawable import Drawable
 
 if TYPE_CHECKING:
     from nnlayers.drawing import LayerDiagram
 
-__all__ = ["Sequential", "check_distinct", "check_prediction"]
+__all__ = ["Sequential", "check_prediction"]
 
 
 class Sequential(Drawable, guarded=False):
@@ -65,9 +65,10 @@ class Sequential(Drawable, guarded=False):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layer {index} must be a Layer object, got {layer!r}")
         self.layers = layers
-        # Whoever rebuilds a model checks it as a whole: each level would search all below it again.
-        if not is_rebuilding():
-            check_distinct(self)
+        inner = [_ids_within(layer) for layer in layers]
+        self._inner = frozenset[int]().union(*inner)
+        if len(self._inner) < sum(map(len, inner)):
+            raise self._repetition_error()
 
     def forward(self, x: npt.ArrayLike) -> Any:
         if not self.layers:
@@ -115,6 +116,20 @@ class Sequential(Drawable, guarded=False):
         if first < len(self.layers):
             self.layers[first].backward_parameters(dout)
         return None
+
+    def _repetition_error(self) -> ValueError:
+        """Return the error that names the first layer that two entries hold."""
+        paths: dict[int, str] = {}
+        for index, layer in enumerate(self.layers):
+            for name, inner in layer.layers_by_name().items():
+                path = join(str(index), name) if name else str(index)
+                if id(inner) in paths:
+                    return ValueError(
+                        f"layers {paths[id(inner)]} and {path} are one object, {inner!r}: "
+                        "each place needs a layer of its own"
+                    )
+                paths[id(inner)] = path
+        raise AssertionError("no layer is repeated")
 
     def _forward_passes(self) -> list[Any]:
         """Return for each layer an object that belongs to its last forward pass alone."""
@@ -205,6 +220,9 @@ class Sequential(Drawable, guarded=False):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: item for name, item in super().__getstate__().items() if name != "_inner"}
+
     def __repr__(self) -> str:
         lines = [f"{index}: {layer!r}".replace("\n", "\n  ") for index, layer in enumerate(self)]
         inner = "".join(f"\n  {line}" for line in lines)
@@ -241,71 +259,10 @@ def check_prediction(model: Layer, y: Any) -> Any:
     return y
 
 
-def check_distinct(model: Layer) -> None:
-    """Raise ``ValueError`` if two entries of a Sequential within the model hold one layer.
-
-    The time grows with the size of the model, however deep its layers are nested.
-
-    Examples
-    --------
-    >>> import nnlayers as nn
-    >>> model = nn.Sequential(nn.ReLU(), nn.Tanh())
-    >>> model.layers = (model[0], model[0])
-    >>> check_distinct(model)
-    Traceback (most recent call last):
-    ValueError: layers 0 and 1 are one object, ReLU(): each place needs a layer of its own
-    """
-    seen, shared, waiting = {id(model)}, set(), [model]
-    while waiting:
-        for inner in _held_layers(waiting.pop()):
-            if id(inner) in seen:
-                shared.add(id(inner))
-            else:
-                seen.add(id(inner))
-                waiting.append(inner)
-    if shared:
-        _check_shared(model, shared, {})
-
-
-def _check_shared(layer: Layer, shared: set[int], known: dict[int, set[int]]) -> set[int]:
-    """Return which of the shared layers are the layer or within it."""
-    if id(layer) in known:
-        return known[id(layer)]
-    within: set[int] = set()
-    known[id(layer)] = within
-    entries = set(map(id, layer.layers)) if isinstance(layer, Sequential) else set()
-    for inner in _held_layers(layer):
-        found = _check_shared(inner, shared, known)
-        if isinstance(layer, Sequential) and id(inner) in entries and within & found:
-            _raise_shared(layer)
-        within |= found
-    within |= shared & {id(layer)}
-    return within
-
-
-def _raise_shared(container: Sequential) -> None:
-    """Raise the error that names the first layer which two entries hold."""
-    paths: dict[int, str] = {}
-    for index, layer in enumerate(container.layers):
-        for name, inner in layer.layers_by_name().items():
-            path = f"{index}.{name}".rstrip(".")
-            if id(inner) in paths:
-                raise ValueError(
-                    f"layers {paths[id(inner)]} and {path} are one object, {inner!r}: "
-                    "each place needs a layer of its own"
-                )
-            paths[id(inner)] = path
-
-
-def _held_layers(layer: Layer) -> Iterator[Layer]:
-    """Yield the layers in a layer's attributes, and in lists, tuples and dictionaries there."""
-    seen = {id(layer.layers)} if isinstance(layer, Sequential) else set()
-    waiting = [item for _, item in layer._members()]
-    waiting.reverse()
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Layer):
-            yield item
-        elif isinstance(item, list | tuple | dict) and id(item) not in seen:
-            seen.add(id(item))
-            waiting += item.values() if isinstance(item, dict) else item
+def _ids_within(layer: Layer) -> frozenset[int]:
+    """Return the identities of a layer and of all layers within."""
+    # A container knows them, so that deep nesting is not searched again at each level.
+    inner = vars(layer).get("_inner")
+    if inner is not None:
+        return frozenset({*inner, id(layer)})
+    return frozenset(map(id, layer.layers_by_name().values()))

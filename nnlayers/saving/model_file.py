@@ -27,7 +27,6 @@ from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
 from nnlayers.layer import Layer
-from nnlayers.layers.sequential import check_distinct
 from nnlayers.saving.description import Classes, Description, FindClass, Rebuilder
 
 __all__ = ["dumps", "load", "loads", "save"]
@@ -265,7 +264,6 @@ def _rebuild(
     with rebuilding(size):
         rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = rebuilder.value(table["model"])
-    check_distinct(model)
     layers, parameters = model.layers_by_name(), model.named_parameters()
     for name, parameter in parameters.items():
         if name in state and state[name].dtype != parameter.dtype:

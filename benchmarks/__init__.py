@@ -1,1 +1,1 @@
-"""nnlayers beside its peers: ``python -m benchmarks step|fit|predict|import|accuracy``."""
+"""Benchmarks beside other libraries: ``python -m benchmarks step|fit|predict|import|accuracy``."""

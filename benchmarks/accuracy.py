@@ -1,4 +1,4 @@
-"""Test scores of the configs beside those of scikit-learn's MLP, over five seeds and splits.
+"""Test scores of the configs beside scikit-learn's MLP, over five seeds and splits.
 
 Both train on the same standardised rows, and neither sees the test rows; scikit-learn has no
 dropout, and stops when its training loss does. The score is accuracy, or R2 for a regression.

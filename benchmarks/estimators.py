@@ -1,4 +1,4 @@
-"""How long the estimators' fits take beside scikit-learn's, with the same settings and epochs.
+"""Fit times of the estimators beside scikit-learn's, with the same settings and epochs.
 
 The settings are the defaults: Adam, batches of 200 rows, ReLU, float64. The two fit in turn in one
 process, and what is compared is the median over the rounds, since the machine's load drifts.

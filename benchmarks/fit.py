@@ -1,4 +1,4 @@
-"""A whole fit, shuffling and record included, and the bare steps in it."""
+"""A whole fit, including shuffling and history, and its bare steps."""
 
 from benchmarks.contenders import Task
 from benchmarks.series import run_races

@@ -1,4 +1,4 @@
-"""What a node of a graph costs, beside the same NumPy calls in a row and beside micrograd.
+"""Cost of a graph's node beside the same NumPy calls in a row and beside micrograd.
 
 micrograd (pip install micrograd) builds its expression anew at each step; a graph is built once.
 """

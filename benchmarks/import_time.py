@@ -1,4 +1,4 @@
-"""What an import costs in a fresh process, and what an installation takes on disk."""
+"""Import time in a new process, and size of an installation on disk."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Pairs of NumPy calls that do the same, of which the library takes the second."""
+"""Pairs of NumPy calls with the same result, of which the library uses the second."""
 
 import timeit
 

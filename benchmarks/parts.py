@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: its calls one by one, in the order of a real step."""
+"""Time of each call of a training step, in the order of a real step."""
 
 from statistics import median
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""A picture of races: each contender's time as a multiple of nnlayers'."""
+"""Picture of races: each contender's time as a multiple of nnlayers'."""
 
 import matplotlib
 

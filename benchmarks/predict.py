@@ -1,4 +1,4 @@
-"""The output of a trained network for one row, and for many."""
+"""Inference of a trained network for one row and for many."""
 
 from benchmarks.contenders import Task
 from benchmarks.series import run_races

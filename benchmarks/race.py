@@ -1,4 +1,4 @@
-"""A race: each contender in a fresh process, their runs in turn, and the medians."""
+"""Run each contender in a new process, in turn, and take medians."""
 
 import json
 import os

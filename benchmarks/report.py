@@ -1,4 +1,4 @@
-"""What a benchmark leaves: a table on the screen and in the documentation, and a CSV file."""
+"""Write a table to the screen and the documentation, and a CSV file."""
 
 import csv
 import platform

@@ -1,4 +1,4 @@
-"""Races one after another, for each number of threads, and their report."""
+"""Run races for each number of threads, and report them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: it answers the race over a pipe.
+"""A contender in its own process, which answers the race over a pipe.
 
 A line of JSON in, a line of JSON out: ``{"task": ...}`` makes it ready and is answered with what is
 missing, or null; ``{"run": n}`` is answered with the seconds of one of n pieces of work.

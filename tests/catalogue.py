@@ -1,4 +1,4 @@
-"""One entry for each layer, for the tests of what every layer promises."""
+"""Layers and example inputs for the tests of the promises that every layer makes."""
 
 from collections.abc import Callable
 from functools import partial

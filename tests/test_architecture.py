@@ -1,4 +1,4 @@
-"""The floors of the package: every import goes down, and no module imports itself in a circle."""
+"""Imports go down the floors of the package, and no module imports itself in a circle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``import nnlayers`` needs and loads."""
+"""The modules that ``import nnlayers`` loads."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is installed, from a wheel and from a checkout."""
+"""Contents of the wheel and of an editable install."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What the README says is what happens."""
+"""Commands and code of the README run and give the results shown."""
 
 import doctest
 import re

@@ -1,4 +1,4 @@
-"""What the tutorial says is what happens."""
+"""Code of the tutorial runs and gives the results shown."""
 
 import doctest
 import re

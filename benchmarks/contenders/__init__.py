@@ -1,4 +1,4 @@
-"""The libraries in a race, one a file, each written as its own documentation advises for speed.
+"""Contenders of a race, one library per file, each written as its documentation recommends.
 
 A function of a :class:`Task` makes the network and returns ``run(n)``, which does at least n pieces
 of work (steps, fits, predictions), waits for their end, and returns how many it did.

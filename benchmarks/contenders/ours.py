@@ -1,4 +1,4 @@
-"""nnlayers, as its README says."""
+"""nnlayers, as its README recommends."""
 
 import numpy as np
 

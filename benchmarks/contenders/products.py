@@ -1,4 +1,4 @@
-"""The floor: the matrix products alone, without bias, activation, loss or optimizer."""
+"""Lower bound: the matrix products alone, without bias, activation, loss or optimizer."""
 
 import numpy as np
 

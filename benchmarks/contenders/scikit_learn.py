@@ -1,4 +1,4 @@
-"""scikit-learn, its checks of arguments and of data off."""
+"""scikit-learn, with its checks of arguments and data turned off."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Names of other libraries: what nnlayers says of them is what the page says."""
+"""Names of other libraries agree with the table of the page on names."""
 
 import operator
 import re

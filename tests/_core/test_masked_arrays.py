@@ -1,4 +1,4 @@
-"""Masked arrays: NumPy forgets the mask, and what it hid would be trained on."""
+"""Masked arrays are refused, because NumPy would drop the mask and train on hidden entries."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The search over settings, in processes of its own as a user starts it."""
+"""The search over settings, in separate processes as a user starts it."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The worked examples of the lecture: closed forms, central differences, and what they print."""
+"""Worked examples: closed forms, central differences, and printed output."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""One case for each activation y = f(x): how mpmath and PyTorch have it."""
+"""Activations y = f(x), with their formulas in mpmath and in PyTorch."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

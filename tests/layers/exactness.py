@@ -1,4 +1,4 @@
-"""What the tests of exactness share: floats to try, how far off a result is, PyTorch's results."""
+"""Extreme floats, errors in units in the last place, and PyTorch's results."""
 
 import mpmath
 import numpy as np

@@ -1,4 +1,4 @@
-"""What every activation y = f(x) promises, rectifiers too; then those that saturate."""
+"""Promises of every activation y = f(x), rectifiers included, and saturation of the others."""
 
 import mpmath
 import numpy as np

@@ -1,4 +1,4 @@
-"""What every layer promises, on every entry of the catalogue."""
+"""Promises of every layer, checked on every entry of the catalogue."""
 
 import copy
 from concurrent.futures import ThreadPoolExecutor

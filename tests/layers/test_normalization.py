@@ -1,4 +1,4 @@
-"""Normalization against PyTorch, and the running averages."""
+"""Normalization against PyTorch, and running averages."""
 
 import numpy as np
 import pytest

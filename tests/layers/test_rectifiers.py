@@ -1,4 +1,4 @@
-"""Rectifiers: their arguments and kinks, and PReLU's weight; test_activations.py has the rest."""
+"""Arguments and kinks of rectifiers, and PReLU's slopes; the rest is in test_activations.py."""
 
 import mpmath
 import numpy as np

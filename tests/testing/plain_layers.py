@@ -1,4 +1,4 @@
-"""Layers as a user writes them: right, and of a few plain lines."""
+"""Correct layers of a few lines, as users write them."""
 
 import threading
 from typing import ClassVar

@@ -1,8 +1,8 @@
-"""Layers that break a promise of what they take or hold, and how `check_layer` says so."""
+"""`check_layer` names broken promises of inputs and state."""
 
 import numpy as np
 import pytest
-from broken import Broken, assert_named
+from broken_layers import Broken, assert_named
 from plain_layers import Scale, Shift, Sigmoid, Square, X, reals, unguarded
 
 import nnlayers as nn

@@ -1,11 +1,11 @@
-"""Layers that break a promise of forward, backward or predict, and how `check_layer` says so."""
+"""`check_layer` names broken promises of forward, backward and predict."""
 
 import threading
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from broken import Broken, assert_named
+from broken_layers import Broken, assert_named
 from plain_layers import Drop, Plus, Scale, Shift, Sigmoid, Total, X
 
 import nnlayers as nn

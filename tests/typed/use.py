@@ -1,4 +1,4 @@
-"""Code of a user's as type checkers see it; it is never run."""
+"""A user's code as type checkers see it; it is never run."""
 
 from typing import Any, assert_type
 

@@ -1,4 +1,4 @@
-"""The register of layers that each break one promise."""
+"""Register of layers that each break one promise."""
 
 import pytest
 from plain_layers import X

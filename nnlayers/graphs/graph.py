@@ -12,28 +12,8 @@ from nnlayers._core.arrays import FLOAT32, FLOAT64, Array, as_floats
 from nnlayers._core.checks import unknown_name
 from nnlayers._core.naming import check_unique, default_names
 from nnlayers._core.symbol import S, Symbol
+from nnlayers.graphs import steps, structure
 from nnlayers.graphs.node import Input, Node, check_name
-from nnlayers.graphs.steps import (
-    GraphRun,
-    Start,
-    Step,
-    add,
-    list_order,
-    list_steps,
-    node_error,
-    run_backward,
-    run_forward,
-    run_predict,
-)
-from nnlayers.graphs.structure import (
-    check_inputs,
-    checked_outputs,
-    copied_nodes,
-    inputs_in_order,
-    node_tables,
-    nodes_of_tables,
-    sorted_nodes,
-)
 from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.sequential import check_prediction
@@ -100,19 +80,19 @@ class Graph(Drawable, guarded=False):
         self, outputs: Node | Sequence[Node], *, inputs: Sequence[Input] | None = None
     ) -> None:
         self.single = isinstance(outputs, Node)
-        self.outputs = checked_outputs(outputs)
-        self.nodes = sorted_nodes(self.outputs)
+        self.outputs = structure.checked_outputs(outputs)
+        self.nodes = structure.sorted_nodes(self.outputs)
         used = [node for node in self.nodes if isinstance(node, Input) and node.content is None]
         if inputs is not None:
-            check_inputs(inputs, used)
+            structure.check_inputs(inputs, used)
         self.inputs = tuple(inputs or sorted(used, key=lambda node: node.serial_number))
         self._default_names = default_names(self.nodes)
-        self.layers, self._order = list_order(self.nodes)
-        self._steps: list[Step] | None = None
+        self.layers, self._order = steps.list_order(self.nodes)
+        self._steps: list[steps.Step] | None = None
         self._parameters: list[Parameter] | None = None
         self._index = index = {node: i for i, node in enumerate(self.nodes)}
         self._step_index = {node: i for i, (_, _, node) in enumerate(self._order)}
-        self._start = Start(self.nodes, self.inputs)
+        self._start = steps.Start(self.nodes, self.inputs)
         self._inputs = [index[node] for node in self.inputs]
         self._outputs = [index[node] for node in self.outputs]
         self._has_failed = False
@@ -141,21 +121,21 @@ class Graph(Drawable, guarded=False):
         values = self._start_values(inputs, named_inputs)
         if self._steps is None:
             self._parameters, mixed = self.parameters(), self._start.mixed
-            self._steps = list_steps(self.layers, self._order, mixed, self._own_dtype)
+            self._steps = steps.list_steps(self.layers, self._order, mixed, self._own_dtype)
         try:
-            saved = run_forward(self._steps, values)
+            saved = steps.run_forward(self._steps, values)
         except (TypeError, ValueError) as error:
-            raise node_error(self.layers, self._order, self.names, values, error) from error
-        self._cache, self._has_failed = GraphRun(values, saved), False
+            raise steps.node_error(self.layers, self._order, self.names, values, error) from error
+        self._cache, self._has_failed = steps.GraphRun(values, saved), False
         return self._results(values)
 
     def predict(self, *inputs: npt.ArrayLike, **named_inputs: npt.ArrayLike) -> Any:
         """Return the outputs for inference; the nodes keep the numbers that they show."""
         values = self._start_values(inputs, named_inputs)
         try:
-            run_predict(self.layers, self._order, values, self._start.mixed, self._own_dtype)
+            steps.run_predict(self.layers, self._order, values, self._start.mixed, self._own_dtype)
         except (TypeError, ValueError) as error:
-            raise node_error(self.layers, self._order, self.names, values, error) from error
+            raise steps.node_error(self.layers, self._order, self.names, values, error) from error
         results = self._results(values)
         for y in results if isinstance(results, tuple) else (results,):
             check_prediction(self, y)
@@ -193,19 +173,21 @@ class Graph(Drawable, guarded=False):
         ValueError
             If one has another shape than its output.
         """
-        run: GraphRun = self._cache or self._last_run("backward")
+        run: steps.GraphRun = self._cache or self._last_run("backward")
         if len(douts) != len(self._outputs):
             raise TypeError(f"{self!r} expected {len(self._outputs)} dout, got {len(douts)}")
         grads: list[Any] = [None] * len(run.values)
         for output, dout in zip(self._outputs, douts, strict=True):
             y = run.values[output]
             if type(y) is np.float64 and type(dout) is float:
-                add(grads, output, np.float64(dout))
+                # The conversion to arrays would take longer than an operation on numbers.
+                grad: Any = np.float64(dout)
             else:
                 y = as_floats(y)
-                add(grads, output, self._incoming(dout, y.shape, y.dtype).copy()[()])
+                grad = self._incoming(dout, y.shape, y.dtype).copy()[()]
+            steps.add(grads, output, grad)
         output_grads = {output: grads[output] for output in self._outputs}
-        run_backward(self._steps or (), run.saved, grads)
+        steps.run_backward(self._steps or (), run.saved, grads)
         run.output_grads, run.grads = output_grads, grads
         if self._shares_nodes:
             self._claim()
@@ -258,10 +240,7 @@ class Graph(Drawable, guarded=False):
         return tuple([np.array(gradient) for gradient in sent])
 
     def output_grads(self, caller: str = "output_grads") -> dict[int, Array]:
-        """Return the gradients that the last backward was given, by the indices of the outputs.
-
-        The error if there was none names `caller`.
-        """
+        """Return the gradients that the last backward was given, by the indices of the outputs."""
         run = self._last_run(caller, after_backward=True)
         return {index: np.array(dout) for index, dout in run.output_grads.items()}
 
@@ -271,7 +250,7 @@ class Graph(Drawable, guarded=False):
 
     def _last_run(self, caller: str, after_backward: bool = False) -> Any:
         """Return the last run; raise an error if there was no forward, or no backward after it."""
-        run: GraphRun | None = self._cache
+        run: steps.GraphRun | None = self._cache
         if run is None or (after_backward and run.grads is None):
             missing = "forward" if run is None else "backward"
             failed = ", as the last forward failed" if run is None and self._has_failed else ""
@@ -318,10 +297,10 @@ class Graph(Drawable, guarded=False):
 
         For a subclass with another constructor, return the arguments of that.
         """
-        if _has_constructor(type(self)):
+        if type(self).__init__ is not Graph.__init__:
             return super().config()
         return {
-            "nodes": node_tables(self.nodes),
+            "nodes": structure.node_tables(self.nodes),
             "outputs": self._outputs[0] if self.single else self._outputs,
             "inputs": self._inputs,
             "names": self._default_names,
@@ -330,9 +309,9 @@ class Graph(Drawable, guarded=False):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return a new graph from what :meth:`config` returned, with those layers and weights."""
-        if _has_constructor(cls):
+        if cls.__init__ is not Graph.__init__:
             return super().from_config(config)
-        nodes = nodes_of_tables(config["nodes"])
+        nodes = structure.nodes_of_tables(config["nodes"])
         outputs = config["outputs"]
         chosen = nodes[outputs] if isinstance(outputs, int) else [nodes[i] for i in outputs]
         graph = cls(chosen, inputs=[nodes[i] for i in config["inputs"]])
@@ -365,7 +344,7 @@ class Graph(Drawable, guarded=False):
         return (FLOAT64 if FLOAT64 in dtypes else FLOAT32) if dtypes else None
 
     def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
-        return inputs_in_order(self, self.inputs, inputs, named_inputs)
+        return structure.inputs_in_order(self, self.inputs, inputs, named_inputs)
 
     def _results(self, values: list[Any]) -> Any:
         # Copies, so that the nodes keep their values when a user writes to an output.
@@ -387,12 +366,8 @@ class Graph(Drawable, guarded=False):
     def __getstate__(self) -> dict[str, Any]:
         # With the nodes first, each after its parents, a copy does not recurse along long chains.
         state = {"nodes": self.nodes} | super().__getstate__()
-        return state | {
-            "_steps": None,
-            "_parameters": None,
-            "_has_failed": False,
-            "_shares_nodes": False,
-        }
+        state |= {"_steps": None, "_parameters": None}
+        return state | {"_has_failed": False, "_shares_nodes": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -400,7 +375,7 @@ class Graph(Drawable, guarded=False):
 
     def __copy__(self) -> Self:
         """Return a copy with new nodes and the same layers."""
-        copies = copied_nodes(self.nodes)
+        copies = structure.copied_nodes(self.nodes)
         state = self.__getstate__()
         for name, item in state.items():
             if isinstance(item, Node):
@@ -421,8 +396,3 @@ class Graph(Drawable, guarded=False):
 
 # All that these attributes hold is held by the nodes too.
 _ATTRIBUTES = frozenset(vars(Graph(Input("x"))))
-
-
-def _has_constructor(cls: type[Graph]) -> bool:
-    """Return whether a subclass has another constructor."""
-    return cls.__init__ is not Graph.__init__

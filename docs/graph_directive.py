@@ -1,4 +1,4 @@
-"""The examples of a page: run when the docs are built, and their graphs drawn."""
+"""A directive that runs the examples of a page and draws their graphs."""
 
 import contextlib
 import doctest
@@ -15,9 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 
 def run_examples(page, before=None):
-    """Return the names that the doctest examples of a page define, or those before a line."""
+    """Return the names that the doctest examples of a page define, all or those before a line."""
     text = Path(__file__).with_name(page).read_text(encoding="utf-8")
-    # An output ends at an empty line, but in Markdown also at the end of its block.
+    # An expected output ends at an empty line, in Markdown also at the end of its block.
     text = re.sub(r"^```.*$", "", text, flags=re.MULTILINE)
     names = {"__name__": "examples"}
     with (
@@ -34,9 +34,9 @@ def run_examples(page, before=None):
 
 
 class Drawing(SphinxDirective):
-    """Draw a graph of the examples above, with the numbers that it then has.
+    """Draw a graph of the examples above, with the numbers that it has at this point.
 
-    With the option ``page``, a link below leads to a page that steps through it.
+    The option ``page`` adds a link to a page that steps through the graph.
     """
 
     required_arguments = 1

@@ -1,4 +1,4 @@
-"""The chain rule, for numbers and for vectors: Jacobians, backward and differences agree."""
+"""Compare the chain rule by Jacobians, by backward and by differences."""
 
 import sys
 
@@ -32,7 +32,7 @@ def by_jacobians(f, g, x):
 
 
 def by_backward(f, g, x):
-    """Return ∇x z from one backward pass, in which no Jacobian is formed."""
+    """Return ∇x z from one backward pass, which forms no Jacobian."""
     graph = composed(f, g)
     graph.forward(x)
     return graph.backward(1.0)

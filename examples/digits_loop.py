@@ -1,4 +1,4 @@
-"""Train a classifier of handwritten digits with a loop of your own."""
+"""Train a classifier of handwritten digits with your own loop."""
 
 import numpy as np
 from sklearn.datasets import load_digits

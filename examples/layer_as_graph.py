@@ -1,4 +1,4 @@
-"""A layer through its graph, H = ReLU(W X + b), with the examples in the columns of X."""
+"""Write a layer as a graph: H = ReLU(W X + b), with the examples in the columns of X."""
 
 import sys
 
@@ -15,14 +15,14 @@ def layer_graph():
 
 
 def formulas(W, X, a, dh):
-    """Return the gradients by a, W, X and b, as the lecture derives them."""
+    """Return the gradients by a, W, X and b from their formulas."""
     da = (a > 0) * dh
     dc = da
     return {"a": da, "W": dc @ X.T, "X": W.T @ dc, "b": da.sum(axis=1, keepdims=True)}
 
 
 def rows_of_layers(W, X, b, dh):
-    """Return the same output and gradients from layers, whose examples are rows."""
+    """Return the same output and gradients from layers, which take examples as rows."""
     layers = nn.Sequential(nn.Affine(*W.T.shape, dtype=W.dtype), nn.ReLU())
     layers[0].W.value[...] = W.T
     layers[0].b.value[...] = b[:, 0]

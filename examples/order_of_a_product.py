@@ -1,4 +1,4 @@
-"""The order of a product, checked by its dimensions: only one order of the factors fits."""
+"""Check the order of a product by its dimensions: only one order of the factors fits."""
 
 import sys
 
@@ -24,14 +24,14 @@ class Linear(nn.Layer):
 
 
 class WrongOrder(Linear):
-    """The two factors of ∂ℓ/∂x the wrong way round."""
+    """The two factors of ∂ℓ/∂x in the wrong order."""
 
     def backward(self, dc):
         return dc @ self.W.value.T
 
 
 class Transposed(Linear):
-    """Factors that fit, but give a row, which is no gradient of a column."""
+    """Factors that fit, but give a row, which cannot be the gradient of a column."""
 
     def backward(self, dc):
         return dc.T @ self.W.value
@@ -43,7 +43,7 @@ def product_graph(order):
 
 
 def message(function, *arguments):
-    """Return what the error says that a call raises."""
+    """Return the message of the error that a call raises."""
     try:
         function(*arguments)
     except (ValueError, GradientError) as error:

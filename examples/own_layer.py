@@ -1,4 +1,4 @@
-"""Write a layer of your own, check it, and train it."""
+"""Write your own layer, check it, and train it."""
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class Gaussians(nn.Layer):
 
 rng = np.random.default_rng(0)
 check_layer(lambda: Gaussians(2, 5), rng.normal(size=(7, 2)))
-print("the gradients agree with finite differences, and all else that a layer promises holds")
+print("the gradients agree with finite differences, and the layer keeps every other promise")
 
-# Two rings, which no straight line can part.
+# Two rings, which no straight line can separate.
 radius = np.repeat([0.3, 0.8], 200)
 angle = rng.uniform(0, 2 * np.pi, 400)
 x = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])

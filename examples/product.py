@@ -1,4 +1,4 @@
-"""A product, y = x·z: the derivative by each factor is the other factor."""
+"""Differentiate a product, y = x·z: the derivative by each factor is the other factor."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A recurrent step, r' = ReLU(W_rec r), and many in a row, whose gradients add up."""
+"""Differentiate a recurrent step, r' = ReLU(W_rec r), and many steps, whose gradients add up."""
 
 import sys
 
@@ -8,7 +8,7 @@ import nnlayers as nn
 
 
 def recurrent_graph(steps=1):
-    """Return L = zᵀz for z = W_out r - target after some steps, all with the one W_rec."""
+    """Return L = zᵀz for z = W_out r - target after some steps with the same W_rec."""
     W_rec, W_out = nn.Input("W_rec"), nn.Input("W_out")
     first, target = nn.Input("r_0"), nn.Input("target")
     r = first
@@ -20,7 +20,7 @@ def recurrent_graph(steps=1):
 
 
 def backward_by_hand(W_rec, W_out, r_0, target, steps):
-    """Return L and its gradients by z, the last r, W_rec and W_out from a loop over the steps."""
+    """Return L and its gradients by z, the last r, W_rec and W_out, from a loop over the steps."""
     rs = [r_0]
     for _ in range(steps):
         rs.append(np.maximum(W_rec @ rs[-1], 0))
@@ -36,7 +36,7 @@ def backward_by_hand(W_rec, W_out, r_0, target, steps):
 
 
 def draw_values(rng, size=2, outputs=3):
-    """Return W_rec, W_out, r_0 and a target; W_rec near the identity, so that r lasts."""
+    """Return W_rec, W_out, r_0 and a target; W_rec is near the identity, so r does not decay."""
     return (
         np.eye(size) + rng.normal(scale=0.05, size=(size, size)),
         rng.normal(size=(outputs, size)),

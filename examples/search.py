@@ -1,4 +1,4 @@
-"""Search 100 settings of a network, or as many as are asked for, on a local Dask cluster.
+"""Search 100 settings of a network, or another number, on a local Dask cluster.
 
     python examples/search.py [SETTINGS]
 
@@ -31,7 +31,8 @@ SETTINGS = {
 
 
 def main(n_iter=100):
-    warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs are enough to compare
+    # A few epochs are enough to compare settings.
+    warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     model = make_pipeline(StandardScaler(), MLPClassifier(max_iter=10, random_state=0))

@@ -1,4 +1,4 @@
-"""The sigmoid of a dot product through its graph, y = 1 / (1 + exp(-wᵀx))."""
+"""Differentiate the sigmoid of a dot product by its graph, y = 1 / (1 + exp(-wᵀx))."""
 
 import sys
 

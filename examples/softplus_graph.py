@@ -1,4 +1,4 @@
-"""Softplus through its graph, y = log(1 + exp(x)), and why there is a layer for it."""
+"""Differentiate softplus by its graph, y = log(1 + exp(x)), and compare it with the layer."""
 
 import sys
 
@@ -32,8 +32,8 @@ def main(picture=None):
         print(f"dy/dx = {dx:.6f}, {formula} = {number:.6f}")
     print(graph.explain(), "\n")
 
-    print("The graph overflows, as exp(x) is too large for a number; and where exp(x) is too")
-    print("small beside 1, its digits are lost. The layer computes the same function in one go:")
+    print("The graph overflows if exp(x) is too large for a float, and loses the digits of exp(x)")
+    print("if it is small beside 1. The layer computes the same function without either:")
     for x in (-40.0, 700.0, 1000.0):
         for name, layer in ("graph", graph), ("layer", nn.Softplus()):
             y, dx = value_and_derivative(layer, x)

@@ -1,4 +1,4 @@
-"""The derivative of c = W x by W is a tensor. A layer never forms it: here is what it costs."""
+"""Measure the cost of the tensor ∂c/∂W of c = W x, which a layer never forms."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ def tensor_derivative(W, x):
 
 
 def contracted(tensor, dc):
-    """Return ∂ℓ/∂W: the slices ∂c_i/∂W, each times (∂ℓ/∂c)_i, added up."""
+    """Return ∂ℓ/∂W: the sum of the slices ∂c_i/∂W, each times (∂ℓ/∂c)_i."""
     return np.tensordot(dc, tensor, axes=1)
 
 
@@ -34,7 +34,7 @@ def best_time(function, *arguments, runs=3):
 
 
 def measure_costs(sizes):
-    """Return a row for each h = m: size, bytes and seconds of the tensor, and of the product."""
+    """Return a row for each h = m: size, and the bytes and seconds of the tensor and product."""
     rows = []
     for size in sizes:
         W, x, dc = np.zeros((size, size)), np.ones(size), np.ones(size)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 __all__ = ["Layout", "Point", "lay_out"]
 
-# A node, or where the wire from a node passes a column.
+# A node, or the point (node, column) at which the wires from a node pass a column.
 Place: TypeAlias = int | tuple[int, int]
 Point: TypeAlias = tuple[float, float]
 
@@ -18,18 +18,19 @@ _ROW, _WIRE_ROW, _SPACE, _MARGIN, _SWEEPS = 92.0, 46.0, 28.0, 24.0, 12
 
 
 class Layout(NamedTuple):
-    """Where everything is.
+    """The coordinates of the nodes and wires of a picture.
 
     Attributes
     ----------
     width, height : float
-        Of the picture.
+        The size of the picture.
     nodes : dict of int to (float, float)
-        The nodes' centres.
+        The centres of the nodes.
     trunks : dict of int to list of (float, float)
-        What the wires from a node pass in the columns after it, those to several nodes together.
+        The points at which the wires from a node pass the columns after it. Wires to several nodes
+        share these points.
     lengths : dict of (int, int) to int
-        How many of these the wire from one node to another passes.
+        The number of these points on the wire from one node to another.
     """
 
     width: float
@@ -51,16 +52,16 @@ def lay_out(
     widths: Mapping[int, float],
     labels: Mapping[tuple[int, int], float],
 ) -> Layout:
-    """Return places for nodes, each right of its parents, with few crossings of their wires.
+    """Place each node to the right of its parents, with few crossings of the wires.
 
     Parameters
     ----------
     parents : mapping of int to sequence of int
-        Those of each node, the nodes after their parents.
+        The parents of each node; the nodes come after their parents.
     widths : mapping of int to float
-        Of the nodes and what is written below them.
+        The widths of the nodes and of the text below them.
     labels : mapping of (int, int) to float
-        Of what stands on the wire from one node to another.
+        The widths of the numbers on the wire from one node to another.
 
     References
     ----------
@@ -102,7 +103,7 @@ def lay_out(
 
 
 def _columns(parents: Mapping[int, Sequence[int]]) -> dict[int, int]:
-    """Return the column of each node: right of its parents; what has none, beside its first use."""
+    """Return the column of each node: after its parents, or just before its first use."""
     column: dict[int, int] = {}
     first_use: dict[int, int] = {}
     for node, above in parents.items():
@@ -117,7 +118,7 @@ def _neighbours(
     column: Mapping[int, int],
     trunks: Mapping[int, Sequence[tuple[int, int]]],
 ) -> tuple[list[list[Place]], dict[Place, list[Place]], dict[Place, list[Place]]]:
-    """Return the places of each column, and of each place those next to it, left and right."""
+    """Return the places in each column, and the left and right neighbours of each place."""
     columns: list[list[Place]] = [[] for _ in range(max(column.values()) + 1)]
     pairs: list[tuple[Place, Place]] = []
     for node, trunk in trunks.items():
@@ -139,7 +140,7 @@ def _neighbours(
 def _sort(
     columns: list[list[Place]], neighbours: Mapping[Place, Sequence[Place]], backwards: bool
 ) -> None:
-    """Put each place of a column at the mean of its neighbours' places in the column before."""
+    """Sort each column by the mean rank of the neighbours in the column before it."""
     rank: dict[Place, float] = {}
     for places in reversed(columns) if backwards else columns:
         own = {place: float(i) for i, place in enumerate(places)}
@@ -156,7 +157,7 @@ def _heights(
     left: Mapping[Place, Sequence[Place]],
     right: Mapping[Place, Sequence[Place]],
 ) -> dict[Place, float]:
-    """Return how far down each place is: near its neighbours, and apart from the next."""
+    """Return the y coordinate of each place: near its neighbours, and apart from the next."""
     heights: dict[Place, float] = {place: 0.0 for places in columns for place in places}
     for sweep in range(_SWEEPS):
         for places in reversed(columns) if sweep % 2 else columns:
@@ -170,15 +171,15 @@ def _heights(
 
 
 def _spread(places: Sequence[Place], wanted: Sequence[float]) -> Iterable[float]:
-    """Return heights close to those wanted, in order and apart."""
-    got: list[float] = []
+    """Return heights close to the wanted ones, in order and apart."""
+    heights: list[float] = []
     for i, (place, height) in enumerate(zip(places, wanted, strict=True)):
         if i:
             wires_only = isinstance(place, tuple) and isinstance(places[i - 1], tuple)
-            height = max(height, got[-1] + (_WIRE_ROW if wires_only else _ROW))
-        got.append(height)
-    shift = fmean(wanted) - fmean(got)
-    return [height + shift for height in got]
+            height = max(height, heights[-1] + (_WIRE_ROW if wires_only else _ROW))
+        heights.append(height)
+    shift = fmean(wanted) - fmean(heights)
+    return [height + shift for height in heights]
 
 
 def _centres(
@@ -187,7 +188,7 @@ def _centres(
     widths: Mapping[int, float],
     labels: Mapping[tuple[int, int], float],
 ) -> tuple[list[float], float]:
-    """Return how far right each column is, with room for the labels before it, and the end."""
+    """Return the x coordinate of each column, with room for the labels before it, and the width."""
     room = [0.0] * len(columns)
     for (_, node), width in labels.items():
         room[column[node]] = max(room[column[node]], width)

@@ -1,6 +1,6 @@
-"""Functions of the layers' names, which build nodes of a graph: ``exp(x)`` is ``Exp()(x)``.
+"""Functions named after layers that build nodes of a graph: ``exp(x)`` is ``Exp()(x)``.
 
-Given arrays instead of nodes they compute.
+With arrays instead of nodes they return arrays.
 
 >>> exp([0.0, 1.0]).round(3)
 array([1.   , 2.718])

@@ -1,4 +1,4 @@
-"""The full derivative of a layer, entry by entry."""
+"""Full derivatives of layers."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ __all__ = ["jacobian"]
 def jacobian(
     layer: Layer, x: npt.ArrayLike | tuple[Any, ...] | Mapping[str, Any], wrt: str = "x"
 ) -> Array:
-    r"""Return the derivative of all entries of the output by all entries of an input or weight.
+    r"""Return the derivative of each entry of the output by each entry of an input or weight.
 
     .. math::
 
         J_{i_1 \dots i_n j_1 \dots j_m} =
         \frac{\partial y_{i_1 \dots i_n}}{\partial v_{j_1 \dots j_m}}
 
-    One backward pass gives one row of it, so that it costs as many as y has entries. Training never
-    forms it: ``backward`` gives its product with d loss / d y. The layer and its gradients stay.
+    It takes one backward pass for each entry of y. Training never forms it, as ``backward`` returns
+    its product with d loss / d y. The layer and its gradients do not change.
 
     Parameters
     ----------
     layer : Layer
-        The function, with one output.
+        The layer, with one output.
     x : array_like, tuple of array_like, or mapping of str to array_like
-        Its input; a tuple of several, or, for a graph, a mapping by name.
+        The input; a tuple for several, or a mapping by name for a graph.
     wrt : str
-        ``"x"`` for the only input, else the name of a graph's input, or the number of another
-        layer's (``"0"``, ``"1"``); or a parameter's name, such as ``"0.W"``.
+        The variable v: ``"x"`` for a single input; of several, the name for a graph and the number
+        for another layer (``"0"``, ``"1"``); or the name of a parameter, such as ``"0.W"``.
 
     Returns
     -------
-    ndarray, shape ``y.shape + v.shape``
-        v is what `wrt` names.
+    ndarray
+        The derivative, of shape ``y.shape + v.shape``.
 
     Raises
     ------
     TypeError
-        If `layer` is no layer, or has several outputs.
+        If `layer` is not a layer, or has several outputs.
     ValueError
         If there is no input or parameter of that name.
 

@@ -1,4 +1,4 @@
-"""Nodes: what a computational graph is written in."""
+"""Nodes of computational graphs."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Input", "Node", "check_name", "has_float_dtype"]
 
-_LONGEST_NAME = 100  # as it is part of the names of all parameters within
+# The name of a node is part of the names of all parameters within its layer.
+_MAX_NAME_LENGTH = 100
 
 
 class Node(Symbol["Node"]):
-    """A value of a computational graph: what a layer makes of other nodes.
+    """A value of a computational graph: the result of a layer applied to other nodes.
 
     Nodes come from calling a layer with nodes, from ``+ - * / @ **`` and unary minus, and from the
-    functions of the same names as the layers, such as :func:`nnlayers.exp`. They hold numbers once
-    a :class:`Graph` has run; until then they say only what is to be done.
+    functions named after layers, such as :func:`nnlayers.exp`. They have numbers once a
+    :class:`Graph` has run; until then they only describe the computation.
 
     Attributes
     ----------
     layer : Layer or None
-        The operation; an input has none.
+        The operation; None for an input.
     parents : tuple of Node
-        What it is applied to.
+        The inputs of the operation.
     own_name : str or None
-        What :meth:`named` gave.
+        The name that :meth:`named` gave to the node.
     graph : Graph or None
-        Whose numbers the node shows: of the graphs that hold it, the one that ran last.
+        The graph whose numbers the node shows: of those that hold it, the one that ran last.
 
     Examples
     --------
@@ -65,19 +66,19 @@ class Node(Symbol["Node"]):
         self._index = 0
 
     def named(self, name: str) -> Self:
-        """Give the node a name, by which ``graph[name]`` finds it; return the node.
+        """Name the node, so that ``graph[name]`` finds it; return the node.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no string, empty, or longer than 100 characters.
+            If the name is not a string, is empty, or is longer than 100 characters.
         """
         self.own_name = check_name(name)
         return self
 
     @property
     def name(self) -> str | None:
-        """Its own name, else what the first graph that holds it calls it, None before that."""
+        """The name that the user gave, else the one from the first graph that holds the node."""
         return self.own_name or self._first_name
 
     @property
@@ -87,57 +88,58 @@ class Node(Symbol["Node"]):
 
     @property
     def value(self) -> Any:
-        """The value, as the last ``forward`` of its graph gave it; None before it."""
+        """The value in the last ``forward`` of its graph; None before it."""
         return None if self.graph is None else self.graph.value_at(self._index)
 
     @property
     def grad(self) -> Any:
-        """The gradient d loss / d value, as the last ``backward`` gave it; None before it."""
+        """The gradient d loss / d value in the last ``backward``; None before it."""
         return None if self.graph is None else self.graph.grad_at(self._index)
 
-    def join(self, graph: Graph, place: int, name: str) -> None:
-        """Become ``graph.nodes[place]``, which that graph calls by a name.
+    def join(self, graph: Graph, index: int, name: str) -> None:
+        """Become ``graph.nodes[index]``, which that graph calls by a name.
 
-        The name and the numbers of an earlier graph stay.
+        The node keeps the name and the numbers of an earlier graph.
         """
         if self._first_name is None:
             self._first_name = name
         if self.graph is None:
-            self.show(graph, place)
+            self.show(graph, index)
 
-    def show(self, graph: Graph, place: int) -> None:
-        """Show the numbers of ``graph.nodes[place]``, which is this node, from now on."""
+    def show(self, graph: Graph, index: int) -> None:
+        """Show the numbers of ``graph.nodes[index]``, which is this node, from now on."""
         self.graph = graph
-        self._index = place
+        self._index = index
 
     def apply(self, layer: Layer, inputs: Sequence[Any]) -> Node:
         """Return the node of a layer applied to nodes, numbers and arrays."""
         return Node(layer, [item if isinstance(item, Node) else _constant(item) for item in inputs])
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Return the node of an operator with an array on its left, for which NumPy asks here."""
+        """Return the node of an operator with an array on its left, as NumPy calls this then."""
+        # `array += node` passes `out`; the name `array` then refers to the node.
         if method == "__call__" and ufunc in _OPERATORS and not options.keys() - {"out"}:
-            return _OPERATORS[ufunc](*inputs)  # `array += node` has `out`, and is then the node
-        raise _no_function_of_nodes(ufunc.__name__)
+            return _OPERATORS[ufunc](*inputs)
+        raise _node_argument_error(ufunc.__name__)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
-        raise _no_function_of_nodes(function.__name__)
+        raise _node_argument_error(function.__name__)
 
-    # Not NoReturn, for which type checkers would accept a node wherever an array may stand.
+    # With NoReturn as its result, type checkers would accept a node in place of any array.
     def __array__(self, dtype: Any = None, copy: Any = None) -> None:
         raise TypeError(
-            f"{self!r} is no array: call the layer, as in layer(node), not its forward; "
+            f"{self!r} is not an array: call the layer, as in layer(node), not its forward; "
             "its numbers are node.value once its graph has run"
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy has: a graph that is copied too is shown again by that graph."""
+        """Return the state of a copy, without the graph; a copy of the graph joins it again."""
         return vars(self) | {"graph": None, "_index": 0}
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        what = "input" if self.layer is None else " ".join(repr(self.layer).split())
-        return f"<node{name}: {what}>"
+        content = "input" if self.layer is None else " ".join(repr(self.layer).split())
+        return f"<node{name}: {content}>"
 
     def __add__(self, other: Any) -> Node:
         return _binary(Add, self, other)
@@ -186,20 +188,20 @@ _SERIAL_NUMBERS = count()
 
 
 class Input(Node):
-    """Where values enter a graph: fed at each run, or constant, or a weight.
+    """A value that enters a graph: an argument of each run, a constant, or a weight.
 
     Parameters
     ----------
     name : str
         The argument of the graph's ``forward``.
     value : Parameter, number or array_like, optional
-        A :class:`~nnlayers.Parameter` makes the node a weight, which optimizers train; anything
-        else a constant. Without it the node is fed.
+        A :class:`~nnlayers.Parameter` makes the node a weight, which optimizers train, anything
+        else a constant. Without it the value is an argument of the graph's ``forward``.
 
     Raises
     ------
     TypeError, ValueError
-        If the name is no string or empty, or the value holds no real numbers.
+        If the name is not a string or is empty, or the value does not hold real numbers.
 
     Examples
     --------
@@ -216,36 +218,35 @@ class Input(Node):
     def __init__(self, name: str, value: Any = None) -> None:
         super().__init__(None)
         self.named(name)
-        self.content = _checked(value)
+        self.content = _as_content(value)
         self.has_float_dtype = has_float_dtype(value, self.content)
         self.serial_number = next(_SERIAL_NUMBERS)
 
     @property
     def kind(self) -> str:
-        """``"input"`` for a node that is fed, else ``"weight"`` or ``"constant"``."""
+        """``"weight"`` or ``"constant"``; ``"input"`` without a value."""
         if self.content is None:
             return "input"
         return "weight" if isinstance(self.content, Parameter) else "constant"
 
     @property
     def constant(self) -> Any:
-        """The argument `value`, as a list where it has no dtype of its own."""
+        """The argument `value` for a file, as a list if it does not set a dtype."""
         if isinstance(self.content, np.ndarray) and self.content.ndim and not self.has_float_dtype:
             return self.content.tolist() if self.content.dtype.kind == "f" else self.content
         return self.content
 
     @property
     def value(self) -> Any:
-        """What was fed last, or the weight or constant."""
+        """The last argument of ``forward``, or the weight or constant."""
         if self.content is None:
             return super().value
-        return (
-            self.content.value if isinstance(self.content, Parameter) else np.asarray(self.content)
-        )
+        is_weight = isinstance(self.content, Parameter)
+        return self.content.value if is_weight else np.asarray(self.content)
 
 
 def _constant(value: Any) -> Input:
-    """Return the input of a number or array that stands in an expression; the graph names it."""
+    """Return the unnamed input for a number or array in an expression."""
     if value is None or isinstance(value, Symbol):
         raise TypeError(f"expected a node, a number or an array, got {value!r}")
     node = Input("constant", value)
@@ -253,25 +254,25 @@ def _constant(value: Any) -> Input:
     return node
 
 
-def _binary(kind: type[Layer], a: Any, b: Any) -> Node:
+def _binary(operation: type[Layer], a: Any, b: Any) -> Node:
     node: Node = a if isinstance(a, Node) else b
-    return node.apply(kind(), [a, b])
+    return node.apply(operation(), [a, b])
 
 
 def check_name(name: object) -> str:
-    """Return the name of a node, if it may be one.
+    """Return the name of a node.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no string, empty, or longer than 100 characters.
+        If it is not a string, is empty, or is longer than 100 characters.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r}")
     if not name:
         raise ValueError("name must not be empty")
-    if len(name) > _LONGEST_NAME:
-        raise ValueError(f"name must have at most {_LONGEST_NAME} characters, got {len(name)}")
+    if len(name) > _MAX_NAME_LENGTH:
+        raise ValueError(f"name must have at most {_MAX_NAME_LENGTH} characters, got {len(name)}")
     return name
 
 
@@ -287,39 +288,37 @@ _OPERATORS: dict[Any, Callable[[Any, Any], Any]] = {
 }
 
 
-def _no_function_of_nodes(name: str) -> TypeError:
-    """Return the error of a function of NumPy's that was given a node."""
+def _node_argument_error(name: str) -> TypeError:
+    """Return the error for a NumPy function that was called with a node."""
     if name in functions.__all__:
-        return TypeError(f"np.{name} takes no node of a graph: use nn.{name}")
+        return TypeError(f"np.{name} does not take nodes of graphs: use nn.{name}")
     known = ", ".join(f"nn.{name}" for name in functions.__all__)
-    return TypeError(f"np.{name} takes no node of a graph; functions that do: {known}")
+    return TypeError(f"np.{name} does not take nodes of graphs; these functions do: {known}")
 
 
 def has_float_dtype(value: Any, array: Any) -> bool:
-    """Return whether what was given says in which floats to compute, as an array of floats does.
+    """Return whether a value sets the dtype of a computation, as an array of floats does.
 
-    Python numbers, lists of them and integers take the dtype of what they are combined with.
+    Python numbers, lists of them and integers take the dtype of the arrays beside them.
 
     Parameters
     ----------
     value : array_like
-        What was given.
+        The value.
     array : ndarray
-        The same as an array.
+        The same value as an array.
     """
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
         return False
-    # NumPy's own float64 is a Python float too; a list of float32 arrays is one of these.
+    # np.float64 is a subclass of float. A list of float32 arrays has a dtype, unlike one of floats.
     return isinstance(value, np.generic) or not (
         isinstance(value, bool | int | float | list | tuple) and array.itemsize == 8
     )
 
 
-def _checked(value: Any) -> Any:
-    """Return what an input is given; an array as a copy, a Python number as it is.
-
-    A number takes the dtype of what it is combined with, as everywhere in NumPy.
-    """
+def _as_content(value: Any) -> Any:
+    """Return the argument `value` of an input; an array as a copy."""
+    # A Python number stays one, so that it takes the dtype of an array beside it, as in NumPy.
     if value is None or isinstance(value, Parameter | bool | int | float):
         return value
     return as_reals(value, "value").copy()

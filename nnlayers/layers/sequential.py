@@ -101,9 +101,8 @@ class Sequential(Drawable, guarded=False):
         cache = self._cached()
         if not self.layers:
             return self._incoming(dout, *cache).copy() if input_grad else None
-        for index, (now, then) in enumerate(zip(self._forward_passes(), cache, strict=True)):
-            if now is not then:
-                raise self._shared_error(index)
+        if not all(map(is_, self._forward_passes(), cache)):
+            raise self._shared_error(cache)
         if input_grad:
             for layer in reversed(self.layers):
                 dout = layer.backward(dout)
@@ -136,7 +135,9 @@ class Sequential(Drawable, guarded=False):
         # A user's layer has what the guards record of it, and no cache.
         return [layer._forwarded if layer._cache is None else layer._cache for layer in self.layers]
 
-    def _shared_error(self, index: int) -> RuntimeError:
+    def _shared_error(self, passes: list[Any]) -> RuntimeError:
+        """Return the error that names the first layer whose forward pass is another by now."""
+        index = [*map(is_, self._forward_passes(), passes)].index(False)
         description = " ".join(repr(self.layers[index]).split())
         return RuntimeError(
             f"{type(self).__name__}.backward: layer {index}, {description}, has run forward again "

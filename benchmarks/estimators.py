@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.report import ESTIMATORS, Report
 from nnlayers import estimators
 
-# Hidden layers, and about how many steps a fit has.
+# Hidden layers, and the approximate number of steps of a fit.
 STEPS = {(10,): 300, (50,): 300, (100,): 300, (100, 100): 150, (512, 512): 20}
 ROWS = (500, 5_000, 100_000)
 HEADER = (
@@ -28,7 +28,7 @@ HEADER = (
 
 
 def problems(rows):
-    """Return the labels of ten classes and the values to be learnt from 20 features."""
+    """Return labels of ten classes and regression targets for 20 features."""
     X, y = make_classification(rows, 20, n_informative=10, n_classes=10, random_state=0)
     return X, {"MLPClassifier": y, "MLPRegressor": np.tanh(X[:, 0]) + X[:, 1] * X[:, 2]}
 
@@ -41,7 +41,7 @@ def seconds(module, name, settings, X, y):
 
 
 def race(name, hidden, epochs, rounds, X, y):
-    """Return the median seconds of both, and the median of how many times faster nnlayers is."""
+    """Return the median seconds of both, and the median factor by which nnlayers is faster."""
     settings = {"hidden_layer_sizes": hidden, "max_iter": epochs, "n_iter_no_change": np.inf}
     ours, theirs = zip(
         *(

@@ -13,7 +13,7 @@ import nnlayers as nn
 
 
 def run(options):
-    """Print the median of each, and what nnlayers takes of it."""
+    """Print the median of each, and nnlayers' time as a fraction of it."""
     rounds = 9 if options.quick else 31
     print("| graph | microseconds | beside | microseconds | share | overhead a node |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -48,7 +48,7 @@ def step_of_micrograd(Value, expression, inputs):
 
 
 def chain(length):
-    """Return x * 1.0001 + 0.0001, and so on, of so many operations."""
+    """Return the graph of x * 1.0001 + 0.0001 repeated, with a number of operations."""
     node = nn.Input("x")
     for _ in range(length // 2):
         node = node * 1.0001 + 0.0001
@@ -56,7 +56,7 @@ def chain(length):
 
 
 def chain_by_hand(length):
-    """Do what the layers of the chain do with NumPy's scalars, and nothing else."""
+    """Compute what the chain's layers compute, with NumPy's scalars alone."""
     value, values = np.float64(1.0), []
     for _ in range(length // 2):
         values.append(value)
@@ -68,7 +68,7 @@ def chain_by_hand(length):
 
 
 def readme_expression(relu, a, b):
-    """The expression with which micrograd's README begins."""
+    """The expression at the start of micrograd's README."""
     c, d = a + b, a * b + b**3
     c = c + (c + 1)
     c = c + (1 + c + (-a))

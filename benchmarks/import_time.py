@@ -14,7 +14,7 @@ from benchmarks.picture import draw_bars
 from benchmarks.race import environment
 from benchmarks.report import Report
 
-# By distribution, what a program of that library begins with.
+# The imports with which a program of each library begins, by distribution.
 IMPORTS = {
     "numpy": "import numpy, scipy.special",
     "nnlayers": "import nnlayers",
@@ -27,9 +27,9 @@ IMPORTS = {
 
 
 def seconds(code, bytecode):
-    """Return how long a process takes that runs the code and ends.
+    """Return the seconds of a process that runs the code and ends.
 
-    Bytecode is kept in a folder, as an installation does, also where the environment forbids it.
+    Bytecode is cached in a folder, as in an installation, even where the environment forbids it.
     """
     settings = environment(1) | {
         "KERAS_BACKEND": "jax",
@@ -47,7 +47,7 @@ def megabytes(name):
 
 
 def required(name, seen):
-    """Return `seen` with the names of a distribution and of all that it requires."""
+    """Add the names of a distribution and of its requirements to `seen`, and return it."""
     if name not in seen:
         seen.add(name)
         for line in metadata.distribution(name).requires or []:
@@ -58,7 +58,7 @@ def required(name, seen):
 
 
 def files(distribution):
-    """Yield a distribution's files, those of the source for one that is installed as editable."""
+    """Yield a distribution's files, or the source files of an editable install."""
     import nnlayers
 
     if distribution.name == "nnlayers":

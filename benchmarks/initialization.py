@@ -55,7 +55,7 @@ CLASSIFICATION = {
 
 
 def unit_gain(make):
-    """Return the recipe under which a layer's mean square stays 1, by the activation's own."""
+    """Return the initializer that keeps the mean square at 1 after an activation."""
     z = np.linspace(-10, 10, 20001)[:, None]
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     square = float((make().predict(z) ** 2 * density).sum() * (z[1, 0] - z[0, 0]))
@@ -63,7 +63,7 @@ def unit_gain(make):
 
 
 class Stacked(nn.Layer):
-    """The affine layers of many networks of equal sizes, side by side."""
+    """Affine layers of many networks of equal sizes, computed together."""
 
     def __init__(self, weights):
         self.W = nn.Parameter(np.array(weights, np.float32))
@@ -80,7 +80,7 @@ class Stacked(nn.Layer):
 
 
 def networks(sizes, activation, recipes):
-    """Return one network for each recipe and seed, as one of stacked layers."""
+    """Return one network of stacked layers that holds a network for each initializer and seed."""
     make = ACTIVATIONS[activation]
     drawn = []
     for (hidden, output), seed in product(recipes, SEEDS):
@@ -99,7 +99,7 @@ def networks(sizes, activation, recipes):
 
 
 def measure(data, activation, depth, recipes):
-    """Return the scores on a data set, of shape (recipes, seeds)."""
+    """Return the scores on a data set, of shape (initializers, seeds)."""
     X, y = (REGRESSION | CLASSIFICATION)[data]()
     X, loss, outputs = scale(X).astype(np.float32), nn.SoftmaxCrossEntropy(), len(np.unique(y))
     if data in REGRESSION:
@@ -131,7 +131,7 @@ def measure(data, activation, depth, recipes):
 
 
 def recipes(activation):
-    """Return hidden and output recipe of each column of the table."""
+    """Return the hidden and output initializers of each column of the table."""
     usual = "glorot_uniform" if activation in S_SHAPED else "he_normal"
     if activation == "selu":
         usual = "lecun_normal"

@@ -28,13 +28,13 @@ HEADER = ("instead of", "microseconds", "this", "microseconds")
 
 
 def microseconds(code, repeats):
-    """Return the best of some repeats."""
+    """Return the best time of several repeats."""
     timer = timeit.Timer(code, globals=NAMES)
     return min(timer.repeat(repeats, 1000)) * 1000
 
 
 def run(options):
-    """Time each call of each pair."""
+    """Time both calls of each pair."""
     report, rows = Report("kernels", HEADER, options.output, page=PERFORMANCE), [HEADER]
     for pair in PAIRS:
         row = []

@@ -14,7 +14,7 @@ HEADER = ("step", "forward", "loss", "loss backward", "backward", "Adam", "all",
 
 
 def laps(task, steps):
-    """Return the median microseconds of each part, and of them all."""
+    """Return the median microseconds of each part and of the whole step."""
     model, loss, optimizer = parts(task)
     batches = list(zip(*task.batches(), strict=True))
     rows = []

@@ -10,7 +10,7 @@ MARKERS = "osDv^<>pX*h"
 
 
 def draw(races, contenders, path):
-    """Write the picture of races, given as (label, threads, results), a panel a thread count."""
+    """Write the picture of races (label, threads, results), one panel per number of threads."""
     others = [contender for contender in contenders if contender != "nnlayers"]
     counts = sorted({threads for _, threads, _ in races})
     panels_of = [
@@ -42,7 +42,7 @@ def draw(races, contenders, path):
 
 
 def draw_bars(names, columns, path):
-    """Write a picture of bars, a panel for each column of numbers, given by title."""
+    """Write a picture of bars, with one panel per column of numbers."""
     size = (3 + 4 * len(columns), 1.2 + 0.35 * len(names))
     figure, panels = pyplot.subplots(1, len(columns), figsize=size, sharey=True)
     for panel, (title, numbers) in zip(panels, columns.items(), strict=True):

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-# Such variables choose kernels or threads for a library: none of them, but for those set here.
+# Variables that choose kernels or threads for a library. Only those set here reach a contender.
 PREFIXES = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "XLA_", "JAX_", "NPY_", "TORCH")
 
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each round for one contender, and those of nnlayers in the same rounds."""
+    """Seconds of each round of a contender, and of nnlayers in the same rounds."""
 
     contender: str
     seconds: list[float]
@@ -24,12 +24,12 @@ class Result:
 
     @property
     def median(self):
-        """The median round."""
+        """Median seconds of a round."""
         return median(self.seconds)
 
     @property
     def ratio(self):
-        """What nnlayers takes of the time that this contender takes; the median over rounds."""
+        """Median over rounds of nnlayers' time as a fraction of the contender's."""
         return median(ours / theirs for ours, theirs in zip(self.ours, self.seconds, strict=True))
 
 
@@ -51,8 +51,8 @@ class Process:
     def ask(self, **request):
         """Return the answer to a request.
 
-        Between requests the process stands still, for threads that wait for work by spinning must
-        not be the load of who comes next.
+        Between requests the process is stopped, so that threads that wait for work by spinning do
+        not slow down the next contender.
         """
         self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -73,12 +73,12 @@ class Process:
 
 
 def is_pinned(name):
-    """Return whether a variable of the environment chooses kernels or threads for a library."""
+    """Return whether an environment variable chooses kernels or threads for a library."""
     return name.startswith(PREFIXES)
 
 
 def environment(threads):
-    """Return the environment without such variables, and with the number of threads."""
+    """Return the environment without such variables, but with the number of threads."""
     kept = {name: value for name, value in os.environ.items() if not is_pinned(name)}
     return kept | {
         "OMP_NUM_THREADS": str(threads),
@@ -90,7 +90,7 @@ def environment(threads):
 
 
 class Starters:
-    """The processes of all contenders for one number of threads; for a ``with`` statement."""
+    """Processes of all contenders for one number of threads, as a context manager."""
 
     def __init__(self, contenders, threads):
         self.contenders, self.threads = contenders, threads
@@ -108,7 +108,7 @@ class Starters:
         self._stack.close()
 
     def race(self, task, *, rounds, seconds):
-        """Return the results of all that can do the task; each run takes about `seconds`."""
+        """Return the results of all contenders able to do the task; a run takes about `seconds`."""
         ready = {}
         for name, process in self._processes.items():
             problem = process.ask(task=asdict(task))
@@ -118,7 +118,7 @@ class Starters:
                 self._left_out.add((name, problem))
                 print(f"{name} is left out: {problem}", file=sys.stderr)
         work = dict.fromkeys(ready, 1)
-        for _ in range(2):  # the second time with the caches full
+        for _ in range(2):  # the second run has warm caches
             for name, process in ready.items():
                 work[name] = max(1, round(seconds / process.ask(run=work[name])))
         measured = {name: [] for name in ready}

@@ -20,14 +20,14 @@ class Report:
     Parameters
     ----------
     name : str
-        Of the benchmark, and so of its files.
+        Name of the benchmark and of its files.
     header : sequence of str
-        Of the table's columns.
+        Titles of the table's columns.
     folder : Path
-        Where the files go. In that of the documentation, the table also takes the place of the one
+        Folder of the files. In that of the documentation, the table also replaces the one
         between ``<!-- name -->`` and ``<!-- end -->`` on its page.
     page : Path
-        Of the documentation.
+        Page of the documentation.
     """
 
     def __init__(self, name, header, folder, page=PAGE):
@@ -59,7 +59,7 @@ class Report:
 
 
 def machine():
-    """Return words that say what the numbers were measured on."""
+    """Describe the machine and the versions of libraries."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
@@ -68,7 +68,7 @@ def machine():
 
 
 def versions():
-    """Yield the names and versions of the libraries that are installed."""
+    """Yield the names and versions of the installed libraries."""
     for name in LIBRARIES:
         try:
             yield f"{name} {metadata.version(name)}"

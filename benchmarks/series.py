@@ -10,7 +10,7 @@ COLUMNS = ("race", "threads", "contender", "microseconds", "nnlayers' share")
 
 
 def run_races(name, contenders, tasks, options):
-    """Race the tasks, given by label, as the command line's options say."""
+    """Race the tasks, a dictionary by label, with the options of the command line."""
     contenders = {
         contender: place
         for contender, place in contenders.items()
@@ -31,7 +31,7 @@ def run_races(name, contenders, tasks, options):
 
 
 def cells(results, contenders):
-    """Return for each contender its microseconds and, in brackets, nnlayers' share of them."""
+    """Return each contender's microseconds and, in brackets, nnlayers' fraction of them."""
     shown = {
         result.contender: f"{shortened(result.median * 1e6)} ({result.ratio:.2f})"
         for result in results
@@ -48,5 +48,5 @@ def rows(races):
 
 
 def shortened(number):
-    """Return three significant digits."""
+    """Format a number with three significant digits."""
     return f"{float(f'{number:.3g}'):,g}" if number >= 1 else f"{number:.2f}"

@@ -42,7 +42,7 @@ def variants(chosen):
 
 
 def run(options):
-    """Race all sizes and their variants; ``--size`` chooses, ``--quick`` leaves out variants."""
+    """Race all sizes and variants; ``--size`` selects one, ``--quick`` leaves out variants."""
     tasks = dict(variants(options.size or SIZES))
     if options.quick:
         plain = (Task.activation, Task.optimizer)

@@ -14,19 +14,19 @@ from benchmarks.contenders import Task
 
 
 def prepared(place, task):
-    """Return ``run`` and null, or None and why the contender cannot take part."""
+    """Return ``run`` and None, or None and the reason why the contender cannot take part."""
     module, _, function = place.partition(":")
     try:
         make = getattr(import_module(f"benchmarks.contenders.{module}"), function)
         run = make(Task(**task | {"sizes": tuple(task["sizes"])}))
         run(1)
-    except Exception as error:  # whatever it is, the others race on
+    except Exception as error:  # the other contenders go on, whatever failed
         return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     return run, None
 
 
 def timed(run, n):
-    """Return the seconds of one piece of work, after a run that fills the caches again."""
+    """Return the seconds of one piece of work, after a run that warms the caches."""
     run(n // 8)
     start = perf_counter()
     done = run(n)
@@ -37,7 +37,7 @@ def main():
     place, cores = sys.argv[1], int(sys.argv[2])
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints must not come between the answers
+    os.dup2(2, 1)  # output of a library must not mix with the answers
     run = None
     for line in sys.stdin:
         request = json.loads(line)

@@ -10,21 +10,21 @@ import nnlayers as nn
 
 
 class Entry(NamedTuple):
-    """How to make a layer, and the shapes of inputs that it takes; the first axis is the batch."""
+    """Function that makes a layer, and shapes of its inputs, whose first axis is the batch."""
 
     make: Callable[[], nn.Layer]
     shapes: tuple[tuple[int, ...], ...]
     positive: bool = False
 
     def draw(self, dtype=np.float64, seed=7):
-        """Return inputs, from 0.5 to 2 where they must be positive, else normal ones."""
+        """Draw inputs, uniform from 0.5 to 2 if they must be positive, otherwise normal."""
         rng = np.random.default_rng(seed)
         draw = partial(rng.uniform, 0.5, 2.0) if self.positive else partial(rng.normal, 0.0, 1.0)
         return [draw(shape).astype(dtype) for shape in self.shapes]
 
 
 def shared_weights():
-    """A graph in which one layer stands twice."""
+    """Return a graph that uses one layer twice."""
     x, cell = nn.Input("x"), nn.Affine(4, 4, rng=0)
     h = nn.tanh(cell(x))
     return nn.Graph(nn.tanh(cell(h) + h) * 0.5)

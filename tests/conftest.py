@@ -21,7 +21,7 @@ class BlankFigure:
 
 @pytest.fixture(autouse=True)
 def blank_curves(request, monkeypatch):
-    """Leave the picture of a run's history blank: to draw it takes longer than a short run.
+    """Leave the picture of a run's history blank, because drawing it takes longer than a short run.
 
     tests/cli/test_process.py holds that a command draws it.
     """

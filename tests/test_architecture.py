@@ -24,7 +24,7 @@ FLOORS = [
     ["config", "export"],
     ["cli", "estimators"],
 ]
-# Files that stand alone and build on each other; every other entry of a floor is a room of its own.
+# Files that stand alone and build on each other; every other entry of a floor is a separate room.
 CONTRACT = {"initializers", "layer", "parameter"}
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

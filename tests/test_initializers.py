@@ -20,7 +20,7 @@ from nnlayers.initializers import (
 
 FAN_IN, FAN_OUT = 400, 100
 
-# The distributions as their papers give them.
+# The distributions that their papers define.
 DISTRIBUTIONS = {
     "he_normal": stats.norm(0, np.sqrt(2 / FAN_IN)),
     "he_uniform": stats.uniform(-np.sqrt(6 / FAN_IN), 2 * np.sqrt(6 / FAN_IN)),

@@ -11,7 +11,7 @@ from nnlayers.layer import Layer, twin
 
 
 class Scale(nn.Layer):
-    """A user's layer of the least code: y = s x."""
+    """The shortest layer that a user can write: y = s x."""
 
     def __init__(self, features=2):
         self.s = nn.Parameter(np.arange(1.0, features + 1), name="s")
@@ -26,7 +26,7 @@ class Scale(nn.Layer):
 
 
 class Holder(nn.Layer):
-    """Runs the layers it was given, whatever holds them, one after the other."""
+    """Run layers one after another, whichever attribute or container holds them."""
 
     def __init__(self, **members):
         vars(self).update(members)
@@ -46,7 +46,7 @@ class Holder(nn.Layer):
 
 
 class Counter(nn.Layer):
-    """Counts batches as state, and adds the count."""
+    """Count batches as state, and add the count to x."""
 
     state_names = ("count",)
 
@@ -147,7 +147,7 @@ def test_predict_of_a_user_s_layer_keeps_nothing_and_draws_nothing():
 
 
 class Owner(nn.Layer):
-    """Passes x through all layers that it holds, and looks at what else it holds."""
+    """Pass x through all layers that it holds, and look at its other attributes."""
 
     def __init__(self, held, layers):
         self.held, self.layers = held, layers
@@ -163,7 +163,7 @@ class Owner(nn.Layer):
 
 
 class CountedList(list):
-    """A list that counts how many of its entries were looked at."""
+    """List that counts accesses to its entries."""
 
     looked_at = 0
 

@@ -27,7 +27,7 @@ def checkout(tmp_path_factory):
 
 
 def build(kind, checkout, directory):
-    """Return the archive that setuptools makes."""
+    """Build a wheel with setuptools, and open it as an archive."""
     pytest.importorskip("setuptools", minversion="70")
     subprocess.run(
         [sys.executable, "-c", SCRIPT, kind, str(directory)],

@@ -13,8 +13,8 @@ TEXT = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text(encoding="
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
-    """Return the names that the examples define, all run in order, and what failed of them."""
-    text = re.sub(r"^```.*$", "", TEXT, flags=re.MULTILINE)  # the end of a fence ends an output
+    """Run all examples in order; return the names that they define, and the number of failures."""
+    text = re.sub(r"^```.*$", "", TEXT, flags=re.MULTILINE)  # a fence ends an output
     test = doctest.DocTestParser().get_doctest(text, {}, "tutorial.md", "tutorial.md", 0)
     reports = []
     with pytest.MonkeyPatch.context() as patch:

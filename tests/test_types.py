@@ -14,7 +14,7 @@ nn.mlp([2, 1])[0].wieght
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Return what mypy --strict says of right and wrong code, as if it stood elsewhere."""
+    """Return the report of mypy --strict on right and wrong code outside the project."""
     api = pytest.importorskip("mypy.api")
     directory = tmp_path_factory.mktemp("user")
     wrong = directory / "wrong.py"

@@ -9,16 +9,16 @@ from itertools import pairwise
 
 import numpy as np
 
-# Small, so that the network still learns at the last step: gradients that underflow cost time.
+# It is small, so that the network still learns at the last step: gradients that underflow are slow.
 LEARNING_RATE = 1e-5
 WEIGHT_DECAY = 1e-2
-# Different ones, in turn: what a whole epoch in one call goes through.
+# An epoch in one call goes through this many different batches.
 BATCHES = 8
 
 
 @dataclass(frozen=True)
 class Task:
-    """The work, the same for all: a network, its data, and the threads to use."""
+    """The task of a race: a network, its data, and the number of threads."""
 
     sizes: tuple[int, ...]
     rows: int
@@ -60,11 +60,11 @@ class Task:
 
 
 class UnsupportedError(Exception):
-    """What a library does not have."""
+    """The library lacks an activation or an optimizer."""
 
 
 def chosen(task, what, choices):
-    """Return the library's own name, or object, for the task's activation or optimizer."""
+    """Return the library's name or object for the task's activation or optimizer."""
     name = getattr(task, what)
     if name not in choices:
         raise UnsupportedError(f"has no {name}")
@@ -72,7 +72,7 @@ def chosen(task, what, choices):
 
 
 def in_turn(step, batches):
-    """Return ``run(n)`` for a function that does one step on one batch."""
+    """Return ``run(n)``, which calls a function of one batch for n batches in turn."""
 
     def run(n):
         for i in range(n):
@@ -83,7 +83,7 @@ def in_turn(step, batches):
 
 
 def repeated(work):
-    """Return ``run(n)`` for a function that does one piece of work."""
+    """Return ``run(n)``, which calls a function n times."""
 
     def run(n):
         for _ in range(n):

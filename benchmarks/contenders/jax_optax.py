@@ -35,7 +35,7 @@ def forward_of(task):
 
 
 def update_of(task):
-    """Return the first state, and the function from a state and a batch to the next state."""
+    """Return the initial state, and the function from a state and a batch to the next state."""
     forward, optimizer = forward_of(task), chosen(task, "optimizer", OPTIMIZERS)
 
     def loss(params, x, y):

@@ -62,7 +62,7 @@ def fit(task):
 
 
 def bare_steps(task):
-    """The steps of :func:`fit` on batches that are cut already."""
+    """The steps of :func:`fit` on batches that are cut beforehand."""
     x, y = task.rows_and_classes()
     trainer = nn.Trainer(*parts(task))
     order = np.random.default_rng(0).permutation(len(x))

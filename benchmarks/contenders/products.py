@@ -6,7 +6,7 @@ from benchmarks.contenders import in_turn, repeated
 
 
 def step(task):
-    """Forward, and back without the first layer's input gradient, into buffers that are there."""
+    """Forward and backward without the first layer's input gradient, into preallocated buffers."""
     weights = [W for W, _ in task.weights()]
     gradients = [np.empty_like(W) for W in weights]
     values = [np.empty((task.rows, size), np.float32) for size in task.sizes]
@@ -20,14 +20,14 @@ def step(task):
             np.dot(values[i].T, douts[i + 1], out=gradients[i])
             if i:
                 np.dot(douts[i + 1], weights[i].T, out=douts[i])
-        # The next step starts from ones again, lest numbers grow from step to step.
+        # The next step starts from ones again, so that numbers do not grow from step to step.
 
     x, _ = task.batches()
     return in_turn(one, [(batch,) for batch in x])
 
 
 def predict_by_hand(task):
-    """The expression for inference, as one would write it."""
+    """The formula of inference, written directly in NumPy."""
     (W1, b1), (W2, b2), (W3, b3) = task.weights()
     x = task.batches()[0][0]
 

@@ -30,7 +30,7 @@ def network(task, batch_size, **arguments):
 
 
 def partial_fit(task):
-    """One step: one pass over as many rows as a batch has."""
+    """One step: a pass over the rows of one batch."""
     x, y = task.batches()
     model = network(task, task.rows, shuffle=False)
     model.partial_fit(x[0], y[0], classes=range(task.sizes[-1]))
@@ -38,7 +38,7 @@ def partial_fit(task):
 
 
 def partial_fit_epoch(task):
-    """Many steps a call, which shares out what a call costs."""
+    """Many steps in one call, which divides the cost of a call among them."""
     x, y = task.batches()
     copies = max(1, 2048 // (BATCHES * task.rows))
     x, y = np.tile(x.reshape(-1, task.sizes[0]), (copies, 1)), np.tile(y.ravel(), copies)

@@ -53,7 +53,7 @@ def test_it_runs_and_prints_and_explains_the_same_at_each_run(name, capsys):
     assert re.search(r"^ *1\. ", printed, re.MULTILINE)
     module.main()
     again = capsys.readouterr().out
-    if name == "tensor_derivative":  # whose table holds times
+    if name == "tensor_derivative":  # its table holds times
         printed, again = (text.split("h = m")[0] for text in (printed, again))
     assert again == printed
 

@@ -40,7 +40,7 @@ def tanh_gate(x):
 
 
 class Case(NamedTuple):
-    """How to make the layer, its value, the terms that its derivative is the sum of, PyTorch's."""
+    """The layer, its value, the terms whose sum is its derivative, and PyTorch's function."""
 
     make: Callable[[], nn.Layer]
     value: Callable[[Any], Any]

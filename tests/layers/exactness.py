@@ -6,12 +6,12 @@ import pytest
 from effort import cases
 from hypothesis.extra import numpy as hnp
 
-# From single numbers to five axes, empty ones too.
+# From single numbers to five axes, including empty ones.
 shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=3)
 
 
 def extreme_floats():
-    """Both signs of everything from the smallest subnormal to the largest float32."""
+    """Return floats of both signs from the smallest subnormal to the largest float32."""
     info = np.finfo(np.float32)
     rng = np.random.default_rng(0)
     positive = np.concatenate(
@@ -29,7 +29,7 @@ def extreme_floats():
 def units_in_the_last_place(found, exact, largest_terms=None):
     """Return the largest error, in units of the last place of the float32 nearest to `exact`.
 
-    Where a formula cancels, the unit is that of the largest of its terms.
+    If a formula cancels, the unit is that of its largest term.
     """
     scale = exact if largest_terms is None else largest_terms
     _, exponents = np.frexp([np.float32(float(value)) for value in scale])
@@ -42,7 +42,7 @@ def units_in_the_last_place(found, exact, largest_terms=None):
 
 
 def torch_results(function, x, dout):
-    """Return output and gradient; in float64, as in float32 PyTorch's own errors show."""
+    """Return output and gradient in float64, because PyTorch's errors show in float32."""
     torch = pytest.importorskip("torch")
     tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     y = function(tensor)

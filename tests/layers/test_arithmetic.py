@@ -19,7 +19,7 @@ dtypes = pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.flo
 
 
 def drawn(shape, seed, dtype=np.float64):
-    """Numbers from 0.5 to 2 with random signs: no quotient is large, no two are equal."""
+    """Draw numbers from 0.5 to 2 with random signs: no quotient is large, and no two are equal."""
     rng = np.random.default_rng(seed)
     return (rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
 
@@ -184,7 +184,7 @@ def test_a_matrix_product_takes_nan_and_infinity_where_the_sums_do(a_shape, b_sh
 
 
 def summed(gradient, shape):
-    """Return a gradient summed over the batch axes in which an input was broadcast."""
+    """Sum a gradient over the batch axes in which an input was broadcast."""
     with np.errstate(invalid="ignore"):
         for axis, length in enumerate(shape):
             if length == 1:

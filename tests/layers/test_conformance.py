@@ -113,7 +113,7 @@ def test_eight_threads_predict_what_one_does(entry):
 def test_another_number_of_inputs_is_an_error_that_names_the_layer(entry, call):
     layer, inputs = entry.make(), entry.draw()
     given = [[], [*inputs, *inputs]]
-    if isinstance(layer, nn.Concatenate):  # which takes any number but none
+    if isinstance(layer, nn.Concatenate):  # it takes any number of inputs except none
         given.pop()
     for bad in given:
         # A graph says which of its inputs is missing.

@@ -44,7 +44,7 @@ def test_values_and_gradients_are_those_of_pytorch(name, dtype, rtol):
     torch = pytest.importorskip("torch")
     make, function = FUNCTIONS[name]
     special = [0.0, np.inf, np.nan]
-    if name != "Power of 0.5":  # PyTorch has rsqrt in its derivative: -inf at -0.0, NaN at -inf
+    if name != "Power of 0.5":  # PyTorch's derivative uses rsqrt: -inf at -0.0, NaN at -inf
         special += [-0.0, -np.inf]
     x = np.concatenate([drawn(name, 100), special]).astype(dtype)
     tensor = torch.tensor(x, requires_grad=True)

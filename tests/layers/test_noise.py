@@ -37,7 +37,7 @@ def test_inputs_of_any_number_of_axes_keep_their_mean(shape):
 
 
 class Eighths:
-    """A generator whose draws are each multiple of an eighth from 0 up to 1, which is none."""
+    """Generator that draws each multiple of an eighth from 0 to 7/8."""
 
     def random(self, shape, dtype):
         return np.arange(8, dtype=dtype).reshape(shape) / dtype(8)

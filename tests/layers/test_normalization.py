@@ -33,7 +33,7 @@ def close(ours, theirs, tolerance):
 
 
 def with_parameters(layer, reference, torch):
-    """Give both the same gamma and beta."""
+    """Set the same gamma and beta in both layers."""
     for ours, theirs in zip(layer.parameters(), reference.parameters(), strict=True):
         ours.value = drawn(ours.shape, ours.dtype, seed=len(ours.name))
         with torch.no_grad():
@@ -41,7 +41,7 @@ def with_parameters(layer, reference, torch):
 
 
 def with_drawn_state(layer, seed=0):
-    """Give a layer parameters and running averages of its own, the variances above 0."""
+    """Draw a layer's parameters and running averages, with positive variances."""
     rng = np.random.default_rng(seed)
     state = layer.state_dict()
     layer.load_state_dict({name: 0.5 + rng.random(array.shape) for name, array in state.items()})

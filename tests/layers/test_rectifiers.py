@@ -95,7 +95,7 @@ def test_prelu_and_its_slopes_gradients_are_pytorch_s(features, shape, dtype, rt
     x[:1, ..., 0] = 0.0
     weight = torch.tensor(layer.a.value, dtype=torch.float64, requires_grad=True)
 
-    def prelu(tensor):  # whose channels are axis 1
+    def prelu(tensor):  # PyTorch's channels are axis 1
         return torch.prelu(tensor.reshape(-1, 4), weight).reshape(shape)
 
     y, dx = torch_results(prelu, x, dout)

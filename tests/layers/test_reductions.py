@@ -30,7 +30,7 @@ def test_reductions_are_numpy_s_and_agree_with_differences(
     layer = make(axis=axis, keepdims=keepdims)
     y = layer.forward(x)
     assert type(y) is np.ndarray
-    with warnings.catch_warnings(action="ignore"):  # NumPy's, for the mean of no entries
+    with warnings.catch_warnings(action="ignore"):  # NumPy's warning of the mean of an empty slice
         np.testing.assert_allclose(y, function(x, axis=axis, keepdims=keepdims), rtol=1e-14)
     np.testing.assert_array_equal(layer.predict(x), y)
     if not np.isnan(y).any():

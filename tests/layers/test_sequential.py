@@ -184,7 +184,7 @@ def test_summary_leaves_the_model_as_it_is():
 
 
 class Lazy(nn.Layer):
-    """y = s x, with an s that is made at the first forward."""
+    """y = s x, with a parameter that is created at the first forward."""
 
     def forward(self, x):
         if not hasattr(self, "s"):

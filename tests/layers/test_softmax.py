@@ -30,7 +30,7 @@ def test_both_agree_with_differences_along_any_axis(shape_and_axis, seed):
 
 
 def exact_row(row):
-    """Return the probabilities, their logarithms, and the chance of all but the first."""
+    """Return the probabilities, their logarithms, and the sum of all but the first."""
     top = mpmath.mpf(max(row))
     e = [mpmath.exp(mpmath.mpf(entry) - top) for entry in row]
     total = mpmath.fsum(e)
@@ -45,7 +45,7 @@ def test_both_are_right_to_four_units_in_the_last_place(others):
     dout = np.zeros_like(rows)
     dout[:, 0] = 1
     probabilities, logs, slopes, log_slopes, terms = [], [], [], [], []
-    with mpmath.workdps(100):  # 50 more than is asked, as a small one beside 1 takes 45
+    with mpmath.workdps(100):  # a small number beside 1 takes 45 digits more
         for row in rows.astype(float):
             p, log_p, rest = exact_row(row)
             probabilities += p

@@ -12,8 +12,8 @@ from loss_catalogue import COLUMNS, both_reductions, draw, every_loss
 import nnlayers as nn
 
 HUGE = float(np.float32(3e38))
-DIGITS = 100  # 50 more than asked, as a subnormal beside 1 takes 45
-X = np.nan  # in a row of predictions, the place that goes through all floats
+DIGITS = 100  # 50 more than needed, because a subnormal beside 1 takes 45
+X = np.nan  # the entry of a row of predictions that goes through all floats
 ROWS = [[X, 0.0, 0.0], [X, 3.7, -2.0], [X, 80.3, -1e4], [80.3, X, 79.9], [1.0, X, 0.0], [X, X, X]]
 WEIGHTS = [0.3, 2.0, 7.1]
 SMOOTHING = 0.1

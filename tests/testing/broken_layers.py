@@ -7,7 +7,7 @@ from nnlayers.testing import LayerError, check_layer
 
 
 class Broken:
-    """Layers, what must be said of each, and the inputs that bring it to light."""
+    """Decorator that registers a layer, the expected message, and inputs that show the fault."""
 
     def __init__(self):
         self.parameters = []

@@ -11,7 +11,7 @@ X = np.array([[0.5, -1.0, 2.0], [3.0, 0.3, -0.1], [-0.4, 1.5, 0.7], [0.2, -2.0, 
 
 
 class Scale(nn.Layer):
-    """y = s x, the way a user writes it."""
+    """y = s x, as a user writes it."""
 
     def __init__(self, features=3):
         self.s = nn.Parameter(np.linspace(1, 2, features), name="s")
@@ -66,7 +66,7 @@ class Plus(nn.Layer):
 
 
 class Drop(nn.Layer):
-    """Dropout of a half."""
+    """Dropout with a rate of 1/2."""
 
     def __init__(self):
         self.rng = np.random.default_rng()
@@ -81,7 +81,7 @@ class Drop(nn.Layer):
 
 
 class Locked(Scale):
-    """Keeps what it has worked out in inference, one thread at a time."""
+    """Cache results of inference behind a lock."""
 
     lock = threading.Lock()
     slots: ClassVar = {}
@@ -105,7 +105,7 @@ class Lookup(nn.Layer):
 
 
 class OneHot(nn.Layer):
-    """Ids in, rows of 0 and 1 out, and no parameter to say of which dtype."""
+    """One-hot encoding of ids, without a parameter that determines the dtype."""
 
     def forward(self, ids):
         return np.eye(5)[ids]
@@ -115,7 +115,7 @@ class OneHot(nn.Layer):
 
 
 class Logit(nn.Layer):
-    """y = log(x / (1 - x)), and an error outside of its domain."""
+    """y = log(x / (1 - x)), which raises an error outside its domain."""
 
     def forward(self, x):
         if ((x <= 0) | (x >= 1)).any():
@@ -145,7 +145,7 @@ class Net(nn.Layer):
 
 
 def unguarded(layer):
-    """Take off what the base class puts around the methods, as if the layer did all by itself."""
+    """Remove the checks that the base class puts around the methods."""
     for name in ("forward", "predict", "backward"):
         if hasattr(vars(layer).get(name), "guarded"):
             setattr(layer, name, vars(layer)[name].__wrapped__)

@@ -23,7 +23,7 @@ class OwnLayer(nn.Layer):
 
 
 class Scale(nn.Layer):
-    """y = s x, with a mistake of `error` in ds and of `input_error` in dx."""
+    """y = s x, with errors added to the gradients of s and x."""
 
     def __init__(self, s, error=0.0, input_error=0.0):
         self.s = nn.Parameter(s, name="s")
@@ -230,7 +230,7 @@ def test_entries_close_to_a_kink_pass(distance):
 
 
 def within(x, end):
-    """x from an end of the domain on, NaN before it."""
+    """Return x from the end of the domain on, and NaN before it."""
     return np.where(x >= end, x, np.nan)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np

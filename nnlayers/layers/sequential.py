@@ -69,7 +69,9 @@ class Sequential(Drawable, guarded=False):
         inner = [_ids_within(layer) for layer in layers]
         self._inner = frozenset[int]().union(*inner)
         if len(self._inner) < sum(map(len, inner)):
-            raise self._repetition_error()
+            # A container that was changed since may list layers that it no longer holds.
+            self._check_distinct()
+            self._inner = frozenset(map(id, self.layers_by_name().values())) - {id(self)}
 
     def forward(self, x: npt.ArrayLike) -> Any:
         if not self.layers:
@@ -117,19 +119,18 @@ class Sequential(Drawable, guarded=False):
             self.layers[first].backward_parameters(dout)
         return None
 
-    def _repetition_error(self) -> ValueError:
-        """Return the error that names the first layer that two entries hold."""
+    def _check_distinct(self) -> None:
+        """Raise an error that names the first layer that two entries hold, if there is one."""
         paths: dict[int, str] = {}
         for index, layer in enumerate(self.layers):
             for name, inner in layer.layers_by_name().items():
                 path = join(str(index), name) if name else str(index)
                 if id(inner) in paths:
-                    return ValueError(
+                    raise ValueError(
                         f"layers {paths[id(inner)]} and {path} are one object, {inner!r}: "
                         "each place needs a layer of its own"
                     )
                 paths[id(inner)] = path
-        raise AssertionError("no layer is repeated")
 
     def _forward_passes(self) -> list[Any]:
         """Return for each layer an object that belongs to its last forward pass alone."""

@@ -144,6 +144,16 @@ def test_one_object_in_two_places_is_refused():
         nn.Sequential(relu, nn.Tanh(), nn.Sequential(nn.Tanh(), relu))
 
 
+def test_layers_taken_out_of_a_container_can_be_used_elsewhere():
+    inner = nn.Sequential(nn.Tanh(), nn.ReLU())
+    relu = inner[1]
+    inner.layers = inner.layers[:1]
+    model = nn.Sequential(inner, relu)
+    np.testing.assert_array_equal(model.predict([-1.0, 1.0]), [0.0, np.tanh(1.0)])
+    with pytest.raises(ValueError, match=r"layers 0\.1 and 1 are one object, ReLU\(\)"):
+        nn.Sequential(model, relu)
+
+
 def test_layers_may_share_a_parameter():
     first, second = nn.Affine(2, 2, rng=0), nn.Affine(2, 2, rng=1)
     second.W = first.W

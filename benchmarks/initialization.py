@@ -1,10 +1,11 @@
 """Test scores of small networks by initializer, on eight data sets.
 
-Each data set, activation, depth and seed is trained once with each recipe, on the same rows in the
-same order: Adam at 0.005, batches of 64, 40 epochs, 32 features a hidden layer, at most 320 rows,
-everything standardised. A score is R2, counted as 0 where it is below, or accuracy. Recipes of the
-output layer are compared with hidden layers of Glorot's draws for S-shaped activations, of LeCun's
-for SELU and of He's for the others; those of hidden layers with the output's "small_normal".
+Each data set, activation, depth and seed is trained once with each pair of initializers, of hidden
+layers and of the output layer, on the same rows in the same order: Adam at 0.005, batches of 64, 40
+epochs, hidden layers of 32, at most 320 rows, everything standardised. A score is accuracy, or R2,
+where negative values count as 0. Initializers of the output layer are compared with hidden layers
+drawn by Glorot's for S-shaped activations, by LeCun's for SELU and by He's for the others; those of
+hidden layers with an output layer drawn by "small_normal".
 """
 
 from itertools import pairwise, product
@@ -79,35 +80,35 @@ class Stacked(nn.Layer):
         return dout @ self.W.value.transpose(0, 2, 1)
 
 
-def networks(sizes, activation, recipes):
-    """Return one network of stacked layers that holds a network for each initializer and seed."""
+def networks(sizes, activation, pairs):
+    """Return one network of stacked layers that holds a network for each pair and seed."""
     make = ACTIVATIONS[activation]
     drawn = []
-    for (hidden, output), seed in product(recipes, SEEDS):
+    for (hidden, output), seed in product(pairs, SEEDS):
         rng = np.random.default_rng(seed)
         first = unit_gain(make) if hidden == "unit" else get(hidden)
         last = first if output == "as hidden" else get(output)
-        recipe = [first] * (len(sizes) - 2) + [last]
+        initializers = [first] * (len(sizes) - 2) + [last]
         drawn.append(
             [
                 init((fan_in, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
-                for init, (fan_in, fan_out) in zip(recipe, pairwise(sizes), strict=True)
+                for init, (fan_in, fan_out) in zip(initializers, pairwise(sizes), strict=True)
             ]
         )
     layers = [layer for weights in zip(*drawn, strict=True) for layer in (Stacked(weights), make())]
     return nn.Sequential(*layers[:-1])
 
 
-def measure(data, activation, depth, recipes):
-    """Return the scores on a data set, of shape (initializers, seeds)."""
+def measure(data, activation, depth, pairs):
+    """Return the scores on a data set, of shape (pairs, seeds)."""
     X, y = (REGRESSION | CLASSIFICATION)[data]()
     X, loss, outputs = scale(X).astype(np.float32), nn.SoftmaxCrossEntropy(), len(np.unique(y))
     if data in REGRESSION:
         y, loss, outputs = scale(y).astype(np.float32), nn.MeanSquaredError(), 1
     size = min(320, len(X) // 2)
     splits = [train_test_split(X, y, train_size=size, random_state=seed) for seed in SEEDS]
-    x, x_test, y, y_test = (np.array(parts * len(recipes)) for parts in zip(*splits, strict=True))
-    model = networks([X.shape[1], *[32] * depth, outputs], activation, recipes)
+    x, x_test, y, y_test = (np.array(parts * len(pairs)) for parts in zip(*splits, strict=True))
+    model = networks([X.shape[1], *[32] * depth, outputs], activation, pairs)
     optimizer = nn.optim.Adam(model.parameters(), lr=5e-3)
     rng = np.random.default_rng(0)
     for _ in range(40):
@@ -127,10 +128,10 @@ def measure(data, activation, depth, recipes):
     else:
         error = ((prediction[..., 0] - y_test) ** 2).mean(axis=1)
         score = np.maximum(1 - error / y_test.var(axis=1), 0)
-    return score.reshape(len(recipes), len(SEEDS))
+    return score.reshape(len(pairs), len(SEEDS))
 
 
-def recipes(activation):
+def initializer_pairs(activation):
     """Return the hidden and output initializers of each column of the table."""
     usual = "glorot_uniform" if activation in S_SHAPED else "he_normal"
     if activation == "selu":
@@ -146,7 +147,8 @@ def run(options):
         for problems in (REGRESSION, CLASSIFICATION):
             with threadpool_limits(1), np.errstate(all="ignore"):
                 scores = [
-                    measure(data, activation, depth, recipes(activation)) for data in problems
+                    measure(data, activation, depth, initializer_pairs(activation))
+                    for data in problems
                 ]
             columns.append(np.mean(scores, axis=(0, 2)))
         cells = [f"{r2:.3f} {accuracy:.3f}" for r2, accuracy in zip(*columns, strict=True)]

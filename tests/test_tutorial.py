@@ -24,18 +24,18 @@ def names(tmp_path_factory):
     return test.globs | {"reports": "".join(reports)}
 
 
-def test_its_examples_print_what_it_shows(names):
+def test_its_examples_print_the_results_shown(names):
     assert names["reports"] == ""
 
 
-def test_all_its_code_is_run():
+def test_all_its_code_runs():
     languages = re.findall(r"^```(\S+)", TEXT, re.MULTILINE)
     assert set(languages) == {"pycon", "{drawing}", "{eval-rst}"}
     for block in re.findall(r"^```pycon\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
         assert block.startswith(">>> ")
 
 
-def test_its_pictures_are_of_its_graphs(names):
+def test_its_pictures_show_its_graphs(names):
     drawn = re.findall(r"^```\{drawing\} (.*)$", TEXT, re.MULTILINE)
     assert len(drawn) >= 6
     for name in drawn:

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons with scikit-learn's interface, and what its users have asked for besides.
+"""Multi-layer perceptrons with the interface of scikit-learn, and further options.
 
 >>> from sklearn.datasets import load_iris
 >>> from sklearn.pipeline import make_pipeline
@@ -16,7 +16,7 @@ try:
     from nnlayers.estimators.classifier import MLPClassifier
     from nnlayers.estimators.regressor import MLPRegressor
 except ModuleNotFoundError:
-    optional_library("sklearn", "sklearn")  # says which extra to install
+    optional_library("sklearn", "sklearn")  # This error names the extra to install.
     raise
 
 __all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share."""
+"""Base class of the classifier and the regressor."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ __all__ = ["BaseMLP", "keep_arguments"]
 
 
 class BaseMLP(BaseEstimator, ABC):
-    """A network, and how it is trained, with scikit-learn's interface.
+    """Base class of estimators that train a network, with scikit-learn's interface.
 
-    What a subclass adds is how labels or values become targets of the loss, and the network's
-    outputs become labels or values again.
+    A subclass converts labels or values to targets of the loss, and the network's outputs to labels
+    or values.
     """
 
     hidden_layer_sizes: Any
@@ -116,33 +116,33 @@ class BaseMLP(BaseEstimator, ABC):
 
     @abstractmethod
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
-        """Learn from labels or values what the outputs are: `n_outputs_` and `_loss`.
+        """Set `n_outputs_` and `_loss` from labels or values.
 
-        `width` is the number of outputs of a user's network, if there is one.
+        `width` is the number of outputs of the `network` parameter, if there is one.
         """
 
     @abstractmethod
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
-        """Return labels or values as the loss takes them."""
+        """Return labels or values as targets of the loss."""
 
     @abstractmethod
     def _score(self, output: Array, y: Array, weight: Array | None) -> float:
-        """Return how good the network's output is; NaN where it is not finite."""
+        """Return the score of the network's output; NaN if the output is not finite."""
 
     @abstractmethod
     def _width(self) -> int:
-        """Return how many outputs the network is to have."""
+        """Return the number of outputs that the network needs."""
 
     @abstractmethod
     def _out_activation(self) -> str:
-        """Return the name of the function that makes probabilities or values of the outputs."""
+        """Return the name of the function that turns outputs into probabilities or values."""
 
     def _check_held_out(self, y: Array) -> None:
-        """Raise ``ValueError`` for labels of `validation_data` that cannot be learnt."""
+        """Raise ``ValueError`` for labels of `validation_data` that y does not hold."""
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weights of each affine layer; what is assigned goes into the network."""
+        """The weights of each affine layer; assigning copies into the network."""
         return Views([layer.W.value for layer in affine_layers(self.network_)])
 
     @coefs_.setter
@@ -151,7 +151,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases of each affine layer; what is assigned goes into the network."""
+        """The biases of each affine layer; assigning copies into the network."""
         layers = affine_layers(self.network_)
         return Views([layer.b.value for layer in layers if layer.b is not None])
 
@@ -173,15 +173,15 @@ class BaseMLP(BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like or sparse matrix, shape (n_samples, n_features)
-            Inputs. float32 is trained in float32, but for ``solver="lbfgs"``; anything else in
-            float64.
+            Inputs. The network of float32 inputs is float32, except for ``solver="lbfgs"``; any
+            other is float64.
         y : array-like, shape (n_samples,) or (n_samples, n_outputs)
             Labels or values.
         sample_weight : array-like of numbers of at least 0, shape (n_samples,), optional
-            How much each row counts: a row of weight 2 as two rows, one of weight 0 as none.
+            Weights of rows: a row of weight 2 counts as two rows, one of weight 0 as none.
         validation_data : (X, y), optional
-            Rows that are scored after each epoch, into ``validation_scores_``. With
-            `early_stopping` they take the place of a share of X.
+            Rows to score after each epoch, for ``validation_scores_``. With `early_stopping` they
+            replace the share of X that is held out.
 
         Returns
         -------
@@ -190,7 +190,7 @@ class BaseMLP(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an argument is out of its range or does not fit the others, or training diverged: the
+            If an argument is out of range or does not fit the others, or if training diverged: the
             weights or the loss became infinite or NaN.
         """
         return self._fit(X, y, sample_weight, validation_data, incremental=False)
@@ -237,7 +237,7 @@ class BaseMLP(BaseEstimator, ABC):
                 self.loss_ = records.losses[-1]
 
     def _check_combination(self, validation_data: Any, incremental: bool) -> None:
-        """Raise ``ValueError`` for arguments that do not go together."""
+        """Raise ``ValueError`` for arguments that cannot be combined."""
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":
@@ -255,7 +255,7 @@ class BaseMLP(BaseEstimator, ABC):
             raise ValueError(f"validation_data must be a pair (X, y), got {got}")
 
     def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
-        """Return inputs as floats, rows of a sparse matrix as such, and labels or values."""
+        """Return inputs as floats, dense or sparse, and labels or values."""
         refuse_masked(X, "X")
         refuse_masked(y, "y")
         X, y = validate_data(
@@ -271,7 +271,7 @@ class BaseMLP(BaseEstimator, ABC):
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _row_weights(self, sample_weight: Any, X: Any, y: Array) -> Array | None:
-        """Return what each row counts, or None where all count alike."""
+        """Return the weights of rows, or None if all count alike."""
         if sample_weight is None:
             return None
         refuse_masked(sample_weight, "sample_weight")
@@ -281,7 +281,7 @@ class BaseMLP(BaseEstimator, ABC):
         return weight
 
     def _data(self, X: Any, y: Array, weight: Array | None) -> Data:
-        """Return the rows that weigh anything, in the network's dtype."""
+        """Return the rows whose weight is not 0, in the network's dtype."""
         X = X.astype(self._dtype, copy=False)
         data = Data(X, y, self._targets(y, self._dtype), weight)
         if weight is None or weight.all():
@@ -291,7 +291,7 @@ class BaseMLP(BaseEstimator, ABC):
         return data.take(np.flatnonzero(weight))
 
     def _initialize(self, X: Any) -> None:
-        """Make the network, and forget what an earlier one has learnt."""
+        """Build a new network, and reset the records of an earlier one."""
         self._dtype = dtype = np.dtype(np.float64) if self.solver == "lbfgs" else X.dtype
         if self.network is None:
             sizes = [X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self._width()]
@@ -317,7 +317,7 @@ class BaseMLP(BaseEstimator, ABC):
         self.out_activation_ = self._out_activation()
 
     def _network_width(self, X: Any) -> int | None:
-        """Return how many outputs a row the user's network gives, if there is one."""
+        """Return the number of outputs of the `network` parameter, if there is one."""
         if self.network is None:
             return None
         row = X[:1] if isinstance(X, np.ndarray) else X[:1].toarray()
@@ -327,12 +327,12 @@ class BaseMLP(BaseEstimator, ABC):
         return shape[1]
 
     def _parts(self, data: Data, validation_data: Any) -> tuple[Data, Data | None]:
-        """Return the rows to train on, and those to score after each epoch if there are any."""
+        """Split the rows into those to train on and those to score after each epoch, if any."""
         if validation_data is not None:
             return data, self._held_out(data, *validation_data)
         if not self.early_stopping:
             return data, None
-        # As scikit-learn does: several columns of targets are not stratified.
+        # Like scikit-learn, do not stratify by several columns of targets.
         stratify = data.target if is_classifier(self) and self.n_outputs_ == 1 else None
         train, held_out = train_test_split(
             np.arange(len(data)),
@@ -348,7 +348,7 @@ class BaseMLP(BaseEstimator, ABC):
         return data.take(train), data.take(held_out)
 
     def _held_out(self, data: Data, X: Any, y: Any) -> Data:
-        """Return a user's rows for validation, checked against those to train on."""
+        """Return the rows of `validation_data`, checked against those to train on."""
         X, y = self._validated(X, y, reset=False)
         if y.shape[1:] != data.y.shape[1:]:
             raise ValueError(
@@ -360,11 +360,11 @@ class BaseMLP(BaseEstimator, ABC):
         return self._data(X, y, None)
 
     def _checked_output(self, X: Any) -> Array:
-        """Return the network's output for a user's rows; raise ``ValueError`` for NaN in it."""
+        """Return the network's output for X; raise ``ValueError`` if it is not finite."""
         check_is_fitted(self, "network_")
         refuse_masked(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        with np.errstate(all="ignore"):  # the check below says more
+        with np.errstate(all="ignore"):  # The check below says more than NumPy's warnings.
             output = self._output(X)
         check_output(self.network_, output)
         return output
@@ -392,6 +392,6 @@ class BaseMLP(BaseEstimator, ABC):
 
 
 def keep_arguments(arguments: dict[str, Any]) -> None:
-    """Set an estimator's attributes to the arguments of its constructor, its ``locals()``."""
+    """Set an estimator's attributes to the ``locals()`` of its constructor."""
     estimator = arguments.pop("self")
     vars(estimator).update(arguments)

@@ -1,4 +1,4 @@
-"""The classifier."""
+"""Multi-layer perceptron for classification."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["MLPClassifier"]
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    r"""Multi-layer perceptron for classes, with scikit-learn's interface.
+    r"""Multi-layer perceptron for classification, with scikit-learn's interface.
 
     .. math::
 
@@ -33,111 +33,112 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         + \frac{\alpha}{2 \sum_i w_i} \lVert W \rVert^2
 
     The parameters up to `max_fun` are those of scikit-learn's class of this name, with the same
-    defaults and meaning; with one `random_state` both draw the same weights, orders and splits.
+    defaults and meaning. With the same `random_state` both draw equal weights, orders and splits.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
         Numbers of features of the hidden layers.
     activation : str, Layer, callable, or a list of them
-        What follows each hidden layer, or a list with one for each: a name (``"relu"``, ``"tanh"``,
-        ``"logistic"``, ``"identity"``, ``"softplus"``, ...), a layer, which is copied, or a
-        function that makes one, such as its class.
+        The activation after each hidden layer, or a list with one for each: a name (``"relu"``,
+        ``"tanh"``, ``"logistic"``, ``"identity"``, ``"softplus"``, ...), a layer, which is copied,
+        or a function that returns one, such as its class.
     solver : {"adam", "sgd", "lbfgs"} or callable
-        How the weights move: ``solver(params, lr)`` returns an
+        The optimizer. A callable ``solver(params, lr)`` returns an
         :class:`~nnlayers.optim.Optimizer`, as the classes of :mod:`nnlayers.optim` do.
     alpha : float
-        :math:`\alpha`, at least 0, which penalises the matrices W, and no biases.
+        The penalty :math:`\alpha` on the matrices W, at least 0. Biases are not penalised.
     batch_size : int or "auto"
-        Rows a step; ``"auto"`` is 200, or all where there are fewer.
+        The number of rows of a step; ``"auto"`` is 200, or all rows if there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"} or callable
-        ``"invscaling"`` divides by :math:`t^{power\_t}`, t being the rows seen; ``"adaptive"``
-        divides by 5 where an epoch counter would stop the fit. ``"adam"`` looks at neither. A
-        schedule ``schedule(step) -> lr`` is for all solvers but ``"lbfgs"``.
+        ``"invscaling"`` divides by :math:`t^{power\_t}` after t rows; ``"adaptive"`` divides by 5
+        when the fit would otherwise stop for lack of improvement. ``"adam"`` ignores both. A
+        schedule ``schedule(step) -> lr`` works with all solvers except ``"lbfgs"``.
     learning_rate_init : float
         The first learning rate.
     power_t : float
         The exponent of ``"invscaling"``.
     max_iter : int
-        The most epochs, or iterations of ``"lbfgs"``.
+        The largest number of epochs, or of iterations of ``"lbfgs"``.
     shuffle : bool
         Whether each epoch goes through the rows in a random order.
     random_state : int, RandomState or None
-        Where all draws come from.
+        The generator of all draws, or its seed.
     tol : float
-        By how much loss or score must get better for an epoch to count as better.
+        The smallest change of loss or score that counts as an improvement.
     verbose : bool
         Whether to print the loss of each epoch.
     warm_start : bool
-        Whether `fit` goes on from the weights that there are.
+        Whether `fit` continues from the weights of the previous fit.
     momentum : float
-        Of ``"sgd"``, from 0 to 1.
+        The momentum of ``"sgd"``, from 0 to 1.
     nesterovs_momentum : bool
-        Whether ``"sgd"`` looks ahead by the momentum.
+        Whether ``"sgd"`` uses Nesterov's momentum.
     early_stopping : bool
-        Whether the score of rows held out ends the fit, and picks the epoch whose weights are kept.
+        Whether to stop when the score of held-out rows no longer improves, and to restore the
+        weights of the best epoch.
     validation_fraction : float
         The share of rows held out.
     beta_1, beta_2, epsilon : float
-        Of ``"adam"``.
+        The decay rates and epsilon of ``"adam"``.
     n_iter_no_change : int
-        After how many epochs that are no better the fit ends.
+        The number of epochs without improvement after which the fit ends.
     max_fun : int
-        The most evaluations of the loss by ``"lbfgs"``.
+        The largest number of evaluations of the loss by ``"lbfgs"``.
     loss : {"log_loss", "hinge"} or Loss
-        What is made small. :attr:`nnlayers.Loss.targets` of an object says whether it is given
-        class ids, or a column of zeros and ones for each class.
+        The loss to minimise. The attribute :attr:`nnlayers.Loss.targets` of an object determines
+        whether it gets class ids, or a column of zeros and ones for each class.
     class_weight : dict, list of dict, "balanced" or None
-        How much the rows of each class count, times their `sample_weight`; ``"balanced"`` gives all
-        classes the same weight in all. Several columns of labels take a list.
+        The weight of each class, which multiplies the `sample_weight` of its rows; ``"balanced"``
+        gives all classes the same total weight. Several columns of labels take a list.
     dropout : float or list of float
         The rate after each hidden layer.
     normalization : {"batch", "layer", "rms"}, callable, a list of them, or None
-        What stands between a hidden layer's matrix and its activation; a function is called with
-        the number of features.
+        The normalization between the matrix and the activation of a hidden layer; a function is
+        called with the number of features.
     network : Layer or None
-        A network to be used in place of all that describes one. It is copied, weights included,
-        and gives the loss its scores.
+        A network to use instead of the parameters that describe one. It is copied with its weights,
+        and its outputs are the scores that the loss takes.
     callbacks : list of Callback or None
-        Shown each epoch, see :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`; copied.
+        Callbacks, which are copied; see :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
 
     Attributes
     ----------
     classes_ : ndarray
         The labels.
     network_ : Layer
-        What was trained.
+        The trained network.
     coefs_ : list of ndarray
-        The matrices of its affine layers, the network's own memory.
+        The matrices of its affine layers, as views of the network's weights.
     intercepts_ : list of ndarray
-        Their biases, likewise.
+        The biases of its affine layers, likewise.
     loss_ : float
-        The last epoch's loss.
+        The loss of the last epoch.
     loss_curve_ : list of float
-        All epochs' losses.
+        The loss of each epoch.
     best_loss_ : float or None
-        The smallest of them; None with `early_stopping`.
+        The smallest loss; None with `early_stopping`.
     validation_scores_ : list of float or None
-        Each epoch's score of the rows held out, if there are any.
+        The score of the held-out rows after each epoch, if there are any.
     best_validation_score_ : float or None
-        The largest of them.
+        The largest score.
     history_ : History
-        What callbacks are shown: ``loss``, and ``val_score`` of rows held out, with callbacks their
-        ``val_loss`` too. Not with ``"lbfgs"``.
+        A row for each epoch with ``loss``, for held-out rows ``val_score``, and with callbacks also
+        ``val_loss``. Not with ``"lbfgs"``.
     n_iter_ : int
-        The epochs of the last fit.
+        The number of epochs of the last fit.
     t_ : int
-        The rows seen in all epochs of all fits.
+        The number of rows in all epochs of all fits.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of str
-        Their names, where X has names for all.
+        The names of the features, if X has a name for each.
     n_outputs_ : int
-        1 for two classes, else the number of classes or labels.
+        1 for two classes, otherwise the number of classes or labels.
     n_layers_ : int
-        The number of affine layers, and 1 for the input.
+        The number of affine layers plus 1 for the input.
     out_activation_ : {"logistic", "softmax", "identity"}
-        What makes probabilities of the network's outputs.
+        The function that turns the network's outputs into probabilities.
 
     References
     ----------
@@ -200,14 +201,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @available_if(lambda self: self._is_stochastic())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Go once through some rows, on from the weights that there are.
+        """Train for one epoch on some rows, continuing from the present weights.
 
         Parameters
         ----------
         X, y, sample_weight
             As for :meth:`fit`.
         classes : array-like, optional
-            All labels that there will be; needed at the first call.
+            All labels of this and later calls; required in the first call.
 
         Returns
         -------
@@ -215,8 +216,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, for one call does not "
-                "show how often each class occurs. Give weights as a dict."
+                "class_weight='balanced' is not supported for partial_fit, because the rows of one "
+                "call do not show how often each class occurs. Give weights as a dict."
             )
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
@@ -246,7 +247,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         p = Sigmoid().predict(scores)
         if p.shape[1] == 1:
             return np.hstack([1 - p, p])
-        # One classifier for each class: what they say is to add up to 1.
+        # Each output is the probability of one class by itself, and these need not add up to 1.
         one_each = self._label_binarizer.y_type_ == "multiclass"
         return p / p.sum(axis=1, keepdims=True) if one_each else p
 
@@ -258,7 +259,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(lambda self: getattr(self, "out_activation_", None) == "identity")
     def decision_function(self, X: Any) -> Array:
-        """Return a score for each class, or above 0 for the second of two.
+        """Return the score of each class; for two classes, one score, above 0 for the second.
 
         Only for a loss without probabilities.
 
@@ -317,7 +318,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         weight = super()._row_weights(sample_weight, X, y)
         if self.class_weight is None:
             return weight
-        # Of all classes that there are: some rows for partial_fit may lack one.
+        # All classes, because the rows of a call of partial_fit may lack some.
         several = self._label_binarizer.y_type_.startswith("multilabel")
         classes = np.array([0, 1]) if several else self.classes_
         by_class = weights_by_class(self.class_weight, classes, y, weight)
@@ -326,7 +327,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
         if self._loss.targets == "classes":
             return np.searchsorted(self.classes_, y)
-        if self._label_binarizer.y_type_ == "binary":  # a millisecond faster than by transform
+        if self._label_binarizer.y_type_ == "binary":
+            # This is a millisecond faster than `transform`.
             return np.searchsorted(self.classes_, y)[:, None].astype(dtype)
         target = self._label_binarizer.transform(y)
         return np.asarray(getattr(target, "toarray", lambda: target)(), dtype)
@@ -342,7 +344,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _gives_probabilities(self) -> bool:
         activation = getattr(self, "out_activation_", None)
         if activation == "identity":
-            raise AttributeError(f"loss {self.loss!r} gives scores that are no probabilities")
+            raise AttributeError(f"loss {self.loss!r} gives scores, not probabilities")
         return True
 
     def _decide(self, output: Array) -> Any:
@@ -361,7 +363,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if not isinstance(y, np.ndarray):
             y, decided = y.toarray(), decided.toarray()
         hits = (decided == y).reshape(len(y), -1).all(axis=1)
-        # accuracy_score checks its arguments for longer than a small network's epoch takes.
+        # The checks of accuracy_score take longer than an epoch of a small network.
         return float(np.average(hits, weights=weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers.data import batches
-from nnlayers.estimators.networks import Data, SparseInput, is_finite, network_for, trained
+from nnlayers.estimators.networks import (
+    Data,
+    SparseInput,
+    is_finite,
+    network_for,
+    trainable_parameters,
+)
 from nnlayers.estimators.objectives import gradient
 from nnlayers.estimators.solvers import (
     NONFINITE,
@@ -87,7 +93,7 @@ class FitRun(Trainer):
     """
 
     def __init__(self, settings: Any, network: Layer, loss: Loss) -> None:
-        optimizer = make_optimizer(settings, trained(network))
+        optimizer = make_optimizer(settings, trainable_parameters(network))
         callbacks = copy.deepcopy(settings.callbacks or ())
         super().__init__(network, loss, optimizer, callbacks=callbacks)
         self.stopped = False

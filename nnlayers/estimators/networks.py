@@ -1,4 +1,4 @@
-"""The network of an estimator: how it is built, fed and laid out."""
+"""Networks of the estimators: build them, feed them rows, and check their weights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
     "hidden_sizes",
     "is_finite",
     "network_for",
-    "trained",
+    "trainable_parameters",
 ]
 
 LayerChoice: TypeAlias = str | Layer | Callable[..., Layer]
@@ -49,10 +49,11 @@ def build(
     random_state: np.random.RandomState,
     dtype: np.dtype[Any],
 ) -> Sequential:
-    """Return affine layers, each but the last with normalization, activation and dropout.
+    """Build affine layers, all but the last followed by normalization, activation and dropout.
 
-    Weights and biases are drawn in scikit-learn's order from its bounds, so that one `random_state`
-    gives its network: Glorot's uniform distribution, narrower around the logistic function.
+    Weights and biases are drawn from Glorot's uniform distribution, which is narrower for the
+    logistic function. Order and bounds are scikit-learn's, so the same `random_state` gives the
+    same network.
 
     Parameters
     ----------
@@ -61,9 +62,9 @@ def build(
     activation, normalization, dropout
         One for all hidden layers, or a list with one for each.
     random_state : numpy.random.RandomState
-        Where the draws come from.
+        The generator of all draws.
     dtype : {float32, float64}
-        Of the parameters.
+        The dtype of the parameters.
 
     Examples
     --------
@@ -79,11 +80,11 @@ def build(
     """
     hidden = sizes[1:-1]
     functions = [
-        _made("activation", choice, ACTIVATIONS)
+        _make_layer("activation", choice, ACTIVATIONS)
         for choice in _per_layer("activation", activation, len(hidden))
     ]
     norms = [
-        None if choice is None else _made("normalization", choice, NORMS, features)
+        None if choice is None else _make_layer("normalization", choice, NORMS, features)
         for choice, features in zip(
             _per_layer("normalization", normalization, len(hidden)), hidden, strict=True
         )
@@ -94,8 +95,8 @@ def build(
     ]
     # As in scikit-learn, the activation narrows the draws even where no hidden layer has one.
     alone = not functions and (isinstance(activation, str | Layer) or callable(activation))
-    single = [_made("activation", activation, ACTIVATIONS)] if alone else functions
-    affine = _drawn_layers(sizes, single, random_state)
+    single = [_make_layer("activation", activation, ACTIVATIONS)] if alone else functions
+    affine = _draw_affine_layers(sizes, single, random_state)
     layers: list[Layer] = []
     for weights, norm, function, rate in zip(affine[:-1], norms, functions, rates, strict=True):
         layers += [layer for layer in (weights, norm, function) if layer is not None]
@@ -110,7 +111,7 @@ def hidden_sizes(sizes: Any) -> list[int]:
     Raises
     ------
     ValueError
-        If one is no positive integer.
+        If a size is not a positive integer.
 
     Examples
     --------
@@ -128,13 +129,13 @@ def affine_layers(network: Layer) -> list[Affine]:
     return [layer for layer in network.layers_by_name().values() if isinstance(layer, Affine)]
 
 
-def trained(network: Layer) -> list[Parameter]:
-    """Return the parameters that are not frozen, those that `alpha` penalises first.
+def trainable_parameters(network: Layer) -> list[Parameter]:
+    """Return the parameters that are not frozen, first those that `alpha` penalises.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If all parameters are frozen.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.trainable]
     if not parameters:
@@ -143,7 +144,7 @@ def trained(network: Layer) -> list[Parameter]:
 
 
 def is_finite(parameters: Iterable[Parameter]) -> bool:
-    """Return whether no weight is infinite or NaN."""
+    """Return whether all weights are finite."""
     return all(np.isfinite(parameter.value).all() for parameter in parameters)
 
 
@@ -162,7 +163,7 @@ def check_weights(network: Layer) -> None:
 
 
 def check_output(network: Layer, output: Array) -> None:
-    """Raise ``ValueError`` if an output is infinite or NaN, which has no class and is no value.
+    """Raise ``ValueError`` if an output is infinite or NaN, and so predicts no class or value.
 
     Examples
     --------
@@ -179,7 +180,7 @@ def check_output(network: Layer, output: Array) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Rows: inputs, labels or values as given, what the loss takes of them, and weights."""
+    """Rows of inputs, of labels or values, of the targets that the loss takes, and of weights."""
 
     X: Any
     y: Array
@@ -196,7 +197,7 @@ class Data:
         weight = None if self.weight is None else self.weight[rows]
         if isinstance(rows, slice) or not isinstance(self.X, np.ndarray):
             return self.X[rows], self.target[rows], weight
-        # Twice as fast as X[rows].
+        # `take` is twice as fast as X[rows].
         return self.X.take(rows, axis=0), self.target.take(rows, axis=0), weight
 
     def __len__(self) -> int:
@@ -204,12 +205,13 @@ class Data:
 
 
 class SparseInput:
-    """A network for sparse rows: they meet the first weights as they are, if these are affine.
+    """Adapter of a network to sparse rows, which a first affine layer multiplies as they are.
 
     Parameters
     ----------
     network : Layer
-        Its parameters are shared.
+        The network, whose parameters are shared. If its first layer is not affine, rows are
+        converted to dense ones.
     """
 
     def __init__(self, network: Layer) -> None:
@@ -218,13 +220,13 @@ class SparseInput:
         self.rest = network[1:] if isinstance(network, Sequential) and self.first else network
 
     def forward(self, x: Any) -> Any:
-        """Return the output, and keep what the way back needs."""
+        """Return the output, and cache what the backward pass needs."""
         self.x = x
-        return self.rest.forward(self._entered(x))
+        return self.rest.forward(self._first_output(x))
 
     def predict(self, x: Any) -> Any:
-        """Return the output, keeping nothing."""
-        return self.rest.predict(self._entered(x))
+        """Return the output without caching anything."""
+        return self.rest.predict(self._first_output(x))
 
     def backward_parameters(self, dout: Array) -> None:
         """Add to the gradient of each parameter."""
@@ -236,7 +238,7 @@ class SparseInput:
         if self.first.b is not None:
             self.first.b.add_product(ones(len(dz), dz.dtype), dz)
 
-    def _entered(self, x: Any) -> Array:
+    def _first_output(self, x: Any) -> Array:
         if self.first is None:
             dense: Array = x.toarray()
             return dense
@@ -245,12 +247,12 @@ class SparseInput:
 
 
 def network_for(network: Layer, X: Any) -> Layer | SparseInput:
-    """Return what takes the rows of X: the network, or a :class:`SparseInput` of it."""
+    """Return the network, or its adapter to sparse rows if X is sparse."""
     return network if isinstance(X, np.ndarray) else SparseInput(network)
 
 
 class Views(list[Array]):
-    """Arrays that are a network's own: what is assigned to an entry is copied into its array.
+    """List of a network's arrays, in which an assignment copies values into the array.
 
     Examples
     --------
@@ -268,14 +270,14 @@ class Views(list[Array]):
                 raise ValueError(f"entry {index} must have shape {view.shape}, got {new.shape}")
             view[...] = new
             return
-        places, arrays = range(len(self))[index], list(new)
-        if len(arrays) != len(places):
-            raise ValueError(f"expected {len(places)} arrays, got {len(arrays)}")
-        for place, array in zip(places, arrays, strict=True):
-            self[place] = array
+        indices, arrays = range(len(self))[index], list(new)
+        if len(arrays) != len(indices):
+            raise ValueError(f"expected {len(indices)} arrays, got {len(arrays)}")
+        for position, array in zip(indices, arrays, strict=True):
+            self[position] = array
 
 
-def _drawn_layers(
+def _draw_affine_layers(
     sizes: Sequence[int], functions: Sequence[Layer], random_state: np.random.RandomState
 ) -> list[Affine]:
     layers = []
@@ -303,8 +305,8 @@ def _per_layer(name: str, choice: Any, layers: int) -> list[Any]:
     return choices
 
 
-def _made(name: str, choice: Any, known: dict[str, Any], *arguments: Any) -> Layer:
-    """Return a new layer of a name, of a layer to be copied or of a function that makes one."""
+def _make_layer(name: str, choice: Any, known: dict[str, Any], *arguments: Any) -> Layer:
+    """Return a new layer from a name, a layer to copy, or a function that makes one."""
     if isinstance(choice, str) and choice not in known:
         raise ValueError(unknown_name(name, choice, known))
     if isinstance(choice, Layer):

@@ -1,4 +1,4 @@
-"""What the estimators make small: losses by scikit-learn's names and in its units."""
+"""Objectives of the estimators: scikit-learn's losses, class weights and penalty."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ __all__ = [
 ]
 
 
-# Weights that are penalised at a time: all 512 x 512 at once made a step longer by a tenth.
+# Weights that are penalised at a time. All of 512 x 512 at once made a step a tenth longer.
 BLOCK = 8192
 
 
 class BoundedSigmoid(ElementwiseLoss):
-    r"""Log-loss of zeros and ones as scikit-learn rounds it, whose probabilities are at least eps.
+    r"""Log-loss of zeros and ones whose probabilities are at least eps, as in scikit-learn.
 
     .. math:: \ell = -t \log p - (1 - t) \log(1 - p), \qquad \frac{d\ell}{dz} = p - t, \qquad
         p = \sigma(z)
 
-    added over the outputs and averaged over the rows. Of a p near 1, :math:`1 - p` has few digits,
-    and the line search of L-BFGS looks at all of them. :class:`nnlayers.SigmoidCrossEntropy` is
-    the exact loss.
+    added over the outputs and averaged over the rows. For p near 1, :math:`1 - p` has few digits,
+    and the line search of L-BFGS depends on all of them. :class:`nnlayers.SigmoidCrossEntropy`
+    is the exact loss.
 
     Examples
     --------
@@ -67,21 +67,21 @@ class BoundedSigmoid(ElementwiseLoss):
     targets = "binary"
 
     def entry_losses(self, z: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `entry_slopes` needs."""
+        """Return the loss of each entry, and what `entry_slopes` needs."""
         p = expit(z)
         eps = np.finfo(z.dtype).eps
-        bounded = np.minimum(np.maximum(p, eps), 1 - eps)  # in a third of the time of clip
+        bounded = np.minimum(np.maximum(p, eps), 1 - eps)  # takes a third of the time of `clip`
         return -z.shape[1] * np.log(np.where(t > 0, bounded, 1 - bounded)), p - t
 
     def entry_slopes(self, difference: Array) -> Array:
-        """Return each entry's derivative."""
+        """Return the derivative of each entry."""
         return np.asarray(difference.shape[1] * difference)
 
 
 class BoundedSoftmax(SoftmaxCrossEntropy):
-    """The library's loss of several classes, where no probability counts as less than eps.
+    """Softmax cross-entropy whose value takes probabilities to be at least eps.
 
-    That is what scikit-learn's line search looks at; the gradient is that without a bound.
+    scikit-learn's line search uses this value; the gradient is that without the bound.
 
     Examples
     --------
@@ -95,11 +95,11 @@ class BoundedSoftmax(SoftmaxCrossEntropy):
         target: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
-        """Return the loss, and keep what :meth:`backward` needs."""
+        """Return the loss, and cache what :meth:`backward` needs."""
         value = super().forward(prediction, target, sample_weight)
         z = as_floats(prediction)
         highest = -math.log(np.finfo(z.dtype).eps)
-        # Most rows are far from the bound, and this tells it of all at once.
+        # Most batches are far from the bound, and a single comparison shows it.
         if not z.size or z.max() - z.min() + math.log(z.shape[1]) <= highest:
             return value
         rows = logsumexp(z, axis=1) - z[np.arange(len(z)), np.asarray(target)]
@@ -108,9 +108,10 @@ class BoundedSoftmax(SoftmaxCrossEntropy):
 
 
 class HalfSquaredError(MeanSquaredError):
-    """Half the squared difference, averaged over all entries; its gradient is added over outputs.
+    """Half the squared difference, averaged over all entries, with scikit-learn's gradient.
 
-    For several outputs that is not the gradient of this value, but scikit-learn's.
+    The gradient is averaged over the rows only, so for several outputs it is a multiple of the
+    gradient of this value.
 
     Examples
     --------
@@ -120,17 +121,17 @@ class HalfSquaredError(MeanSquaredError):
     """
 
     def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `entry_slopes` needs."""
+        """Return the loss of each entry, and what `entry_slopes` needs."""
         losses, difference = super().entry_losses(p, t)
         return losses / 2, difference
 
     def entry_slopes(self, difference: Array) -> Array:
-        """Return each entry's derivative."""
+        """Return the derivative of each entry."""
         return np.asarray(difference.shape[1] * difference)
 
 
 class HalfPoissonDeviance(Poisson):
-    r"""The library's loss and :math:`t \log t - t`, added over the outputs.
+    r"""Half the Poisson deviance: Poisson loss plus :math:`t \log t - t`, added over the outputs.
 
     Examples
     --------
@@ -139,12 +140,12 @@ class HalfPoissonDeviance(Poisson):
     """
 
     def entry_losses(self, p: Array, t: Array) -> tuple[Array, Any]:
-        """Return each entry's loss, and what `entry_slopes` needs."""
+        """Return the loss of each entry, and what `entry_slopes` needs."""
         losses, saved = super().entry_losses(p, t)
         return p.shape[1] * (losses + xlogy(t, t) - t), saved
 
     def entry_slopes(self, saved: tuple[Array, Array]) -> Array:
-        """Return each entry's derivative."""
+        """Return the derivative of each entry."""
         slope = super().entry_slopes(saved)
         return np.asarray(slope.shape[1] * slope)
 
@@ -161,16 +162,16 @@ REGRESSION: dict[str, type[Loss]] = {
 
 
 def classification(loss: str | Loss, multiclass: bool, line_search: bool) -> Loss:
-    """Return a loss to train with, a copy of a user's.
+    """Return the loss of a classifier, a copy if it is an object.
 
     Parameters
     ----------
     loss : str or Loss
         A name of :data:`CLASSIFICATION`, or an object.
     multiclass : bool
-        Whether a row has one of several classes, and not zeros and ones.
+        Whether a row has one of several classes, as opposed to zeros and ones.
     line_search : bool
-        Whether the solver looks at the value.
+        Whether the solver uses the value of the loss.
     """
     if isinstance(loss, Loss):
         return copy.deepcopy(loss)
@@ -182,24 +183,24 @@ def classification(loss: str | Loss, multiclass: bool, line_search: bool) -> Los
 
 
 def regression(loss: str | Loss) -> Loss:
-    """Return a loss to train with, a copy of a user's."""
+    """Return the loss of a regressor, a copy if it is an object."""
     return copy.deepcopy(loss) if isinstance(loss, Loss) else REGRESSION[loss]()
 
 
 def weights_by_class(class_weight: Any, classes: Array, y: Array, weight: Array | None) -> Array:
-    """Return what each row's class counts, multiplied over the columns of labels.
+    """Return the weight of each row's class, multiplied over the columns of labels.
 
     Parameters
     ----------
     class_weight : dict, list of dict, or "balanced"
-        The weight of each class, 1 where none is given; a list has a dict for each column.
-        ``"balanced"`` makes the classes of a column weigh the same, given the rows' weight.
+        The weight of each class, 1 by default; a list has a dict for each column. ``"balanced"``
+        gives all classes of a column the same total weight, given the weights of rows.
     classes : ndarray, shape (n_classes,)
-        All that a column may hold, sorted; y may lack some.
+        All labels that a column may hold, sorted; y may lack some.
     y : ndarray or sparse matrix, shape (n_samples,) or (n_samples, n_outputs)
         Labels.
     weight : ndarray, shape (n_samples,), optional
-        What each row counts.
+        Weights of rows.
 
     Returns
     -------
@@ -249,9 +250,9 @@ def gradient(
     batch: tuple[Any, Array, Array | None],
     alpha: float,
 ) -> float:
-    r"""Gather the gradient of :math:`\ell + \alpha \lVert W \rVert^2 / 2n`; return the value.
+    r"""Add up the gradient of :math:`\ell + \alpha \lVert W \rVert^2 / 2n`; return the value.
 
-    n is the number of rows in the batch, or what they weigh.
+    n is the number of rows in the batch, or the sum of their weights.
     """
     x, target, weight = batch
     value = loss.forward(network.forward(x), target, weight)
@@ -261,9 +262,9 @@ def gradient(
 
 
 def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
-    r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return that.
+    r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return the penalty itself.
 
-    It is over the parameters of two or more axes: matrices, but no biases, and no scales of a
+    It covers parameters of two or more axes: matrices, but not biases or the scales of a
     normalization.
 
     Examples

@@ -1,4 +1,4 @@
-"""The regressor."""
+"""Multi-layer perceptron for regression."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = ["MLPRegressor"]
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    r"""Multi-layer perceptron for numbers, with scikit-learn's interface.
+    r"""Multi-layer perceptron for regression, with scikit-learn's interface.
 
     .. math::
 
         \min_{W, b} \; \frac{\sum_i w_i\, \ell(f(x_i), y_i)}{\sum_i w_i}
         + \frac{\alpha}{2 \sum_i w_i} \lVert W \rVert^2
 
-    The other parameters and the attributes are those of :class:`MLPClassifier`, but for
-    `class_weight` and ``classes_``; scores are R². A `network` for the Gaussian loss has two
+    The other parameters and the attributes are those of :class:`MLPClassifier`, except
+    `class_weight` and ``classes_``. Scores are R². A `network` for the Gaussian loss needs two
     outputs for each column of y, see :class:`nnlayers.GaussianNLL`.
 
     Parameters
     ----------
     loss : str or Loss
-        What is made small: ``"squared_error"`` (half of it), ``"poisson"`` (half the deviance, with
-        the exponential function after the last layer), ``"absolute_error"``, ``"huber"``,
+        The loss to minimise: ``"squared_error"`` (half of it), ``"poisson"`` (half the deviance,
+        with the exponential function after the last layer), ``"absolute_error"``, ``"huber"``,
         ``"gaussian_nll"``, or an object such as ``nn.Quantile(0.9)``.
 
     References
@@ -91,7 +91,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @available_if(lambda self: self._is_stochastic())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go once through some rows, on from the weights that there are.
+        """Train for one epoch on some rows, continuing from the present weights.
 
         Parameters
         ----------
@@ -105,14 +105,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Return the value of each row.
+        """Return the predicted value of each row.
 
         Parameters
         ----------
         X : array-like or sparse matrix, shape (n_samples, n_features)
             Inputs.
         return_std : bool
-            Whether to return standard deviations too, which a Gaussian loss learns.
+            Whether to return standard deviations too, which the Gaussian loss learns.
 
         Returns
         -------
@@ -122,18 +122,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If the loss knows no standard deviation.
+            If `return_std` is set and the loss is not Gaussian.
         """
         output = self._checked_output(X)
         values = self._decide(output)
         if not return_std:
             return values
         if not isinstance(self._loss, GaussianNLL):
-            raise ValueError(
-                f"return_std=True needs loss='gaussian_nll', which learns it, got {self.loss!r}"
-            )
+            raise ValueError(f"return_std=True needs loss='gaussian_nll', got {self.loss!r}")
         log_variance = output[:, self.n_outputs_ :]
-        # The bound of the loss: a variance below 1e-6 counts as that.
+        # The loss has the same lower bound of 1e-6 on the variance.
         return values, np.maximum(np.exp(log_variance / 2), 1e-3).reshape(values.shape)
 
     def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
@@ -142,7 +140,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
         self._loss = regression(self.loss)
-        # Here an error names rows of y, and not of a batch.
+        # An error that is raised here names rows of y, and not rows of a batch.
         with np.errstate(all="ignore"):
             dtype = np.dtype(np.float64)
             zeros = np.zeros((len(y), self._width()), dtype)
@@ -164,7 +162,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _score(self, output: Array, y: Array, weight: Array | None) -> float:
         if not np.isfinite(output).all():
             return np.nan
-        # r2_score checks its arguments for longer than a small network's epoch takes.
+        # The checks of r2_score take longer than an epoch of a small network.
         mean = np.average(y, axis=0, weights=weight)
         error = np.average((y - self._decide(output)) ** 2, axis=0, weights=weight)
         variance = np.average((y - mean) ** 2, axis=0, weights=weight)

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from nnlayers._core.arrays import Array
-from nnlayers.estimators.networks import Data, is_finite, network_for, trained
+from nnlayers.estimators.networks import Data, is_finite, network_for, trainable_parameters
 from nnlayers.estimators.objectives import gradient
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
@@ -53,7 +53,7 @@ def make_optimizer(settings: Any, params: list[Parameter]) -> Optimizer:
 
 
 class Momentum(Optimizer):
-    r"""scikit-learn's gradient descent, whose learning rate is part of the velocity.
+    r"""Gradient descent of scikit-learn, whose learning rate is part of the velocity.
 
     .. math:: v \leftarrow \mu v - \eta g, \qquad p \leftarrow p + v
 
@@ -63,11 +63,11 @@ class Momentum(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train.
+        The parameters to train.
     lr : float or callable
         The learning rate, or a schedule.
     momentum : float
-        From 0 to 1.
+        The factor :math:`\mu` of the velocity, from 0 to 1.
     nesterov : bool
         Whether to look ahead.
     """
@@ -91,7 +91,7 @@ class Momentum(Optimizer):
 
 
 class ScikitAdam(Adam):
-    r"""Adam with scikit-learn's place for epsilon: beside the root of v as it is, not corrected.
+    r"""Adam of scikit-learn, which adds epsilon to the root of v before correcting its bias.
 
     .. math:: p \leftarrow p - \eta \,
         \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \, \frac{m}{\sqrt{v} + \epsilon}
@@ -129,7 +129,7 @@ def minimize_by_lbfgs(settings: Any, network: Layer, loss: Loss, data: Data) -> 
         If the weights or the loss become infinite or NaN.
     """
     network.eval()
-    parameters = trained(network)
+    parameters = trainable_parameters(network)
     taker = network_for(network, data.X)
     batch = data.batch(slice(None))
     iterations = count(1)

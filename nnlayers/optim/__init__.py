@@ -1,4 +1,4 @@
-"""Optimizers: they consume the gradients that layers gather, and know nothing else of them."""
+"""Optimizers, learning rate schedules and gradient clipping."""
 
 from nnlayers.optim import schedules
 from nnlayers.optim.adam import Adam, AdamW, NAdam

@@ -1,4 +1,4 @@
-"""Adam and its kin: steps from running averages of the gradient and of its square."""
+"""Adam and its variants: steps from running averages of the gradient and of its square."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, as_scalars, decayed
+from nnlayers.optim.base import LearningRate, Optimizer, add_decay, as_scalars
 
 __all__ = ["Adam", "AdamW", "NAdam", "check_betas"]
 
 
 class Adam(Optimizer):
-    r"""Steps scaled by running averages of the gradient and of its square.
+    r"""Adam: steps from running averages of the gradient and of its square.
 
     .. math::
 
@@ -30,7 +30,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     betas : pair of float
@@ -71,8 +71,8 @@ class Adam(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        self._move(p, decayed(g, p, self.weight_decay), state, lr, t)
+        """Update a block of weights and its state in place."""
+        self._move(p, add_decay(g, p, self.weight_decay), state, lr, t)
 
     def _move(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         # The averages lack their factors 1 - beta. These, the corrections and the learning rate are
@@ -94,14 +94,14 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam whose weight decay is a factor of its own, beside the gradient's averages.
+    r"""Adam with decoupled weight decay, which does not enter the averages of the gradient.
 
     .. math:: p \leftarrow (1 - \eta\lambda)\, p \quad \text{before each step of Adam}
 
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     betas, eps
@@ -133,13 +133,13 @@ class AdamW(Adam):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
+        """Update a block of weights and its state in place."""
         p *= 1 - lr * self.weight_decay
         self._move(p, g, state, lr, t)
 
 
 class NAdam(Optimizer):
-    r"""Adam with Nesterov's look ahead.
+    r"""Adam with Nesterov's momentum.
 
     .. math::
 
@@ -154,7 +154,7 @@ class NAdam(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     betas, eps, weight_decay
@@ -196,8 +196,8 @@ class NAdam(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        g = decayed(g, p, self.weight_decay)
+        """Update a block of weights and its state in place."""
+        g = add_decay(g, p, self.weight_decay)
         beta1, beta2 = self.betas
         m, v = state
         m *= beta1
@@ -217,9 +217,9 @@ class NAdam(Optimizer):
         return self.betas[0] * (1 - 0.5 * float(0.96 ** (t * self.momentum_decay)))
 
     def _product(self, t: int) -> float:
-        """Return the product of the momenta up to step t, kept so that each is multiplied once.
+        """Return the product of the momenta up to step t from a list that grows with t.
 
-        It becomes 0 after some thousand steps, and so the list ends there.
+        The product underflows to 0 after some thousand steps, where the list ends.
         """
         products = self._products
         while len(products) <= t and products[-1] > 0:
@@ -228,7 +228,7 @@ class NAdam(Optimizer):
 
 
 def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
-    """Return two decay rates, or raise an error that names them.
+    """Return two decay rates, checked to be at least 0 and below 1.
 
     Examples
     --------

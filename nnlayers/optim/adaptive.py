@@ -1,4 +1,4 @@
-"""Steps scaled by the size that each weight's gradients have had."""
+"""AdaGrad, RMSProp and AdaDelta: steps scaled by the size of each weight's past gradients."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, decayed
+from nnlayers.optim.base import LearningRate, Optimizer, add_decay
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
 
 class AdaGrad(Optimizer):
-    r"""Divide by the root of the sum of all squared gradients so far.
+    r"""AdaGrad: divide by the root of the sum of all squared gradients so far.
 
     .. math::
 
@@ -25,7 +25,7 @@ class AdaGrad(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     lr_decay : float
@@ -33,7 +33,7 @@ class AdaGrad(Optimizer):
     weight_decay : float
         :math:`\lambda`, at least 0; :math:`\lambda p` is added to the gradient.
     initial_accumulator_value : float
-        What s starts from, at least 0.
+        The initial value of s, at least 0.
     eps : float
         :math:`\epsilon`, above 0.
 
@@ -73,8 +73,8 @@ class AdaGrad(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        g = decayed(g, p, self.weight_decay)
+        """Update a block of weights and its state in place."""
+        g = add_decay(g, p, self.weight_decay)
         (s,) = state
         s += g * g
         scale = np.sqrt(s)
@@ -86,7 +86,7 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    r"""Divide by the root of a running average of the squared gradients.
+    r"""RMSProp: divide by the root of a running average of the squared gradients.
 
     .. math::
 
@@ -94,13 +94,13 @@ class RMSProp(Optimizer):
         u \leftarrow \mu u + \frac{g}{\sqrt{v} + \epsilon}, \qquad
         p \leftarrow p - \eta u
 
-    The centred variant takes the running average :math:`a \leftarrow \alpha a + (1 - \alpha) g`
-    off: :math:`\sqrt{v - a^2}` in place of :math:`\sqrt{v}`.
+    The centred variant divides by :math:`\sqrt{v - a^2}` instead of :math:`\sqrt{v}`, with the
+    running average :math:`a \leftarrow \alpha a + (1 - \alpha) g`.
 
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     alpha : float
@@ -112,7 +112,7 @@ class RMSProp(Optimizer):
     momentum : float
         :math:`\mu`, at least 0 and below 1.
     centered : bool
-        Whether to divide by the standard deviation in place of the root mean square.
+        Whether to divide by the standard deviation instead of the root mean square.
 
     References
     ----------
@@ -149,8 +149,8 @@ class RMSProp(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        g = decayed(g, p, self.weight_decay)
+        """Update a block of weights and its state in place."""
+        g = add_decay(g, p, self.weight_decay)
         v, *others = state
         v *= self.alpha
         v += (1 - self.alpha) * g * g
@@ -159,7 +159,7 @@ class RMSProp(Optimizer):
             a = others[0]
             a *= self.alpha
             a += (1 - self.alpha) * g
-            spread = np.maximum(v - a * a, 0)  # which rounds below 0 for a constant gradient
+            spread = np.maximum(v - a * a, 0)  # For a constant gradient it may round below 0.
         step = np.sqrt(spread)
         step += self.eps
         np.divide(g, step, out=step)
@@ -172,7 +172,7 @@ class RMSProp(Optimizer):
 
 
 class AdaDelta(Optimizer):
-    r"""Take steps of the size of earlier steps, relative to that of earlier gradients.
+    r"""AdaDelta: scale the gradient by the ratio of past steps to past gradients.
 
     .. math::
 
@@ -184,7 +184,7 @@ class AdaDelta(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``.
     rho : float
@@ -225,8 +225,8 @@ class AdaDelta(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        g = decayed(g, p, self.weight_decay)
+        """Update a block of weights and its state in place."""
+        g = add_decay(g, p, self.weight_decay)
         v, u = state
         v *= self.rho
         v += (1 - self.rho) * g * g

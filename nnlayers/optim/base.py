@@ -21,8 +21,8 @@ __all__ = [
     "LearningRate",
     "NonfiniteGradientError",
     "Optimizer",
+    "add_decay",
     "as_scalars",
-    "decayed",
     "unique_parameters",
 ]
 
@@ -255,7 +255,7 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
     return unique
 
 
-def decayed(g: Array, p: Array, weight_decay: float) -> Array:
+def add_decay(g: Array, p: Array, weight_decay: float) -> Array:
     """Return the gradient plus that of the penalty ``weight_decay / 2 * sum(p**2)``."""
     return g + weight_decay * p if weight_decay else g
 

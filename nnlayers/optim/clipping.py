@@ -1,4 +1,4 @@
-"""Bounds on gradients."""
+"""Gradient clipping, by norm and by value."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
     Parameters
     ----------
     params : iterable of Parameter
-        Whose gradients; the norm is that of all their entries.
+        The parameters whose gradients to scale; the norm is that of all their entries together.
     max_norm : float
         The bound c, at least 0.
 
     Returns
     -------
     float
-        The norm before. Where it is NaN or infinite, the gradients stay as they are.
+        The norm before scaling. If it is NaN or infinite, the gradients do not change.
 
     References
     ----------
@@ -57,14 +57,14 @@ def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
 
 
 def clip_grad_value(params: Iterable[Parameter], clip_value: float) -> None:
-    """Bring every entry of the gradients, in place, between ``-clip_value`` and ``clip_value``.
+    """Clip every entry of the gradients, in place, to ``-clip_value`` and ``clip_value``.
 
     Parameters
     ----------
     params : iterable of Parameter
-        Whose gradients.
+        The parameters whose gradients to clip.
     clip_value : float
-        At least 0.
+        The bound, at least 0.
 
     Examples
     --------
@@ -80,8 +80,7 @@ def clip_grad_value(params: Iterable[Parameter], clip_value: float) -> None:
 
 
 def _norm(grad: Array) -> float:
-    flat = grad.astype(
-        FLOAT64
-    ).ravel()  # where the square of a float32 neither overflows nor vanishes
+    # In float64 the square of a float32 neither overflows nor underflows.
+    flat = grad.astype(FLOAT64).ravel()
     with np.errstate(over="ignore"):
         return math.sqrt(np.dot(flat, flat))

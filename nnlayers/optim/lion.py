@@ -1,4 +1,4 @@
-"""Steps of one size, in the direction of the sign."""
+"""Lion: steps of equal size in the direction of a sign."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Lion"]
 
 
 class Lion(Optimizer):
-    r"""Follow the sign of a running average of the gradient.
+    r"""Lion: follow the sign of a running average of the gradient.
 
     .. math::
 
@@ -27,7 +27,7 @@ class Lion(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate :math:`\eta`, or a schedule ``schedule(step) -> lr``; a third to a tenth
         of what suits Adam.
@@ -65,7 +65,7 @@ class Lion(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
+        """Update a block of weights and its state in place."""
         beta1, beta2 = self.betas
         (m,) = state
         direction = np.sign(beta1 * m + (1 - beta1) * g)

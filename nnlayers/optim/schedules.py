@@ -1,7 +1,7 @@
-"""Learning rates that change from step to step.
+"""Learning rate schedules.
 
 A schedule is any function ``schedule(step) -> lr`` with steps counted from 0. An optimizer takes it
-in place of a number:
+instead of a number:
 
 >>> import nnlayers as nn
 >>> schedule = LinearWarmup(CosineDecay(1e-2, steps=900), steps=100)
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Constant:
-    r"""The same at every step: :math:`\eta_t = \eta`.
+    r"""Constant learning rate: :math:`\eta_t = \eta`.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class Constant:
 
 @dataclass(frozen=True)
 class StepDecay:
-    r"""Multiply by a factor every so many steps.
+    r"""Step decay: multiply by a factor every k steps.
 
     .. math:: \eta_t = \eta\gamma^{\lfloor t / k \rfloor}
 
     Parameters
     ----------
     lr : float
-        The first, :math:`\eta`, at least 0.
+        The first rate :math:`\eta`, at least 0.
     step_size : int
         The number k of steps between two changes, at least 1.
     gamma : float
@@ -92,12 +92,12 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    r"""Multiply by a factor at every step: :math:`\eta_t = \eta\gamma^t`.
+    r"""Exponential decay: multiply by a factor at every step, :math:`\eta_t = \eta\gamma^t`.
 
     Parameters
     ----------
     lr : float
-        The first, :math:`\eta`, at least 0.
+        The first rate :math:`\eta`, at least 0.
     gamma : float
         The factor :math:`\gamma`, above 0 and at most 1.
 
@@ -121,7 +121,7 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class CosineDecay:
-    r"""Half a period of a cosine from the first to the last, and then the last.
+    r"""Cosine decay: half a period of a cosine from the first rate to the last, which then stays.
 
     .. math::
 
@@ -131,11 +131,11 @@ class CosineDecay:
     Parameters
     ----------
     lr : float
-        The first, :math:`\eta`, at least 0.
+        The first rate :math:`\eta`, at least 0.
     steps : int
         The length T, at least 1.
     final_lr : float
-        The last, :math:`\eta_\text{end}`, at least 0.
+        The last rate :math:`\eta_\text{end}`, at least 0.
 
     References
     ----------
@@ -164,20 +164,20 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class LinearWarmup:
-    r"""Rise in a straight line to the rate of another schedule, and then follow that.
+    r"""Linear warmup to the rate of another schedule, which then takes over.
 
     .. math:: \eta_t = \Big(s + (1 - s)\frac{t}{T}\Big)\eta_0 \quad (t < T)
 
-    The other schedule's steps count from the end of the rise.
+    The steps of the other schedule count from the end of the warmup.
 
     Parameters
     ----------
     lr : float or callable
-        What to rise to: a number, or a schedule.
+        The rate after the warmup: a number or a schedule.
     steps : int
-        The length T of the rise, at least 1.
+        The length T of the warmup, at least 1.
     start_factor : float
-        The share s of the rate to start with, from 0 to 1.
+        The share s of the rate at step 0, from 0 to 1.
 
     References
     ----------
@@ -211,7 +211,7 @@ class LinearWarmup:
 
 @dataclass(frozen=True)
 class OneCycle:
-    r"""Rise to a maximum and fall far below the start, each along half a cosine.
+    r"""One-cycle schedule: rise to a maximum, then fall far below the start, each along a cosine.
 
     From ``max_lr / div_factor`` at step 0 to `max_lr` at step ``pct_start * steps - 1`` and on to
     ``max_lr / div_factor / final_div_factor`` at step ``steps - 1``, where it stays.
@@ -219,13 +219,13 @@ class OneCycle:
     Parameters
     ----------
     max_lr : float
-        The maximum, at least 0.
+        The largest rate, at least 0.
     steps : int
         The number of steps of the whole cycle, at least 2.
     pct_start : float
         The share of the steps that rise, above 0 and below 1.
     div_factor, final_div_factor : float
-        Both at least 1.
+        The divisors of the first and the last rate, at least 1.
 
     References
     ----------
@@ -263,5 +263,5 @@ class OneCycle:
 
 
 def _cosine(start: float, end: float, share: float) -> float:
-    """Return the value at a share of the way from `start` to `end` along half a cosine."""
+    """Interpolate from `start` to `end` along half a cosine; `share` goes from 0 to 1."""
     return end + (start - end) / 2 * (1 + math.cos(math.pi * share))

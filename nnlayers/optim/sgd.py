@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, decayed
+from nnlayers.optim.base import LearningRate, Optimizer, add_decay, as_scalars
 
 __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    r"""Stochastic gradient descent, with momentum.
+    r"""Stochastic gradient descent with optional momentum.
 
     .. math::
 
@@ -29,15 +27,15 @@ class SGD(Optimizer):
     Parameters
     ----------
     params : iterable of Parameter
-        What to train, such as ``model.parameters()``.
+        The parameters to train, such as ``model.parameters()``.
     lr : float or callable
         The learning rate, or a schedule ``schedule(step) -> lr``.
     momentum : float
-        At least 0 and below 1.
+        :math:`\mu`, at least 0 and below 1.
     nesterov : bool
-        Whether to look ahead; needs momentum.
+        Whether to use Nesterov's variant, which needs momentum.
     weight_decay : float
-        At least 0.
+        :math:`\lambda`, at least 0.
 
     References
     ----------
@@ -74,11 +72,12 @@ class SGD(Optimizer):
         super().__init__(params, lr)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Change weights and state in place."""
-        g = decayed(g, p, self.weight_decay)
+        """Update a block of weights and its state in place."""
+        g = add_decay(g, p, self.weight_decay)
         if self.momentum:
             (u,) = state
             u *= self.momentum
             u += g
             g = g + self.momentum * u if self.nesterov else u
-        p -= np.array(lr, p.dtype) * g  # see `as_scalars`
+        (rate,) = as_scalars(p.dtype, lr)
+        p -= rate * g

@@ -116,7 +116,7 @@ class Quartic(ElementwiseLoss):
 )  # fmt: skip
 def test_any_loss_learns_two_and_three_classes(loss):
     for x, y in ((X, Y), (XI, YI)):
-        model = MLPClassifier((10,), loss=loss, solver="lbfgs", max_iter=60, random_state=0).fit(
+        model = MLPClassifier((10,), loss=loss, solver="lbfgs", max_iter=100, random_state=0).fit(
             x, y
         )
         assert model.score(x, y) > 0.9

@@ -134,7 +134,7 @@ def test_a_name_or_a_callable_is_got_and_anything_else_refused():
         get(3)
 
 
-def test_a_function_of_one_s_own_will_do():
+def test_a_user_s_function_is_accepted():
     def by_fan(shape, *, fan_in, fan_out, rng):
         return [[fan_in, fan_out]] * shape[0]
 

@@ -102,7 +102,7 @@ def test_parameters_are_found_in_order_wherever_they_are_held(members, names):
     assert layer.parameters() == list(layer.named_parameters().values())
 
 
-def test_what_holds_layers_is_one_with_them():
+def test_layers_are_found_in_any_attribute_or_container():
     layers = [Scale(), nn.Dropout(0.5, rng=0), Scale()]
     layer = Holder(first=layers[0], more={"rest": [[layers[1]], Pair(layers[2], None)]})
     assert [inner.training for inner in layer.eval().inner()] == [False] * 3
@@ -130,7 +130,7 @@ def test_layers_that_hold_each_other_are_walked_once():
     assert not inner.training
 
 
-def test_new_layers_train_and_the_mode_of_one_is_its_own():
+def test_new_layers_train_and_switch_modes_independently():
     assert Scale().training
     Scale().eval()
     assert Scale().training
@@ -177,7 +177,7 @@ class CountedList(list):
 
 
 @pytest.mark.parametrize("wrap", [lambda words: words, lambda words: {"words": words}])
-def test_predict_neither_copies_nor_goes_through_what_holds_no_layers(wrap):
+def test_predict_neither_copies_nor_walks_lists_without_layers(wrap):
     words = CountedList([["a word"]] * 100_000)
     layer = Owner(wrap(words), lambda held: ())
     layer.predict(np.ones(2))
@@ -205,7 +205,7 @@ def test_predict_goes_through_twins_of_the_layers_in_containers(hold, layers):
     assert next(iter(layers(twin(layer).held))) is not inner
 
 
-def test_a_list_that_holds_itself_is_taken():
+def test_a_list_that_holds_itself_is_accepted():
     held = ["a"]
     held.append(held)
     assert Owner(held, lambda held: ()).predict([1.0]) == [1.0]
@@ -324,7 +324,7 @@ def test_initialize_takes_a_seed_or_a_generator_and_returns_the_layer():
     )
 
 
-def test_initialize_restores_given_values_and_discards_gradients():
+def test_initialize_restores_initial_values_and_discards_gradients():
     layer = Scale()
     layer.s.value += 4
     layer.s.grad += 4
@@ -332,7 +332,7 @@ def test_initialize_restores_given_values_and_discards_gradients():
     np.testing.assert_array_equal([layer.s.value, layer.s.grad], [[1, 2], [0, 0]])
 
 
-def test_astype_converts_parameters_gradients_and_state_and_drops_what_forward_kept():
+def test_astype_converts_parameters_gradients_and_state_and_drops_the_cache():
     layer = Holder(items=[nn.Affine(2, 2, rng=0), Counter()])
     layer.forward(np.ones((1, 2)))
     layer.backward(np.ones((1, 2)))
@@ -350,7 +350,7 @@ def test_other_dtypes_are_refused(dtype):
         Scale().astype(dtype)
 
 
-def test_copies_share_nothing_and_drop_what_forward_kept():
+def test_copies_share_nothing_and_drop_the_cache():
     model = nn.mlp([2, 3, 1], rng=0)
     model.forward(np.ones((1, 2)))
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -374,11 +374,11 @@ def test_copies_share_nothing_and_drop_what_forward_kept():
         "Dropout(rate=0.2)",
     ],
 )
-def test_repr_shows_what_was_chosen(words):
+def test_repr_shows_the_arguments(words):
     assert repr(eval(words, vars(nn))) == words.replace("initializers.", "")
 
 
-def test_repr_of_a_user_s_layer_shows_what_it_keeps_of_its_arguments():
+def test_repr_of_a_user_s_layer_shows_the_arguments_that_it_stores():
     class Kept(Scale):
         def __init__(self, features, slope=0.5, table=None):
             super().__init__(features)
@@ -408,7 +408,7 @@ def test_freeze_and_unfreeze_set_all_parameters_within():
 
 @pytest.mark.parametrize("name", ["trainable", "requires_grad"])
 @pytest.mark.parametrize("layer", [nn.Affine(2, 1), nn.ReLU(), nn.Sequential(), Scale()])
-def test_assigning_what_looks_like_freezing_and_is_none_names_freeze(layer, name):
+def test_assigning_to_a_name_that_looks_like_freezing_names_freeze(layer, name):
     with pytest.raises(AttributeError, match=rf"'{name}': call freeze\(\) or unfreeze\(\)"):
         setattr(layer, name, False)
     assert not hasattr(layer, name)

@@ -7,7 +7,7 @@ import pytest
 import nnlayers as nn
 
 
-def test_value_is_a_copy_of_what_was_given():
+def test_value_is_a_copy_of_the_argument():
     given = np.ones((2, 3), np.float32)
     parameter = nn.Parameter(given, name="W")
     given[...] = 5
@@ -34,7 +34,7 @@ def test_dtype_is_float32_or_float64(given, dtype):
 
 
 @pytest.mark.parametrize("bad", [[1j], ["a"], [None]])
-def test_only_real_numbers_are_taken(bad):
+def test_only_real_numbers_are_accepted(bad):
     with pytest.raises(TypeError, match="value must hold real numbers, got dtype"):
         nn.Parameter(bad)
     with pytest.raises(TypeError, match="grad must hold real numbers, got dtype"):
@@ -151,7 +151,7 @@ def test_requires_grad_is_called_trainable():
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
-def test_a_copy_keeps_everything_but_its_place_in_a_flat_vector(copied):
+def test_a_copy_keeps_everything_but_its_position_in_a_flat_vector(copied):
     parameter = nn.Parameter(np.ones((2, 1), np.float32), name="b", trainable=False)
     nn.optim.SGD([parameter], lr=0.1)
     parameter.grad += 2
@@ -168,7 +168,7 @@ def test_a_copy_keeps_everything_but_its_place_in_a_flat_vector(copied):
     np.testing.assert_array_equal([parameter.value, parameter.grad], [[[1], [1]], [[2], [2]]])
 
 
-def test_initialize_draws_afresh_or_restores_what_was_given():
+def test_initialize_draws_afresh_or_restores_the_initial_value():
     given = nn.Parameter([1.0, 2.0])
     drawn = nn.Parameter.drawn(lambda rng: rng.normal(size=3), np.random.default_rng(4), "float32")
     for parameter in (given, drawn):

@@ -68,7 +68,7 @@ def test_arrays_come_back_to_the_bit():
         assert found[name].flags.aligned
 
 
-def test_numpy_reads_what_is_written_and_the_reverse():
+def test_numpy_reads_the_archives_and_the_reverse():
     with np.load(io.BytesIO(written(ARRAYS)), allow_pickle=False) as found:
         assert found.keys() == ARRAYS.keys()
         assert all(found[name].tobytes() == ARRAYS[name].tobytes() for name in ARRAYS)

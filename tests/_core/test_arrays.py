@@ -57,7 +57,7 @@ def test_numbers_and_lists_become_float64(x):
     np.testing.assert_array_equal(found, np.array(x))
 
 
-def test_a_given_dtype_is_had():
+def test_arrays_are_converted_to_a_dtype():
     for x in ([1, 2], np.ones(2), np.ones(2, ">f8"), np.ones(2, np.float32)):
         for dtype in (np.float32, np.float64):
             assert as_floats(x, np.dtype(dtype)).dtype is np.dtype(dtype)
@@ -66,7 +66,7 @@ def test_a_given_dtype_is_had():
 @pytest.mark.parametrize(
     "x", [1j, ["a"], [None], b"ab", {"a": 1}, np.array(["2020-01-01"], "M8[D]"), [2**70]]
 )
-def test_what_is_no_real_number_is_refused_by_name(x):
+def test_input_that_is_not_real_is_refused_by_name(x):
     with pytest.raises(TypeError, match="target must hold real numbers, got dtype "):
         as_floats(x, name="target")
 

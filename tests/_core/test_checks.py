@@ -68,7 +68,7 @@ def test_integers_of_numpy_become_python_s(value):
 
 
 @pytest.mark.parametrize("bad", [1.0, "3", None, True, np.True_, [3], np.array([3])])
-def test_what_is_no_integer_is_a_type_error(bad):
+def test_a_value_that_is_not_an_integer_is_a_type_error(bad):
     with pytest.raises(TypeError, match="n must be an integer of at least 1, got ") as caught:
         check_integer("n", bad, 1)
     assert str(caught.value).endswith(repr(bad))
@@ -100,7 +100,7 @@ def test_every_kind_of_number_becomes_a_float(value):
 
 
 @pytest.mark.parametrize("bad", ["1", b"1", None, True, np.True_, 1j, [1.0]])
-def test_what_is_no_number_is_a_type_error(bad):
+def test_a_value_that_is_not_a_number_is_a_type_error(bad):
     with pytest.raises(TypeError, match="p must be a finite number, got ") as caught:
         check_number("p", bad)
     assert str(caught.value).endswith(repr(bad))
@@ -123,7 +123,7 @@ def test_every_kind_of_truth_becomes_a_bool(value):
 
 
 @pytest.mark.parametrize("bad", ["no", 0, 1, None, np.array([True])])
-def test_what_is_no_truth_is_a_type_error(bad):
+def test_a_value_that_is_not_boolean_is_a_type_error(bad):
     with pytest.raises(TypeError, match="bias must be True or False, got "):
         check_boolean("bias", bad)
 
@@ -139,7 +139,7 @@ def test_an_axis_becomes_what_numpy_takes(axis, expected):
 
 
 @pytest.mark.parametrize("bad", [1.0, "0", (0, 1.5), [None], {0}])
-def test_what_is_no_axis_is_a_type_error(bad):
+def test_a_value_that_is_not_an_axis_is_a_type_error(bad):
     with pytest.raises(TypeError, match="axis must be an integer, a tuple of integers or None"):
         check_axis(bad)
 
@@ -161,13 +161,13 @@ def test_what_is_no_axis_is_a_type_error(bad):
         ),
     ],
 )
-def test_what_is_neither_true_nor_false_is_refused_by_name(make, name, value):
+def test_a_flag_that_is_not_boolean_is_refused_by_name(make, name, value):
     with pytest.raises(TypeError, match=rf"{name} must be True or False, got "):
         make(value)
 
 
 @pytest.mark.parametrize("value", [True, np.True_, np.False_])
-def test_true_and_false_are_no_numbers(value):
+def test_true_and_false_are_not_numbers(value):
     with pytest.raises(TypeError, match=r"rate must be a finite number .* got"):
         nn.Dropout(value)
     with pytest.raises(TypeError, match="in_features must be an integer"):

@@ -25,7 +25,7 @@ class Item:
         return max
 
 
-def test_what_an_object_keeps_is_what_it_stores_and_no_method():
+def test_methods_are_not_stored_arguments():
     kept = {p.name: value for p, value in constructor_arguments(Item(1, 2, 3, min, 5, 6, 7, a=8))}
     empty = inspect.Parameter.empty
     assert kept == {
@@ -40,7 +40,7 @@ def test_what_an_object_keeps_is_what_it_stores_and_no_method():
     }
 
 
-def test_call_gives_each_kind_of_argument_its_way():
+def test_call_passes_each_kind_of_argument():
     def function(a, /, b, *rest, c=0, **options):
         return a, b, rest, c, options
 

@@ -29,14 +29,14 @@ def test_threads_that_write_one_file_leave_a_whole_one(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
+def test_a_path_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing/a'$"):
         write_file(tmp_path / "missing" / "a", lambda file: file.write(b""))
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
         write_file(tmp_path, lambda file: file.write(b""))
 
 
-def test_an_error_of_the_writer_s_own_stays_as_it_is(tmp_path):
+def test_an_error_of_the_writer_is_passed_on(tmp_path):
     def write(file):
         raise OSError("out of paper")
 
@@ -85,7 +85,7 @@ def test_a_file_keeps_its_owner_and_group(tmp_path):
     assert (path.stat().st_uid, path.stat().st_gid) == owner
 
 
-def test_a_temporary_file_is_new_and_its_name_cannot_be_foreseen(tmp_path, monkeypatch):
+def test_a_temporary_file_is_new_and_its_name_unpredictable(tmp_path, monkeypatch):
     names = set()
 
     def write(file):
@@ -109,14 +109,14 @@ def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
     assert path.read_bytes() == b"whole"
 
 
-def test_links_stay_links_also_where_there_is_no_file_yet(tmp_path):
+def test_links_stay_links_even_to_missing_files(tmp_path):
     (tmp_path / "link").symlink_to("target")
     write_file(tmp_path / "link", lambda file: file.write(b"whole"))
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"whole"
 
 
-def test_a_pipe_that_has_no_path_can_be_written(tmp_path):
+def test_a_pipe_without_a_path_can_be_written(tmp_path):
     read_end, write_end = os.pipe()
     write_file(f"/dev/fd/{write_end}", lambda file: file.write(b"whole"))
     os.close(write_end)

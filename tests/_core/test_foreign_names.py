@@ -29,14 +29,14 @@ def documented():
             yield from pairs or ((name, here[0]) for name in theirs if len(here) == 1)
 
 
-def test_what_the_page_says_of_a_name_is_said_of_the_attribute():
+def test_errors_of_attributes_agree_with_the_page():
     pairs = [(theirs, ours) for theirs, ours in documented() if not hasattr(nn, theirs)]
     assert len(pairs) > 40
     for theirs, ours in pairs:
         assert NAMES[theirs].rpartition(".")[2] == ours, theirs
 
 
-def test_every_name_is_on_the_page_and_what_it_is_called_here_exists():
+def test_every_name_is_on_the_page_and_its_counterpart_exists():
     for name, path in NAMES.items():
         assert re.search(rf"`([a-z]+\.)*{name}\b", PAGE), name
         assert operator.attrgetter(path)(nn)
@@ -55,7 +55,7 @@ def test_every_name_is_on_the_page_and_what_it_is_called_here_exists():
         ("Afine", "module 'nnlayers' has no attribute 'Afine'"),
     ],
 )
-def test_a_name_of_another_library_is_an_error_that_says_what_it_is_here(name, words):
+def test_a_name_of_another_library_is_an_error_that_names_its_counterpart(name, words):
     with pytest.raises(AttributeError) as caught:
         getattr(nn, name)
     assert str(caught.value) == words

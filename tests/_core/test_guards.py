@@ -51,7 +51,7 @@ def test_backward_of_a_user_s_layer_needs_a_forward(make):
 
 @pytest.mark.parametrize("call", ["forward", "predict"])
 @pytest.mark.parametrize("bad", [X * 1j, X.astype(object), [["a", "b"]]])
-def test_what_is_no_real_number_never_reaches_a_user_s_layer(call, bad):
+def test_input_that_is_not_real_never_reaches_a_user_s_layer(call, bad):
     with pytest.raises(TypeError, match="x must hold real numbers, got dtype"):
         getattr(Copy(), call)(bad)
     layer = Copy()
@@ -174,7 +174,7 @@ def test_methods_keep_their_names_and_documentation():
 
 
 @pytest.mark.parametrize("name", ["forward", "predict", "backward"])
-def test_the_library_s_own_layers_pay_nothing(name):
+def test_the_library_s_layers_pay_nothing(name):
     for layer in (nn.Affine, nn.ReLU, nn.Sequential, nn.BatchNorm):
         assert not hasattr(getattr(layer, name), "guarded")
 

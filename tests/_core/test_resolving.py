@@ -116,7 +116,7 @@ def test_a_path_outside_is_refused_before_anything_is_imported(own, resolve, pat
 
 
 @pytest.mark.parametrize("path", WALKS)
-def test_what_modules_have_imported_is_out_of_reach(path):
+def test_names_that_modules_imported_are_out_of_reach(path):
     wrong = r"is not a class derived from Layer|cannot import|unknown name in nnlayers"
     with pytest.raises(ValueError, match=wrong):
         resolve_class(path, Layer)
@@ -140,7 +140,7 @@ def test_an_import_that_fails_is_an_error_of_one_line(own, tmp_path):
         resolve_class("broken.Layer", Layer, ["broken"])
 
 
-def test_a_package_is_allowed_with_what_it_holds():
+def test_a_package_is_allowed_with_its_modules():
     assert within("own.deep.er", ["own"])
     assert not within("own", ["own.deep"])
     assert not within("ownx", ["own"])

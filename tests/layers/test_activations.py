@@ -89,7 +89,7 @@ def test_values_and_gradients_are_those_of_pytorch(case, dtype, rtol):
 
 @every_case
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_single_numbers_are_computed_like_arrays_and_kept_apart(case, kind):
+def test_single_numbers_are_computed_like_arrays_and_stay_independent(case, kind):
     layer = case.make()
     state = dict(vars(layer))
     numbers = [kind(-1.5), kind(0.25), kind(0), kind(-np.inf)]

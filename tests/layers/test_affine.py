@@ -74,7 +74,7 @@ def test_columns_and_rows_are_as_the_formula_has_them():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_inputs_are_taken_to_the_layer_s_dtype(dtype):
+def test_inputs_are_converted_to_the_layer_s_dtype(dtype):
     layer = nn.Affine(2, 2, dtype=dtype, rng=0)
     for given_dtype in (np.float16, np.float32, np.float64, np.int8, bool):
         y = layer.forward(np.ones((3, 2), given_dtype))
@@ -101,7 +101,7 @@ def test_another_number_of_features_is_refused(shape):
             call(np.ones(shape))
 
 
-def test_an_input_that_was_refused_leaves_what_the_last_one_left():
+def test_a_refused_input_leaves_the_cache_unchanged():
     layer = nn.Affine(3, 2, rng=0)
     layer.forward(np.ones((1, 3)))
     with pytest.raises(ValueError, match="expected x of shape"):

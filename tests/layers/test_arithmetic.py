@@ -118,14 +118,14 @@ def test_a_python_number_takes_the_other_input_s_dtype(make, function):
     assert make().forward(1, 2).dtype == np.float64
 
 
-def test_inputs_of_two_dtypes_get_gradients_of_their_own():
+def test_inputs_of_two_dtypes_get_gradients_of_these_dtypes():
     a, b = np.ones((2, 3), np.float32), np.ones(3)
     for layer in (nn.Add(), nn.Multiply()):
         assert layer.forward(a, b).dtype == np.float64
         assert [g.dtype for g in layer.backward(np.ones((2, 3)))] == [np.float32, np.float64]
 
 
-def test_gradients_are_arrays_of_their_own():
+def test_gradients_are_separate_arrays():
     layer, dout = nn.Add(), np.ones(3)
     layer.forward(np.ones(3), np.ones(3))
     da, db = layer.backward(dout)

@@ -51,7 +51,7 @@ def test_writing_to_dout_after_backward_changes_no_gradient(entry):
 
 @every_layer
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float16, np.float64])
-def test_a_layer_with_parameters_takes_inputs_to_its_own_dtype(entry, dtype):
+def test_a_layer_with_parameters_converts_inputs_to_its_dtype(entry, dtype):
     layer = entry.make().eval()
     inputs = [1 + np.arange(np.prod(shape)).reshape(shape) % 3 for shape in entry.shapes]
     given = [x.astype(dtype) for x in inputs]
@@ -64,7 +64,7 @@ def test_a_layer_with_parameters_takes_inputs_to_its_own_dtype(entry, dtype):
 
 
 @every_layer
-def test_what_is_no_real_number_is_named(entry):
+def test_input_that_is_not_real_is_named(entry):
     layer, inputs = entry.make(), entry.draw()
     bad = [["a"]]
     for call in (layer.forward, layer.predict):
@@ -92,14 +92,14 @@ def test_a_dout_of_another_shape_is_shown_with_the_right_one(entry):
 
 
 @every_layer
-def test_repr_builds_the_layer_where_it_is_no_container(entry):
+def test_repr_builds_any_layer_but_a_container(entry):
     layer = entry.make()
     if not hasattr(layer, "layers"):
         assert repr(eval(repr(layer), vars(nn))) == repr(layer)
 
 
 @every_layer
-def test_eight_threads_predict_what_one_does(entry):
+def test_eight_threads_predict_the_same_as_one(entry):
     layer, batches = entry.make(), [entry.draw(seed=seed) for seed in range(40)]
     expected = [layer.predict(*inputs) for inputs in batches]
     with ThreadPoolExecutor(8) as threads:

@@ -47,7 +47,7 @@ def test_every_activation_has_a_stated_variance():
     assert STATED.keys() == ACTIVATIONS.keys()
 
 
-def test_an_activation_of_one_s_own_is_drawn_like_a_relu():
+def test_weights_of_a_user_s_activation_are_those_of_a_relu():
     class Cube(nn.Layer):
         def forward(self, x):
             return x**3

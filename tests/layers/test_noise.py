@@ -44,7 +44,7 @@ class Eighths:
 
 
 @pytest.mark.parametrize("eighths", range(1, 8))
-def test_an_entry_is_dropped_with_exactly_the_probability_given(eighths):
+def test_an_entry_is_dropped_with_exactly_the_rate(eighths):
     dropout = nn.Dropout(eighths / 8)
     dropout.rng = Eighths()
     assert np.count_nonzero(dropout.forward(np.ones(8)) == 0) == eighths
@@ -98,7 +98,7 @@ def test_a_rate_outside_its_range_is_refused(rate):
 
 @pytest.mark.parametrize("std", [0.1, 3.0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gaussian_noise_is_normal_with_the_std_given(std, dtype):
+def test_gaussian_noise_is_normal_with_its_std(std, dtype):
     x = np.linspace(-5, 5, 20_000, dtype=dtype).reshape(200, 100)
     y = nn.GaussianNoise(std, rng=0).forward(x)
     assert y.dtype == dtype
@@ -108,7 +108,7 @@ def test_gaussian_noise_is_normal_with_the_std_given(std, dtype):
     assert abs(np.corrcoef(draws, x.ravel())[0, 1]) < 0.03
 
 
-def test_the_gradient_passes_through_gaussian_noise_as_an_array_of_its_own():
+def test_the_gradient_passes_through_gaussian_noise_as_a_new_array():
     layer, dout = nn.GaussianNoise(2.0, rng=0), np.arange(6.0)
     layer.forward(np.ones(6))
     dx = layer.backward(dout)

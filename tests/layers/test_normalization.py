@@ -184,7 +184,7 @@ def test_batch_norm_refuses_a_variance_beyond_its_dtype_and_keeps_its_averages(
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_batch_norm_takes_what_its_dtype_can_hold():
+def test_batch_norm_accepts_any_variance_within_its_dtype():
     layer = nn.BatchNorm(2)
     y = layer.forward([[1e18, 1.0], [-1e18, 2.0]])
     np.testing.assert_allclose(y[:, 0], [1.0, -1.0])
@@ -201,7 +201,7 @@ def test_a_row_whose_squares_overflow_is_nan_and_not_the_same_for_all(make):
     assert np.isfinite(y[1]).all()
 
 
-def test_batch_norm_of_no_rows_leaves_the_running_averages():
+def test_batch_norm_of_an_empty_batch_leaves_the_running_averages():
     layer = nn.BatchNorm(2)
     assert layer.forward(np.zeros((0, 2))).shape == (0, 2)
     assert layer.running_mean.tolist() == [0.0, 0.0]

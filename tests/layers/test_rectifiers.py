@@ -57,7 +57,7 @@ def test_elu_of_any_alpha_is_pytorch_s(alpha):
 
 
 @pytest.mark.parametrize(("make", "name"), [(nn.LeakyReLU, "negative_slope"), (nn.ELU, "alpha")])
-def test_a_slope_that_is_no_finite_number_is_refused(make, name):
+def test_a_slope_that_is_not_finite_is_refused(make, name):
     for value in (np.nan, np.inf):
         with pytest.raises(ValueError, match=f"{name} must be a finite number, got "):
             make(value)
@@ -137,7 +137,7 @@ def test_prelu_names_the_shape_that_it_needs(shape):
 
 @pytest.mark.parametrize("kind", [nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_large_array_gives_what_its_rows_give_alone(kind, dtype):
+def test_a_large_array_gives_the_same_as_its_rows(kind, dtype):
     x = np.random.default_rng(0).normal(size=(1000, 128)).astype(dtype)
     x[:2, 0] = np.nan, -0.0
     large, small = kind().astype(dtype), kind().astype(dtype)
@@ -155,5 +155,5 @@ class ReLU6(nn.ReLU):
         return y, ((y > 0) & (y < 6)).astype(x.dtype)
 
 
-def test_a_subclass_of_relu_predicts_what_it_computes():
+def test_a_subclass_of_relu_predicts_with_its_forward():
     check_layer(ReLU6, np.array([[7.5, -1.5, 2.5]]))

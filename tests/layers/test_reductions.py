@@ -54,7 +54,7 @@ def test_values_and_gradients_are_those_of_pytorch(name, axis, dtype, rtol):
     np.testing.assert_allclose(layer.backward(dout), tensor.grad.numpy(), rtol=rtol)
 
 
-def test_the_mean_of_no_entries_is_nan_and_says_nothing():
+def test_the_mean_of_no_entries_is_nan_without_a_warning():
     layer = nn.Mean()
     assert np.isnan(layer.forward(np.zeros((0, 3))))
     assert layer.backward(1.0).shape == (0, 3)

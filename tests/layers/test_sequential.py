@@ -131,12 +131,12 @@ def test_an_empty_one_passes_copies_on():
 
 
 @pytest.mark.parametrize("thing", [nn.ReLU, [nn.ReLU()], None, "ReLU", np.tanh])
-def test_what_is_no_layer_is_refused_with_its_place(thing):
+def test_arguments_that_are_not_layers_are_refused_with_their_index(thing):
     with pytest.raises(TypeError, match="layer 1 must be a Layer object, got "):
         nn.Sequential(nn.ReLU(), thing)
 
 
-def test_one_object_in_two_places_is_refused():
+def test_one_layer_at_two_indices_is_refused():
     relu = nn.ReLU()
     with pytest.raises(ValueError, match=r"layers 0 and 1 are one object, ReLU\(\)"):
         nn.Sequential(relu, relu)
@@ -144,7 +144,7 @@ def test_one_object_in_two_places_is_refused():
         nn.Sequential(relu, nn.Tanh(), nn.Sequential(nn.Tanh(), relu))
 
 
-def test_layers_taken_out_of_a_container_can_be_used_elsewhere():
+def test_layers_of_a_container_can_be_used_elsewhere():
     inner = nn.Sequential(nn.Tanh(), nn.ReLU())
     relu = inner[1]
     inner.layers = inner.layers[:1]
@@ -186,7 +186,7 @@ def test_summary_counts_parameters_once_and_shows_shapes():
     )
 
 
-def test_summary_leaves_the_model_as_it_is():
+def test_summary_leaves_the_model_unchanged():
     network = model()
     network.summary(input_shape=(4,))
     with pytest.raises(RuntimeError, match="before forward"):
@@ -224,7 +224,7 @@ def test_a_layer_that_gets_parameters_after_a_backward_gets_their_gradients(fron
     np.testing.assert_array_equal(lazy.s.grad, found)
 
 
-def test_a_layer_that_makes_its_parameters_at_a_later_forward_gets_their_gradients():
+def test_parameters_created_at_a_later_forward_get_their_gradients():
     class Later(Lazy):
         def forward(self, x):
             if not hasattr(self, "seen"):

@@ -110,7 +110,7 @@ def test_concatenate_gives_each_input_a_gradient_of_its_dtype():
     assert [g.dtype for g in layer.backward(np.ones(3))] == [np.float32, np.float64]
 
 
-def test_what_cannot_be_joined_is_refused():
+def test_shapes_that_cannot_be_joined_are_refused():
     with pytest.raises(ValueError, match=r"expected inputs whose other axes .* \(2, 3\), \(3, 3\)"):
         nn.Concatenate().forward(np.ones((2, 3)), np.ones((3, 3)))
     with pytest.raises(ValueError, match=r"got shapes \(2,\), \(2,\)"):

@@ -92,7 +92,7 @@ def test_a_gradient_off_by_ten_tolerances_fails(name, relative):
         check_gradients(OwnLayer(function, lambda x: slope(x) * relative), np.array([0.02]))
 
 
-def test_tolerances_are_the_caller_s():
+def test_tolerances_are_those_of_the_call():
     layer = OwnLayer(np.exp, lambda x: np.exp(x) * (1 + 1e-4))
     check_gradients(layer, np.array([0.3]), rtol=1e-3)
     check_gradients(layer, np.array([0.3]), atol=1e-2)
@@ -100,7 +100,7 @@ def test_tolerances_are_the_caller_s():
         check_gradients(layer, np.array([0.3]), rtol=-1)
 
 
-def test_a_wrong_input_gradient_is_named_with_place_and_values():
+def test_a_wrong_input_gradient_is_named_with_index_and_values():
     layer = OwnLayer(np.square, lambda x: np.where(x > 2.5, 7.0, 2 * x))
     with pytest.raises(GradientError) as caught:
         check_gradients(layer, np.array([[1.0, 2.0], [3.0, 0.5]]))
@@ -195,7 +195,7 @@ def test_a_layer_that_writes_to_its_input_is_differentiated_at_the_given_point()
     check_gradients(Halve(), np.array([3.0, 0.5]))
 
 
-def test_layer_and_inputs_stay_as_they_are():
+def test_layer_and_inputs_do_not_change():
     model = nn.mlp([3, 4, 2], dropout=0.5, rng=0)
     model.forward(np.ones((2, 3)))
     model.backward(np.ones((2, 2)))
@@ -207,7 +207,7 @@ def test_layer_and_inputs_stay_as_they_are():
     assert model.parameters()[0].dtype == np.float32
 
 
-def test_gradients_gathered_before_do_not_count():
+def test_earlier_gradients_do_not_count():
     layer = Scale([1.0, 2.0])
     layer.s.grad += 5.0
     check_gradients(layer, np.ones((3, 2)))
@@ -236,7 +236,7 @@ def within(x, end):
 
 @pytest.mark.parametrize("end", [0.0, 0.5, 1e3, -1e5])
 @pytest.mark.parametrize("function", [np.maximum, within])
-def test_a_kink_or_an_end_of_the_domain_is_as_far_as_the_page_says(function, end):
+def test_a_kink_or_end_of_the_domain_is_allowed_at_the_documented_distance(function, end):
     layer = OwnLayer(lambda x: function(x, end), lambda x: np.ones_like(x))
     reach = 2e-6 * max(1, abs(end))
     check_gradients(layer, np.array([end + 1.1 * reach]))
@@ -244,7 +244,7 @@ def test_a_kink_or_an_end_of_the_domain_is_as_far_as_the_page_says(function, end
         check_gradients(layer, np.array([end + 0.5 * reach]))
 
 
-def test_a_nan_where_there_should_be_none_fails():
+def test_an_unexpected_nan_fails():
     with pytest.raises(GradientError, match="is nan"):
         check_gradients(OwnLayer(np.square, lambda x: np.nan), np.array([1.0]))
 
@@ -272,7 +272,7 @@ def test_a_wrong_loss_is_named():
 
 
 @pytest.mark.parametrize("thing", [np.tanh, nn.Affine, None, "Affine"])
-def test_what_is_neither_layer_nor_loss_is_refused(thing):
+def test_an_argument_that_is_neither_layer_nor_loss_is_refused(thing):
     with pytest.raises(TypeError, match="layer must be a Layer or Loss object, got "):
         check_gradients(thing, np.ones(2))
 

@@ -47,7 +47,7 @@ from nnlayers.testing import GradientError, LayerError, check_layer
         (lambda: nn.Sequential(Scale(), nn.Affine(3, 2), Sigmoid()), [X]),
     ],
 )
-def test_right_layers_of_a_few_plain_lines_pass(make, inputs):
+def test_correct_layers_of_a_few_lines_pass(make, inputs):
     check_layer(make, *inputs)
 
 
@@ -63,7 +63,7 @@ def test_layers_defined_in_a_function_pass():
     check_layer(Cube, X)
 
 
-def test_inputs_and_settings_stay_as_they_are():
+def test_inputs_and_settings_do_not_change():
     x, settings, interval = X.copy(), np.geterr(), sys.getswitchinterval()
     check_layer(Scale, x)
     np.testing.assert_array_equal(x, X)

@@ -1,4 +1,4 @@
-"""What the text of a drawing says, read back."""
+"""Parse the text of a drawing."""
 
 import html
 import re
@@ -27,7 +27,7 @@ class Wire(NamedTuple):
 
 
 class Picture:
-    """The nodes with their lines of text and their looks, the wires, the clusters."""
+    """The nodes with their lines of text and their styles, the wires, the clusters."""
 
     def __init__(self, text):
         self.texts, self.looks, self.clusters, labels, arrows = {}, {}, {}, {}, []
@@ -61,7 +61,7 @@ def texts(label):
 
 
 def laid_out(text):
-    """Return what Graphviz itself makes of a text: nodes, and edges with the height they end at."""
+    """Return Graphviz's layout of a text: nodes, and edges with the height at which they end."""
     done = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, check=True)
     assert done.stderr == b""
     lines = [line.split() for line in done.stdout.decode().splitlines()]

@@ -1,3 +1,5 @@
+"""Drawings as text: nodes, wires, numbers and nested containers."""
+
 import ast
 import re
 import subprocess
@@ -70,25 +72,25 @@ def test_forward_gives_values_and_backward_gradients():
 
 
 def ids(graph, *names):
-    return [f"n{place}" for place, node in enumerate(graph.nodes) if node.name in names]
+    return [f"n{i}" for i, node in enumerate(graph.nodes) if node.name in names]
 
 
 @settings(max_examples=60, deadline=None)
 @given(graphs())
 def test_each_wire_carries_its_value_and_its_part_of_the_gradient(graph):
     picture = Picture(graph.to_dot())
-    place = {node: f"n{i}" for i, node in enumerate(graph.nodes)}
+    drawn_id = {node: f"n{i}" for i, node in enumerate(graph.nodes)}
     drawn = [wire[:2] for wire in picture.wires]
     assert sorted(drawn) == sorted(
-        [(place[parent], place[node]) for node in graph.nodes for parent in node.parents]
-        + [(place[node], f"output{i}") for i, node in enumerate(graph.outputs)]
+        [(drawn_id[parent], drawn_id[node]) for node in graph.nodes for parent in node.parents]
+        + [(drawn_id[node], f"output{i}") for i, node in enumerate(graph.outputs)]
     )
     for node in graph.nodes:
-        leaving = [wire for wire in picture.wires if wire.start == place[node]]
+        leaving = [wire for wire in picture.wires if wire.start == drawn_id[node]]
         for wire in leaving:
             np.testing.assert_allclose(numbers(wire.value), node.value, rtol=1e-3, atol=1e-12)
         if len(leaving) > 1:
-            (total,) = [t[2:] for t in picture.texts[place[node]] if t.startswith("Σ ")]
+            (total,) = [t[2:] for t in picture.texts[drawn_id[node]] if t.startswith("Σ ")]
             np.testing.assert_allclose(numbers(total), node.grad, rtol=1e-3, atol=1e-12)
         if len(leaving) == 1 or node not in graph.outputs:
             parts = [numbers(wire.gradient) for wire in leaving]
@@ -170,7 +172,7 @@ def luminance(colour):
 
 
 def contrast(first, second):
-    """As the Web Content Accessibility Guidelines define it."""
+    """Return the contrast by the Web Content Accessibility Guidelines."""
     dark, light = sorted([luminance(first), luminance(second)])
     return (light + 0.05) / (dark + 0.05)
 
@@ -265,14 +267,14 @@ def test_a_sequential_is_drawn_layer_by_layer():
     ]  # fmt: skip
 
 
-def test_a_residual_shows_the_way_around():
+def test_a_residual_shows_the_skip_connection():
     picture = Picture(nn.Residual(nn.Tanh(), nn.Square()).to_dot())
     assert picture.texts["n3"] == ["+", "add"]
     assert {w[:2] for w in picture.wires} >= {("n0", "n3"), ("n0", "n1"), ("n2", "n3")}
 
 
 @pytest.mark.parametrize("kind", [nn.Sequential, nn.Residual])
-def test_a_container_with_a_forward_of_its_own_is_not_opened(kind):
+def test_a_container_with_another_forward_is_not_opened(kind):
     class Twice(kind):
         def forward(self, x):
             return 2 * super().forward(x)
@@ -360,7 +362,7 @@ def test_drawing_is_loaded_only_when_something_is_drawn():
     assert done.stdout.strip() == "False"
 
 
-def test_a_constant_is_its_number_and_has_a_name_only_where_it_was_given_one():
+def test_a_constant_shows_its_number_and_a_name_only_if_the_user_gave_one():
     rate = nn.Input("rate", value=0.5)
     picture = Picture(nn.Graph(nn.Input("x") * rate + 2).to_dot())
     assert picture.named("0.5", "rate")

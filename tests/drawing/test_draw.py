@@ -1,3 +1,5 @@
+"""Drawings as files and in notebooks, with and without Graphviz."""
+
 import os
 import shutil
 import sys
@@ -54,10 +56,10 @@ def test_the_suffix_is_the_format(graph, tmp_path, suffix, as_path):
 def test_values_stand_in_green_above_their_wires_and_gradients_in_red_below(graph, tmp_path):
     graph.draw(tmp_path / "net.svg")
     page = ElementTree.parse(tmp_path / "net.svg")
-    places = {(text.text, text.get("fill")): text for text in page.iter(TEXT)}
+    texts = {(text.text, text.get("fill")): text for text in page.iter(TEXT)}
 
     def corner(*key):
-        return float(places[key].get("x")), float(places[key].get("y"))
+        return float(texts[key].get("x")), float(texts[key].get("y"))
 
     x, y = corner("x", "#202020"), corner("y", "#202020")
     for value, gradient, left in [("0.5", "3.297", x), ("1.649", "2", y)]:
@@ -120,7 +122,9 @@ def test_a_missing_program_is_an_error_that_says_how_to_install_it(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_failing_program_is_one_line_and_leaves_what_was_there(graph, tmp_path, broken_program):
+def test_a_failing_program_is_an_error_of_one_line_and_leaves_an_earlier_file(
+    graph, tmp_path, broken_program
+):
     pytest.importorskip("graphviz")
     (tmp_path / "net.png").write_text("earlier")
     with pytest.raises(RuntimeError, match=r"^Graphviz's program dot failed: .*first.*second.*$"):
@@ -153,7 +157,7 @@ def test_a_notebook_does_not_wait_for_a_large_drawing():
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz")
-def test_a_text_that_is_no_graph_is_one_line():
+def test_a_text_that_is_not_a_graph_is_an_error_of_one_line():
     pytest.importorskip("graphviz")
     with pytest.raises(RuntimeError, match=r"^Graphviz's program dot failed: .*syntax error.*$"):
         render("digraph {", "svg")

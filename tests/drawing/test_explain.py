@@ -1,4 +1,4 @@
-"""The chain rule in words: its numbers, its order and its sums."""
+"""Explanations of the chain rule: their numbers, order and sums."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from nnlayers.drawing import explain
 
 
 def sigmoid_graph():
-    """The lecture's: e = w @ x, d = -e, c = exp(d), b = 1 + c, y = 1 / b."""
+    """Return the graph of e = w @ x, d = -e, c = exp(d), b = 1 + c, y = 1 / b."""
     w, x = nn.Input("w"), nn.Input("x")
     e = (w @ x).named("e")
     d = (-e).named("d")
@@ -81,7 +81,7 @@ def test_a_node_multiplied_with_itself_gets_two_parts_of_one_sum():
     assert "added to 3 from y: total ∂ℓ/∂x = 6" in text
 
 
-def test_an_output_that_another_output_is_made_of_starts_with_what_backward_was_given():
+def test_an_output_that_is_used_again_starts_with_the_argument_of_backward():
     x = nn.Input("x")
     a = (2 * x).named("a")
     graph = nn.Graph([a, (5 * a).named("b")])
@@ -98,7 +98,7 @@ def test_many_uses_are_counted_instead_of_listed():
     assert "from 4 others: total ∂ℓ/∂x = 5" in text
 
 
-def test_gradient_of_a_broadcast_input_is_said_to_be_summed():
+def test_gradient_of_a_broadcast_input_is_explained_as_a_sum():
     x, b = nn.Input("x"), nn.Input("b")
     text = run(
         nn.Graph((x + b).named("y")), [[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0], dout=np.ones((2, 2))
@@ -118,7 +118,7 @@ def test_products_of_matrices_are_sent_through_the_transposes():
     assert "sent Wᵀ @ ∂ℓ/∂C = [[1, 0], [0, 1]] @ [[1], [10]] = [[1], [10]]\n" in text
 
 
-def test_large_arrays_are_told_by_their_shapes():
+def test_large_arrays_are_shown_by_their_shapes():
     text = run(nn.Graph(nn.sum(nn.exp(nn.Input("x")))), np.zeros((20, 30)))
     assert "(20, 30)" in text
     assert len(text) < 1000
@@ -170,7 +170,7 @@ def test_infinities_and_nan_are_explained_without_a_warning():
     assert "local derivative ∂y/∂x = 1 / x = inf" in text
 
 
-def test_what_backward_was_given_is_shown_as_it_was():
+def test_the_argument_of_backward_is_shown_without_rounding_by_later_sums():
     x = nn.Input("x")
     a = (x * 1.0).named("a")
     text = run_all(nn.Graph([a, (a * 1e17).named("b")]), 1.0, douts=(0.25, 1.0))
@@ -185,7 +185,7 @@ def run_all(graph, *inputs, douts):
 
 
 @pytest.mark.parametrize("method", ["explain", "to_html"])
-def test_what_is_missing_for_an_explanation_is_named(method, tmp_path):
+def test_a_pass_that_is_missing_for_an_explanation_is_named(method, tmp_path):
     graph = nn.Graph(nn.Input("a") + nn.Input("b"))
     arguments = [tmp_path / "page.html"] if method == "to_html" else []
     explained = getattr(graph, method)
@@ -208,7 +208,7 @@ def test_what_is_missing_for_an_explanation_is_named(method, tmp_path):
         explained(*arguments)
 
 
-def test_what_another_layer_s_message_recommends_is_there():
+def test_the_function_that_the_message_of_a_container_recommends_exists():
     model = nn.Sequential(nn.Square(), nn.Exp())
     with pytest.raises(RuntimeError, match=r"nnlayers\.graphs\.as_graph") as caught:
         model.explain()

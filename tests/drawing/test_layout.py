@@ -1,4 +1,4 @@
-"""Layouts: wires go forward, nodes stand apart."""
+"""Layouts: wires lead forward, nodes do not overlap."""
 
 from itertools import combinations, pairwise
 
@@ -13,7 +13,7 @@ WIDTH = 40.0
 
 @st.composite
 def graphs(draw):
-    """Parents by node, up to 25 nodes."""
+    """The parents of up to 25 nodes."""
     parents = {0: []}
     for node in range(1, draw(st.integers(1, 25))):
         parents[node] = draw(st.lists(st.integers(0, node - 1), max_size=3))
@@ -49,7 +49,7 @@ def test_nodes_stand_apart_and_within_the_picture(parents):
         assert 20 <= y <= layout.height - 20
 
 
-def test_what_has_no_parents_stands_beside_its_first_use():
+def test_an_input_stands_beside_its_first_use():
     layout = laid_out({0: [], 1: [0], 2: [1], 3: [], 4: [2, 3]})
     assert layout.nodes[3][0] == layout.nodes[2][0]
 
@@ -68,7 +68,7 @@ def test_a_long_wire_passes_around_the_nodes_between():
         assert abs(y - layout.nodes[node][1]) >= 40
 
 
-def test_only_the_last_points_of_a_long_wire_are_given_on_request():
+def test_a_wire_can_be_limited_to_its_last_points():
     layout = laid_out({node: [node - 1] if node else [] for node in range(50)} | {50: [49, 0]})
     whole = layout.wire(0, 50, 100)
     assert len(whole) == 51

@@ -1,4 +1,4 @@
-"""What drawings say of operations is what the operations do."""
+"""Formulas and numbers in drawings are those that the operations compute."""
 
 import math
 
@@ -40,7 +40,7 @@ OTHERS = [
 
 
 def entrywise(formula, arrays):
-    """Return the numbers of a formula for each entry of arrays that are broadcast together."""
+    """Return the numbers of a formula for each entry of arrays that broadcast."""
 
     def evaluate(*numbers):
         names = dict(zip(arrays, numbers, strict=True))
@@ -50,7 +50,7 @@ def entrywise(formula, arrays):
 
 
 def run(layer, inputs, g):
-    """Return the value of a layer as a graph's node, what it sends back, and the derivatives."""
+    """Return the value of a layer in a graph, its gradients, and its local derivatives."""
     names = LETTERS.get(len(inputs), [f"x{i}" for i in range(len(inputs))])
     graph = nn.Graph(layer(*map(nn.Input, names)))
     y = graph.forward(*inputs)
@@ -68,7 +68,7 @@ def subclasses(kind):
         yield from subclasses(child)
 
 
-def test_every_operation_of_the_library_has_formulas_of_its_own():
+def test_every_operation_of_the_library_states_its_formulas():
     operations = {
         kind
         for kind in subclasses(Operation)
@@ -98,7 +98,7 @@ def test_formulas_give_the_values_and_the_gradients_of_the_layer(layer):
         np.testing.assert_allclose(local[i].factor, factor, rtol=1e-9, atol=1e-12)
         assert local[i].is_summed == (gradient.shape != y.shape)
         sent = entrywise(described.sent[i], known)
-        if gradient.shape != y.shape:  # of b, which was broadcast along the rows
+        if gradient.shape != y.shape:  # The input b was broadcast along the rows.
             sent = sent.sum(axis=0)
         np.testing.assert_allclose(gradient, sent, rtol=1e-9, atol=1e-12)
 
@@ -116,7 +116,7 @@ def test_product_of_vectors_has_the_other_vector_for_its_derivative():
 @pytest.mark.parametrize(
     ("a", "b"), [((1, 2), (2, 3)), ((3, 2), (2,)), ((2,), (2, 3)), ((1, 2, 1), (1, 2))]
 )
-def test_product_that_is_shown_of_matrices_is_what_is_sent(a, b):
+def test_product_of_matrices_that_is_shown_equals_the_gradient(a, b):
     a, b = (np.arange(1.0, np.prod(shape) + 1).reshape(shape) for shape in (a, b))
     y = a @ b
     _, gradients, local = run(nn.MatMul(), [a, b], np.arange(float(y.size)).reshape(y.shape))
@@ -188,7 +188,7 @@ def test_affine_without_a_bias_adds_none():
     assert "b" not in without.note.split()
 
 
-def test_an_approximate_gelu_does_not_claim_the_formula_of_the_exact_one():
+def test_an_approximate_gelu_does_not_show_the_formula_of_the_exact_one():
     assert "Φ" in describe(nn.GELU(), ["x"]).value.text
     assert describe(nn.GELU("tanh"), ["x"]).value.text == "GELU(approximate='tanh')(x)"
 
@@ -255,7 +255,7 @@ def test_small_jacobians_are_shown_by_their_numbers_and_large_ones_by_their_shap
     assert [by_input.numbers for by_input in local] == ["[[1, 0], [0, 1]]", "[[0, 0], [0, 0]]"]
 
 
-def test_jacobian_that_was_drawn_by_chance_is_not_shown_as_another():
+def test_jacobian_of_another_random_draw_is_not_shown():
     noisy = nn.Sequential(nn.Dropout(0.5, rng=0), nn.Tanh())
     for _ in range(5):
         _, (sent,), (local,) = run(noisy, [np.array([1.0, 2.0])], np.array([1.0, 1.0]))
@@ -297,7 +297,7 @@ def test_subscripts_are_set_as_such():
 
 
 class Scaling(nn.Layer):
-    """A layer of a user's that says its formula: y = s x, entry by entry."""
+    """A user's layer that states its formula: y = s x, entry by entry."""
 
     formula = nn.Formula("s * x", "s", symbol="s x", note="s is fixed")
 
@@ -312,7 +312,7 @@ class Scaling(nn.Layer):
 
 
 class Projection(nn.Layer):
-    """A layer of a user's with a product of matrices."""
+    """A user's layer with a product of matrices."""
 
     formula = nn.Formula("x @ M", "M.T", sent=("g @ M.T",), product="@")
 
@@ -329,7 +329,7 @@ class Projection(nn.Layer):
 
 
 class Distance(nn.Layer):
-    """A layer of a user's with two inputs that broadcast."""
+    """A user's layer with two inputs that broadcast."""
 
     formula = nn.Formula("(a - b)**2", "2 * (a - b)", "-(2 * (a - b))")
 
@@ -378,7 +378,7 @@ def test_explaining_a_user_s_layer_with_a_formula_leaves_its_gradients_as_they_a
     np.testing.assert_array_equal(layer.M.grad, before)
 
 
-def test_class_derived_from_one_with_a_formula_does_not_claim_it():
+def test_class_derived_from_one_with_a_formula_does_not_inherit_it():
     class Shifted(Scaling):
         def forward(self, x):
             return super().forward(x) + 1

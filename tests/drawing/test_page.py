@@ -1,4 +1,4 @@
-"""The page that steps through a graph, as text: whole, safe, and with the right numbers."""
+"""The page that steps through a graph, as text: complete, safe, and with the right numbers."""
 
 import re
 from html.parser import HTMLParser
@@ -163,14 +163,14 @@ def test_drawing_is_well_formed_and_knows_its_steps(tmp_path):
     assert sorted(text.get("data-from") for text in below) == ["4", "5", "6", "7"]
 
 
-def test_large_arrays_are_told_by_their_shapes(tmp_path):
+def test_large_arrays_are_shown_by_their_shapes(tmp_path):
     graph = nn.Graph(nn.sum(nn.exp(nn.Input("x"))))
     graph.forward(np.zeros((50, 60)))
     graph.backward(1.0)
     assert "(50, 60) float64" in page_of(graph, tmp_path)
 
 
-def test_several_outputs_each_start_the_way_back(tmp_path):
+def test_several_outputs_each_start_the_backward_pass(tmp_path):
     x = nn.Input("x")
     graph = nn.Graph([nn.exp(x).named("a"), nn.log(x).named("b")])
     graph.forward(1.0)
@@ -179,7 +179,7 @@ def test_several_outputs_each_start_the_way_back(tmp_path):
     assert numbers(found[3], "incoming") == ["2", "3"]
 
 
-def test_a_graph_that_has_not_run_back_has_no_page(tmp_path):
+def test_a_graph_without_a_backward_pass_has_no_page(tmp_path):
     graph = nn.Graph(nn.exp(nn.Input("x")))
     graph.forward(1.0)
     with pytest.raises(RuntimeError, match="before backward"):

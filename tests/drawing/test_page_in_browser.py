@@ -1,4 +1,4 @@
-"""The page in a browser: the lecture's sigmoid, stepped through by slider, keys and buttons."""
+"""The page in a browser: stepping through a sigmoid by slider, keys and buttons."""
 
 import math
 import shutil
@@ -29,7 +29,7 @@ C = math.exp(-E)
 Y = 1 / (1 + C)
 SLOPE = Y * (1 - Y)
 
-# What the closed forms give in each step: the class of the number in the page, and the numbers.
+# The numbers of the closed forms in each step, by the class of the number in the page.
 STEPS = [
     ("Step 0 of 11: given values", {"input": [1, 1, *W, *X]}),
     ("Step 1 of 11: forward, e", {"input": [*W, *X], "result": [E]}),
@@ -136,7 +136,7 @@ def test_each_step_shows_the_numbers_of_the_closed_forms(page):
                 role,
             )
         press(page, Keys.ARROW_RIGHT)
-    assert heading(page) == STEPS[-1][0]  # beyond which there is none
+    assert heading(page) == STEPS[-1][0]  # The last step stays.
 
 
 def test_keys_go_forward_and_back_and_to_both_ends(page):
@@ -247,7 +247,7 @@ def test_colours_contrast_in_both_schemes(page, scheme):
 
 
 def luminance(colour):
-    """Return that of a colour written #rrggbb, by the definition of WCAG 2."""
+    """Return the luminance of a colour #rrggbb by the definition of WCAG 2."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,4 +1,4 @@
-"""Random expressions, as a graph of the library's and as PyTorch computes them."""
+"""Random expressions as graphs, and as PyTorch computes them."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ import nnlayers as nn
 
 SHAPES = [(), (3,), (1, 3), (3, 1), (3, 3), (2, 3, 3)]
 
-# How each operation is written with nodes, and with PyTorch's tensors. Those that are not defined
-# or kinked somewhere are kept away from there.
+# Each operation with nodes, and with PyTorch's tensors. Operations that are undefined somewhere, or
+# have a kink, get inputs that avoid it.
 UNARY = {
     "negative": (lambda a: -a, lambda torch, a: -a),
     "exp": (lambda a: nn.exp(nn.tanh(a)), lambda torch, a: torch.exp(torch.tanh(a))),
@@ -40,25 +40,25 @@ OPERATIONS = UNARY | BINARY
 
 
 class Expression(NamedTuple):
-    """The values of the inputs, and the operations, each of earlier results by their places."""
+    """The values of the inputs, and the operations with the indices of earlier results."""
 
     inputs: list[np.ndarray]
     steps: list[tuple[str, list[int]]]
 
     def graph(self):
         """Return the last result as a graph of the inputs that it uses, and these inputs."""
-        nodes = [nn.Input(f"x{place}") for place in range(len(self.inputs))]
-        for name, places in self.steps:
-            nodes.append(OPERATIONS[name][0](*[nodes[place] for place in places]))
+        nodes = [nn.Input(f"x{i}") for i in range(len(self.inputs))]
+        for name, indices in self.steps:
+            nodes.append(OPERATIONS[name][0](*[nodes[i] for i in indices]))
         graph = nn.Graph(nodes[-1])
         return graph, [self.inputs[int(node.name[1:])] for node in graph.inputs]
 
     def with_torch(self, torch, tensors):
-        """Return the last result of PyTorch's tensors in place of the inputs."""
-        made = list(tensors)
-        for name, places in self.steps:
-            made.append(OPERATIONS[name][1](torch, *[made[place] for place in places]))
-        return made[-1]
+        """Return the last result for PyTorch's tensors as inputs."""
+        results = list(tensors)
+        for name, indices in self.steps:
+            results.append(OPERATIONS[name][1](torch, *[results[i] for i in indices]))
+        return results[-1]
 
 
 @st.composite
@@ -69,15 +69,15 @@ def expressions(draw):
     values, steps = list(inputs), []
     for _ in range(draw(st.integers(1, 40))):
         name = draw(st.sampled_from(sorted(OPERATIONS)))
-        # The last result, so that all hangs together, and any one.
-        places = [len(values) - 1, draw(st.integers(0, len(values) - 1))][: 1 + (name in BINARY)]
+        # The last result is always used, so that the expression is connected.
+        indices = [len(values) - 1, draw(st.integers(0, len(values) - 1))][: 1 + (name in BINARY)]
         try:
-            value = OPERATIONS[name][0](*[values[place] for place in places])
-        except (TypeError, ValueError):  # shapes that do not fit
+            value = OPERATIONS[name][0](*[values[i] for i in indices])
+        except (TypeError, ValueError):  # The shapes do not fit.
             value = np.full((), np.inf)
         if np.abs(value).max() > 20:
-            name, places = "tanh", places[:1]
-            value = np.tanh(values[places[0]])
-        steps.append((name, places))
+            name, indices = "tanh", indices[:1]
+            value = np.tanh(values[indices[0]])
+        steps.append((name, indices))
         values.append(value)
     return Expression(inputs, steps)

@@ -1,3 +1,5 @@
+"""Graphs: values, gradients, dtypes, names and copies."""
+
 import copy
 import pickle
 
@@ -98,7 +100,7 @@ def test_several_outputs_give_a_tuple_and_take_a_gradient_each():
         check_layer(lambda: nn.Graph(outputs=[a, nn.sum(a), x]), [[1.0], [2.0]])
 
 
-def test_the_order_of_inputs_is_that_in_which_they_were_made_or_as_told():
+def test_inputs_are_in_the_order_of_their_creation_or_of_the_argument():
     a, b, c = nn.Input("a"), nn.Input("b"), nn.Input("c")
     y = (b - a) * c
     assert [node.name for node in nn.Graph(y).inputs] == ["a", "b", "c"]
@@ -108,7 +110,7 @@ def test_the_order_of_inputs_is_that_in_which_they_were_made_or_as_told():
     assert [float(g) for g in graph.backward(1.0)] == [2, 10, -10]
 
 
-def test_constants_take_the_dtype_of_what_they_meet():
+def test_constants_take_the_dtype_of_the_values_beside_them():
     x = nn.Input("x")
     graph = nn.Graph(0.1 * x + 1 - np.float32(3) / x)
     y = graph.forward(x=np.ones(3, np.float32))
@@ -122,7 +124,7 @@ FLOAT32 = np.ones((2, 2), np.float32)
 
 
 def scaled(x, y):
-    """A graph within, whose inputs meet each other."""
+    """A graph within the graph, that multiplies its inputs."""
     return nn.Graph(nn.Input("a") * nn.Input("b"))(x, y)
 
 
@@ -145,7 +147,7 @@ def scaled(x, y):
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_numbers_without_a_dtype_leave_that_of_the_arrays(expression, dtype, tmp_path):
+def test_numbers_without_a_dtype_do_not_change_that_of_the_arrays(expression, dtype, tmp_path):
     x = np.array([[0.5, -1.5], [2.0, 0.25]], dtype)
 
     def constant(value):
@@ -192,7 +194,7 @@ def test_a_graph_with_parameters_takes_numbers_to_their_dtype(given, dtype):
         np.testing.assert_array_equal(y, exact)
 
 
-def test_ids_stay_integers_beside_what_computes_with_them():
+def test_ids_stay_integers_beside_operations_on_them():
     ids, table = nn.Input("ids"), nn.Embedding(5, 2, rng=0)
     graph = nn.Graph(nn.sum(table(ids), axis=1) * nn.sqrt(ids))
     for call in (graph.forward, graph.predict):
@@ -243,7 +245,7 @@ OPTIMIZERS = ["SGD", "Adam", "AdamW", "NAdam", "RMSProp", "AdaGrad", "AdaDelta",
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_spelt_out_it_trains_to_the_numbers_of_the_layers(name):
+def test_a_graph_of_operations_trains_to_the_numbers_of_the_layers(name):
     optimizer = getattr(nn.optim, name)
     layers = nn.Sequential(nn.Affine(4, 3, dtype="float64", rng=0), nn.ReLU())
     W, b = (nn.Parameter(p.value.copy(), name=p.name) for p in layers.parameters())
@@ -319,7 +321,7 @@ def test_a_graph_within_takes_nodes_by_name_too():
     assert graph.forward(x=2.0, z=6.0) == 3.0
 
 
-def test_a_graph_of_several_outputs_is_no_node():
+def test_a_graph_of_several_outputs_cannot_be_a_node():
     x = nn.Input("x")
     graph = nn.Graph(nn.Graph(outputs=[x, x + 1])(nn.Input("z")))
     with pytest.raises(TypeError, match=r"node 'graph' of z \(\): a node has one value"):
@@ -336,7 +338,7 @@ def test_ids_reach_an_embedding_as_integers():
 
 
 class Doubled(nn.ReLU):
-    """A layer of a user's, which changes a pass of one of the library's."""
+    """A user's layer that changes a pass of a layer of the library."""
 
     def forward(self, x):
         return 2 * super().forward(x)
@@ -345,14 +347,14 @@ class Doubled(nn.ReLU):
         return super().backward(2 * dout)
 
 
-def test_a_user_s_passes_are_those_that_run():
+def test_the_passes_of_a_user_s_subclass_run():
     graph = nn.Graph(Doubled()(nn.Input("x")))
     assert graph.forward([1.0, -1.0]).tolist() == graph.predict([1.0, -1.0]).tolist() == [2.0, 0.0]
     assert graph.backward([1.0, 1.0]).tolist() == [2.0, 0.0]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_it_keeps_every_promise_of_a_layer(dtype):
+def test_a_graph_keeps_every_promise_of_a_layer(dtype):
     def make():
         x, cell = nn.Input("x"), nn.Affine(3, 3, dtype=dtype, rng=0)
         scale = nn.Input("scale", value=nn.Parameter(np.ones(3, dtype), name="scale"))
@@ -361,7 +363,7 @@ def test_it_keeps_every_promise_of_a_layer(dtype):
     check_layer(make, np.random.default_rng(0).normal(size=(5, 3)).astype(dtype))
 
 
-def test_two_inputs_keep_the_promises_too():
+def test_a_graph_of_two_inputs_keeps_every_promise_of_a_layer():
     def make():
         a, b = nn.Input("a"), nn.Input("b")
         return nn.Graph(nn.maximum(a, b) * a)
@@ -373,7 +375,7 @@ def test_two_inputs_keep_the_promises_too():
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, copy.copy, lambda graph: pickle.loads(pickle.dumps(graph))]
 )
-def test_copies_do_the_same_and_have_nodes_of_their_own(copied):
+def test_copies_compute_the_same_with_new_nodes(copied):
     cell = nn.Affine(3, 3, dtype="float64", rng=0)
     x = nn.Input("x")
     graph = nn.Graph((cell(cell(x)) + 0.5).named("y"), inputs=[x])
@@ -386,7 +388,7 @@ def test_copies_do_the_same_and_have_nodes_of_their_own(copied):
     assert graph["y"].grad is None
 
 
-def test_saved_and_loaded_it_predicts_the_same(tmp_path):
+def test_a_saved_and_loaded_graph_predicts_the_same(tmp_path):
     cell = nn.Affine(3, 3, rng=0)
     x, c = nn.Input("x"), nn.Input("c", value=[1.0, 2.0, 3.0])
     W = nn.Input("W", value=nn.Parameter(np.eye(3, dtype=np.float32), name="W"))
@@ -415,7 +417,7 @@ def test_a_chain_longer_than_python_s_stack_runs_and_is_copied():
 
 
 class Lookup(nn.Layer):
-    """A layer of a user's that has no gradient for its input, as a lookup of ids."""
+    """A user's layer without a gradient for its input, such as a lookup of ids."""
 
     def forward(self, x):
         return 2.0 * np.asarray(x)
@@ -432,7 +434,7 @@ def test_a_layer_without_a_gradient_adds_none():
         assert graph.backward([1.0, 1.0]).tolist() == [1.0, 1.0]
 
 
-def test_incoming_is_what_backward_was_given_to_the_last_bit():
+def test_output_grads_are_the_arguments_of_backward_to_the_last_bit():
     x = nn.Input("x")
     a = x * 0.1
     graph = nn.Graph([a, a * 1e16, a])
@@ -444,7 +446,7 @@ def test_incoming_is_what_backward_was_given_to_the_last_bit():
     assert a.grad == 1e16
 
 
-def test_contributions_are_what_each_use_sends_back():
+def test_contributions_are_the_gradients_that_each_use_sends_back():
     x, cell = nn.Input("x"), nn.Affine(2, 2, dtype="float64", rng=0)
     h = cell(x)
     y = h * x

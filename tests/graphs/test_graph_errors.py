@@ -1,3 +1,5 @@
+"""Error messages of graphs and nodes."""
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ def test_an_input_that_nothing_uses_is_named():
         nn.Graph(nn.exp(x), inputs=[x, z])
 
 
-def test_inputs_are_all_of_them_each_once():
+def test_the_argument_inputs_must_hold_each_input_once():
     x, z = nn.Input("x"), nn.Input("z")
     with pytest.raises(ValueError, match="inputs must hold 'z' once, has it 0 times"):
         nn.Graph(x + z, inputs=[x])
@@ -26,7 +28,7 @@ def test_inputs_are_all_of_them_each_once():
 
 
 @pytest.mark.parametrize("method", ["forward", "predict", "__call__"])
-def test_missing_and_unknown_names_are_said_with_the_known_ones(method):
+def test_missing_and_unknown_names_are_reported_with_the_known_ones(method):
     weight, x = nn.Input("weight"), nn.Input("x")
     call = getattr(nn.Graph((weight @ x).named("y")), method)
     one = np.ones(2)
@@ -42,7 +44,7 @@ def test_missing_and_unknown_names_are_said_with_the_known_ones(method):
         call(one, one, one)
 
 
-def test_shapes_that_do_not_fit_are_said_with_node_operation_and_shapes():
+def test_shapes_that_do_not_fit_are_reported_with_node_operation_and_shapes():
     w, x = nn.Input("w"), nn.Input("x")
     graph = nn.Graph(nn.exp(((w @ x) + 1).named("score")))
     for call in (graph.forward, graph.predict):
@@ -53,7 +55,7 @@ def test_shapes_that_do_not_fit_are_said_with_node_operation_and_shapes():
         affine.forward(np.ones((4, 2)))
 
 
-def test_a_refused_input_leaves_no_half_of_a_run():
+def test_a_refused_input_leaves_no_unfinished_run():
     graph = nn.Graph(nn.Input("a") + nn.Input("b"))
     graph.forward(1.0, 2.0)
     with pytest.raises(ValueError, match="shapes that broadcast"):
@@ -79,7 +81,7 @@ def test_a_dout_of_another_shape_is_refused():
 
 
 @pytest.mark.parametrize("bad", [[1j], [object()], ["a"]])
-def test_what_is_no_real_number_is_named(bad):
+def test_an_input_that_is_not_a_real_number_is_named(bad):
     graph = nn.Graph(nn.exp(nn.Input("speed")))
     with pytest.raises(TypeError, match="speed must hold real numbers, got dtype"):
         graph.forward(bad)
@@ -111,7 +113,7 @@ def test_a_loop_is_found():
         nn.Graph(b)
 
 
-def test_two_nodes_of_one_name_are_refused():
+def test_two_nodes_of_the_same_name_are_refused():
     with pytest.raises(ValueError, match="the graph has 2 nodes named 'x'"):
         nn.Graph(nn.Input("x") + nn.Input("x"))
     x = nn.Input("x")
@@ -119,7 +121,7 @@ def test_two_nodes_of_one_name_are_refused():
         nn.Graph(nn.exp(x).named("x"))
 
 
-def test_outputs_are_nodes():
+def test_outputs_must_be_nodes():
     for bad in (1.0, "y", nn.ReLU(), [nn.Input("x"), 3]):
         with pytest.raises(TypeError, match="outputs must be "):
             nn.Graph(bad)
@@ -127,14 +129,14 @@ def test_outputs_are_nodes():
         nn.Graph([])
 
 
-def test_a_name_is_a_word():
+def test_a_name_must_be_a_string_of_moderate_length():
     with pytest.raises(TypeError, match="name must be a string, got 3"):
         nn.Input(3)
     with pytest.raises(ValueError, match="name must not be empty"):
         nn.exp(nn.Input("x")).named("")
 
 
-def test_an_exponent_is_a_number():
+def test_an_exponent_must_be_a_number():
     x = nn.Input("x")
     with pytest.raises(TypeError, match=r"the exponent must be a number, got a node; a\*\*b is"):
         x**x
@@ -144,7 +146,7 @@ def test_an_exponent_is_a_number():
         2**x
 
 
-def test_none_is_no_number():
+def test_none_is_not_a_constant():
     with pytest.raises(TypeError, match="expected a node, a number or an array, got None"):
         nn.Input("x") + None
 
@@ -157,18 +159,19 @@ def test_only_a_graph_knows_its_inputs_by_name():
         nn.Graph(nn.Input("a") * nn.Input("b"))(a=x)
 
 
-def test_no_node_stands_in_for_an_array():
+def test_a_node_cannot_be_used_as_an_array():
     no_array = r"<node 'x': input> is not an array: call the layer, as in layer\(node\)"
     for call in (nn.Affine(2, 2).forward, nn.ReLU().predict, np.asarray, lambda x: np.array([x])):
         with pytest.raises(TypeError, match=no_array):
             call(nn.Input("x"))
 
 
-OPERATORS = {"matmul", "power"}  # which NumPy asks for too where an operator is written
+# NumPy calls these functions for operators too.
+OPERATORS = {"matmul", "power"}
 
 
 @pytest.mark.parametrize("name", sorted(({*nn.graphs.functions.__all__} & {*dir(np)}) - OPERATORS))
-def test_functions_of_numpy_name_that_of_the_library(name):
+def test_functions_of_numpy_name_the_function_of_the_library(name):
     x = nn.Input("x")
     arguments = {
         "concatenate": [[x, x]],
@@ -183,7 +186,7 @@ def test_functions_of_numpy_name_that_of_the_library(name):
     "call",
     [np.cbrt, np.add.reduce, np.std, lambda x: np.floor_divide(2, x), lambda x: np.ones(2) < x],
 )
-def test_other_functions_of_numpy_name_those_there_are(call):
+def test_other_functions_of_numpy_name_the_functions_that_exist(call):
     with pytest.raises(TypeError, match=r"does not take nodes .*; these functions do: nn\.conc"):
         call(nn.Input("x"))
 

@@ -1,4 +1,4 @@
-"""Graphs with constructors of their own, and what copies and files keep of them."""
+"""Subclasses of Graph with other constructors, in copies and in files."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ class Gate(nn.Graph):
 
 
 class Scaled(nn.Graph):
-    """A graph of other arguments that changes a pass."""
+    """A graph with other arguments that changes a pass."""
 
     def __init__(self, outputs, factor):
         super().__init__(outputs)
@@ -36,14 +36,14 @@ class Scaled(nn.Graph):
 
 
 class Forgetful(nn.Graph):
-    """One that does not store its constructor's argument."""
+    """A graph that does not store its constructor's argument."""
 
     def __init__(self, power):
         super().__init__(nn.Input("x") ** power)
 
 
 class Plain(nn.Graph):
-    """One without a constructor."""
+    """A subclass without a constructor."""
 
 
 copies = pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_deep_copies_share_no_weights(copied):
 
 
 @copies
-def test_other_arguments_and_passes_are_kept_too(copied):
+def test_copies_keep_other_constructors_and_passes(copied):
     graph = Scaled(nn.square(nn.Input("x")), 3.0)
     twin = copied(graph)
     assert twin.forward(2.0) == 12
@@ -118,7 +118,7 @@ def test_a_file_keeps_the_nodes_where_there_is_no_constructor(tmp_path):
         (Scaled(nn.Input("x") + 1, 2.0), "Scaled cannot be saved: outputs: a file cannot hold"),
     ],
 )
-def test_what_a_file_cannot_hold_is_said_in_one_line(graph, message, tmp_path):
+def test_an_attribute_that_a_file_cannot_hold_is_reported_in_one_line(graph, message, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
         nn.save(graph, tmp_path / "graph.nn")
     assert "\n" not in str(caught.value)
@@ -136,5 +136,5 @@ def test_layers_that_a_subclass_holds_beside_its_nodes_are_found():
 
 
 def known(cls):
-    """Return what `load` must be told of a class that it cannot import."""
+    """Return the argument of `load` for a class that it cannot import."""
     return {"classes": {f"{cls.__module__}:{cls.__qualname__}": cls}}

@@ -1,3 +1,5 @@
+"""Full derivatives against central differences and closed forms."""
+
 import copy
 
 import numpy as np
@@ -36,22 +38,22 @@ def assert_close(jacobian, expected):
     ids=lambda layer: type(layer).__name__,
 )
 @pytest.mark.parametrize("rows", [1, 4])
-def test_it_is_the_central_differences_of_a_batch(layer, rows):
+def test_the_jacobian_equals_central_differences_of_a_batch(layer, rows):
     if rows == 1 and isinstance(layer, nn.BatchNorm):
-        rows = 2  # one row is no batch
+        rows = 2  # A single row has no variance.
     x = np.random.default_rng(0).normal(size=(rows, 3))
     run = copy.deepcopy(layer)
     assert_close(nn.jacobian(layer, x), differences(run.forward, x))
 
 
-def test_of_numbers_it_is_the_derivative():
+def test_the_jacobian_of_numbers_is_the_derivative():
     derivative = nn.jacobian(nn.Square(), 3.0)
     assert derivative.shape == ()
     assert derivative == 6
     assert nn.jacobian(nn.Graph(nn.Input("x") ** 3), 2.0) == 12
 
 
-def test_between_numbers_and_vectors_it_has_the_axes_of_both():
+def test_the_jacobian_between_numbers_and_vectors_has_the_axes_of_both():
     x = np.array([1.0, -2.0, 0.5])
     assert nn.jacobian(nn.Sum(), x).tolist() == [1, 1, 1]
     s, v = nn.Input("s"), nn.Input("v")
@@ -59,7 +61,7 @@ def test_between_numbers_and_vectors_it_has_the_axes_of_both():
     np.testing.assert_array_equal(nn.jacobian(nn.ReLU(), x), np.diag([1, 0, 1]))
 
 
-def test_of_an_affine_layer_it_is_the_weights_and_the_tensor_of_the_lecture():
+def test_the_jacobian_of_an_affine_layer_is_its_weights_and_by_them_a_tensor():
     layer = nn.Affine(3, 2, dtype="float64", rng=0)
     x = np.array([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(nn.jacobian(layer, x), layer.W.value.T)
@@ -77,10 +79,10 @@ def test_parameters_go_by_their_names():
     for name, parameter in model.named_parameters().items():
 
         def output(value, parameter=parameter):
-            kept = parameter.value.copy()
+            before = parameter.value.copy()
             parameter.value[...] = value
             y = model.predict(x)
-            parameter.value[...] = kept
+            parameter.value[...] = before
             return y
 
         assert_close(nn.jacobian(model, x, wrt=name), differences(output, parameter.value))
@@ -110,7 +112,7 @@ def test_inputs_of_other_layers_go_by_their_numbers():
     np.testing.assert_array_equal(nn.jacobian(nn.MatMul(), (a, b), wrt="1"), a)
 
 
-def test_ids_and_integers_are_taken_as_forward_takes_them():
+def test_ids_and_integers_are_accepted_as_by_forward():
     table = nn.Embedding(3, 2, dtype="float64", rng=0)
     by_W = nn.jacobian(table, np.array([2, 2]), wrt="W")
     assert by_W.shape == (2, 2, 3, 2)
@@ -127,7 +129,7 @@ class Halved(nn.Layer):
         return dout / 2
 
 
-def test_it_is_of_floats_where_the_output_is_of_integers():
+def test_the_jacobian_of_an_integer_output_has_floats():
     assert nn.jacobian(Halved(), [4, 6]).tolist() == [[0.5, 0], [0, 0.5]]
 
 
@@ -178,7 +180,7 @@ def test_nodes_keep_the_numbers_that_they_show():
     assert (y.value, x.value, x.grad) == (9, 3, 6)
 
 
-def test_through_dropout_it_is_of_the_one_draw_that_forward_makes_next():
+def test_the_jacobian_through_dropout_is_that_of_the_next_mask():
     dropout = nn.Dropout(0.5, rng=0)
     x = np.ones(20)
     derivative = nn.jacobian(dropout, x)
@@ -196,7 +198,7 @@ def test_batch_statistics_couple_rows_and_running_ones_do_not():
     np.testing.assert_allclose(alone, np.eye(3) / np.sqrt(1 + 1e-5), rtol=1e-12)
 
 
-def test_an_unknown_name_is_named_with_those_there_are():
+def test_an_unknown_name_is_reported_with_the_known_ones():
     with pytest.raises(ValueError, match=r"input or parameter 'V'\. Known: W, b, x"):
         nn.jacobian(nn.Affine(2, 2), [1.0, 2.0], wrt="V")
     a, b = nn.Input("a"), nn.Input("b")
@@ -204,7 +206,7 @@ def test_an_unknown_name_is_named_with_those_there_are():
         nn.jacobian(nn.Graph(a * b), (1.0, 2.0))
 
 
-def test_what_has_no_one_output_is_refused():
+def test_a_layer_without_a_single_output_is_refused():
     x = nn.Input("x")
     with pytest.raises(TypeError, match=r"layer must have one output, .* has 2"):
         nn.jacobian(nn.Graph(outputs=[x + 1, x * 2]), 1.0)
@@ -213,7 +215,7 @@ def test_what_has_no_one_output_is_refused():
 
 
 class Stop(nn.Layer):
-    """A layer of a user's through which no gradient goes."""
+    """A user's layer that passes no gradient back."""
 
     def forward(self, x):
         return x.copy()
@@ -222,7 +224,7 @@ class Stop(nn.Layer):
         return None
 
 
-def test_by_an_input_that_gets_no_gradient_it_is_zero():
+def test_the_jacobian_by_an_input_without_a_gradient_is_zero():
     np.testing.assert_array_equal(nn.jacobian(Stop(), [1.0, 2.0]), np.zeros((2, 2)))
     table = nn.jacobian(nn.Embedding(4, 2, rng=0), [1, 2])
     np.testing.assert_array_equal(table, np.zeros((2, 2, 2)))

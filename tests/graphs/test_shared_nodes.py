@@ -1,4 +1,4 @@
-"""Nodes that several graphs hold, or that are named once a graph holds them."""
+"""Nodes that several graphs hold, or that are named after a graph has them."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ import nnlayers as nn
 
 
 def towers():
-    """Two affine layers of one input, and what they make of it."""
+    """Two affine layers of the same input, and their outputs."""
     A, B = nn.Affine(3, 2, dtype="float64", rng=0), nn.Affine(3, 2, dtype="float64", rng=1)
     x = nn.Input("x")
     return A, B, A(x), B(x)
 
 
 def shown(graph):
-    """Return all that names of nodes decide."""
+    """Return everything that depends on the names of nodes."""
     return (
         graph.names,
         [graph[name] for name in graph.names],
@@ -57,7 +57,7 @@ def test_an_optimizer_made_after_a_second_graph_trains_all_of_the_first():
         np.testing.assert_allclose(layer.W.value, old - 0.1)
 
 
-def test_each_graph_has_names_of_its_own_and_draws_with_them():
+def test_each_graph_has_its_names_and_draws_with_them():
     _, _, a, b = towers()
     both = nn.Graph([a, b])
     second = nn.Graph(b)
@@ -71,7 +71,7 @@ def test_each_graph_has_names_of_its_own_and_draws_with_them():
     assert b.name == "affine_2"  # that of the first
 
 
-def test_graphs_of_graphs_tell_nodes_of_one_name_apart():
+def test_graphs_of_graphs_tell_nodes_of_the_same_name_apart():
     x, z = nn.Input("x"), nn.Input("z")
     a, b = nn.exp(x), nn.exp(z)
     assert nn.Graph(a).names == ["x", "exp"]

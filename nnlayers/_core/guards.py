@@ -83,9 +83,13 @@ def guard_methods(cls: Any, base: type) -> None:
 
 def _guarded_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
+        before = self._forwarded
         y = _output(forward, self, inputs, named_inputs)
         by_name = {f"input {index}": x for index, x in enumerate(inputs)} | named_inputs
         self._forwarded = y.shape, y.dtype, {name: np.shape(x) for name, x in by_name.items()}
+        # A layer with a cache of its own makes another one at each forward pass; so does this.
+        if self._cache is before:
+            self._cache = self._forwarded
         return y
 
     return guard

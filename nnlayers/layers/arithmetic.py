@@ -33,9 +33,9 @@ class Binary(Operation):
             for x, name in zip(inputs, ("a", "b"), strict=True)
         ]
 
-    def _run(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+    def _run_quietly(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
         try:
-            return super()._run(inputs)
+            return super()._run_quietly(inputs)
         except ValueError:
             a, b = map(np.shape, inputs)
             raise ValueError(

@@ -77,13 +77,17 @@ class Operation(Layer, guarded=False):
         return (as_floats(inputs[0]),)
 
     def forward(self, *inputs: npt.ArrayLike) -> Array:
-        result, saved = self._run(self.as_inputs(inputs))
+        arrays = self.as_inputs(inputs)
+        result, saved = self._run_quietly(arrays) if self.quiet else self.compute_forward(*arrays)
         y = _owned(result, saved)
         self._cache = y.shape, y.dtype, saved
         return y
 
     def predict(self, *inputs: npt.ArrayLike) -> Array:
-        return _owned(self._run(self.as_inputs(inputs))[0])
+        arrays = self.as_inputs(inputs)
+        return _owned(
+            (self._run_quietly(arrays) if self.quiet else self.compute_forward(*arrays))[0]
+        )
 
     def backward(self, dout: npt.ArrayLike) -> Any:
         dout, saved = self._received(dout)
@@ -96,11 +100,10 @@ class Operation(Layer, guarded=False):
             return tuple([_owned(gradient, dout) for gradient in gradients])
         return _owned(gradients, dout)
 
-    def _run(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
-        if self.quiet:
-            with np.errstate(all="ignore"):
-                return self.compute_forward(*inputs)
-        return self.compute_forward(*inputs)
+    def _run_quietly(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Return ``compute_forward`` of the inputs, without NumPy's warnings."""
+        with np.errstate(all="ignore"):
+            return self.compute_forward(*inputs)
 
 
 class Elementwise(Operation, guarded=False):

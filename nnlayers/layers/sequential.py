@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from operator import is_
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nnlayers.drawing import LayerDiagram
 
 __all__ = ["Sequential", "check_prediction"]
+
+_CACHE = attrgetter("_cache")
 
 
 class Sequential(Drawable, guarded=False):
@@ -80,7 +82,7 @@ class Sequential(Drawable, guarded=False):
             return y
         for layer in self.layers:
             x = layer.forward(x)
-        self._cache = self._forward_passes()
+        self._cache = list(map(_CACHE, self.layers))
         return x
 
     def predict(self, x: npt.ArrayLike) -> Any:
@@ -104,7 +106,8 @@ class Sequential(Drawable, guarded=False):
         cache = self._cached()
         if not self.layers:
             return self._incoming(dout, *cache).copy() if input_grad else None
-        if not all(map(is_, self._forward_passes(), cache)):
+        # Each forward pass of a layer makes another cache.
+        if not all(map(is_, map(_CACHE, self.layers), cache)):
             raise self._shared_error(cache)
         if input_grad:
             for layer in reversed(self.layers):
@@ -132,14 +135,9 @@ class Sequential(Drawable, guarded=False):
                     )
                 paths[id(inner)] = path
 
-    def _forward_passes(self) -> list[Any]:
-        """Return for each layer an object that belongs to its last forward pass alone."""
-        # A user's layer has what the guards record of it, and no cache.
-        return [layer._forwarded if layer._cache is None else layer._cache for layer in self.layers]
-
-    def _shared_error(self, passes: list[Any]) -> RuntimeError:
-        """Return the error that names the first layer whose forward pass is another by now."""
-        index = [*map(is_, self._forward_passes(), passes)].index(False)
+    def _shared_error(self, caches: list[Any]) -> RuntimeError:
+        """Return the error that names the first layer with another cache by now."""
+        index = [*map(is_, map(_CACHE, self.layers), caches)].index(False)
         description = " ".join(repr(self.layers[index]).split())
         return RuntimeError(
             f"{type(self).__name__}.backward: layer {index}, {description}, has run forward again "

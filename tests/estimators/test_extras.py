@@ -162,7 +162,7 @@ def test_a_gaussian_loss_gives_standard_deviations(outputs):
     noise = np.where(x > 0, 1.0, 0.1)
     y = np.hstack([2 * x, x**2][:outputs])
     y += noise * rng.normal(size=y.shape)
-    model = MLPRegressor("gaussian_nll", (20,), solver="lbfgs", max_iter=100, random_state=0)
+    model = MLPRegressor("gaussian_nll", (20,), solver="lbfgs", max_iter=200, random_state=0)
     mean, std = model.fit(x, y.squeeze()).predict(x, return_std=True)
     assert mean.shape == std.shape == y.squeeze().shape
     first_mean, first_std = (array.reshape(1000, -1)[:, 0] for array in (mean, std))

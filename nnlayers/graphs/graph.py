@@ -335,7 +335,7 @@ class Graph(Drawable, guarded=False):
         """Return a list of the values of all nodes, in which only those known so far are set."""
         if named_inputs or len(inputs) != len(self.inputs):
             inputs = self._in_order(inputs, named_inputs)
-        return self._start.values(inputs, self._own_dtype)
+        return self._start.values(inputs, self.inputs, self._own_dtype)
 
     def _own_dtype(self) -> np.dtype[Any] | None:
         """Return the dtype of the parameters, None if there are none."""

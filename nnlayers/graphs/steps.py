@@ -87,7 +87,7 @@ class Start:
 
         self.weights = [(index[n], n.content) for n in given if isinstance(n.content, Parameter)]
         self.mixed = {index[node] for node in operations if not both.isdisjoint(node.parents)}
-        self._inputs = [(index[n], n in by_layers, str(n.own_name)) for n in inputs]
+        self._inputs = [(index[node], node in by_layers) for node in inputs]
         # The values of all nodes, of which those known before a run are filled in.
         self._known: list[Any] = [None] * len(nodes)
         for node in numbers:
@@ -102,13 +102,17 @@ class Start:
             if not node.has_float_dtype and node not in numbers
         ]
 
-    def values(self, given: Sequence[Any], own_dtype: Callable[[], Any]) -> list[Any]:
+    def values(
+        self, given: Sequence[Any], inputs: Sequence[Input], own_dtype: Callable[[], Any]
+    ) -> list[Any]:
         """Return a value for each node, None for those that are still to be computed.
 
         Parameters
         ----------
         given : sequence of array_like
-            The inputs.
+            The arguments of the graph.
+        inputs : sequence of Input
+            The nodes that get them.
         own_dtype : callable
             A function that returns the dtype of the graph's parameters, None without any.
         """
@@ -117,12 +121,12 @@ class Start:
             values[i] = weight.value[()]
         loose = self._loose.copy()
         has_float32, has_float64 = FLOAT32 in self._dtypes, FLOAT64 in self._dtypes
-        for (i, may_be_ids, name), x in zip(self._inputs, given, strict=True):
+        for (i, may_be_ids), x, node in zip(self._inputs, given, inputs, strict=True):
             if type(x) is float:
                 loose.append((i, x, False))
                 continue
             if type(x) is not np.ndarray or (x.dtype is not FLOAT64 and x.dtype is not FLOAT32):
-                array = as_reals(x, name)
+                array = as_reals(x, str(node.own_name))
                 if not has_float_dtype(x, array):
                     loose.append((i, array, may_be_ids))
                     continue

@@ -132,3 +132,11 @@ def test_copies_of_graphs_that_share_nodes_keep_their_names(tmp_path):
     loaded = nn.load(nn.save(graph, tmp_path / "graph.nn"))
     assert loaded.names == graph.names == ["x", "first", "affine_2"]
     assert list(loaded.state_dict()) == list(graph.state_dict())
+
+
+def test_error_messages_have_the_name_that_an_input_got_later():
+    x = nn.Input("x")
+    graph = nn.Graph(nn.exp(x))
+    x.named("time")
+    with pytest.raises(TypeError, match="time must hold real numbers"):
+        graph.forward("now")

@@ -22,7 +22,6 @@ __all__ = [
     "NonfiniteGradientError",
     "Optimizer",
     "add_decay",
-    "as_scalars",
     "unique_parameters",
 ]
 
@@ -258,12 +257,3 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
 def add_decay(g: Array, p: Array, weight_decay: float) -> Array:
     """Return the gradient plus that of the penalty ``weight_decay / 2 * sum(p**2)``."""
     return g + weight_decay * p if weight_decay else g
-
-
-def as_scalars(dtype: np.dtype[Any], *numbers: float) -> list[Any]:
-    """Return numbers as arrays without axes, which NumPy applies to arrays of their dtype fastest.
-
-    NumPy converts a Python float in each operation, which takes as long as the operation itself on
-    a thousand entries.
-    """
-    return [np.array(number, dtype) for number in numbers]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, add_decay, as_scalars
+from nnlayers.optim.base import LearningRate, Optimizer, add_decay
 
 __all__ = ["SGD"]
 
@@ -79,5 +81,4 @@ class SGD(Optimizer):
             u *= self.momentum
             u += g
             g = g + self.momentum * u if self.nesterov else u
-        (rate,) = as_scalars(p.dtype, lr)
-        p -= rate * g
+        p -= np.array(lr, p.dtype) * g  # A float would be converted more slowly.

@@ -1,4 +1,4 @@
-"""A fit that leaves the finite numbers, or gets worse, says so whatever its settings."""
+"""Fits that diverge raise an error or warn, whatever their settings."""
 
 import warnings
 
@@ -37,7 +37,7 @@ def test_infinite_weights_or_losses_are_a_value_error(way, rate, sparse):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("exponent", [0, 3, 50, 100, 200, 300])
-def test_a_fit_is_good_or_says_that_it_is_not(exponent, estimator, solver, early_stopping):
+def test_a_fit_is_good_or_reports_that_it_is_not(exponent, estimator, solver, early_stopping):
     classes = estimator is MLPClassifier
     model = estimator(
         hidden_layer_sizes=(20,), solver=solver, learning_rate_init=10.0**exponent,

@@ -1,4 +1,4 @@
-"""The estimators among scikit-learn's tools."""
+"""The estimators with the tools of scikit-learn, joblib and pandas."""
 
 import os
 import pickle
@@ -41,7 +41,7 @@ def test_every_check_for_estimators_holds(estimator, check):
     check(estimator)
 
 
-def test_a_class_keeps_the_same_weights_through_pickle_and_goes_on_alike():
+def test_pickle_keeps_the_weights_and_training_continues_alike():
     model = MLPClassifier(**QUICK).partial_fit(X, Y, classes=[0, 1])
     copied = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
@@ -83,7 +83,7 @@ def test_pandas_frames_give_feature_names_and_the_same_model():
         model.predict(frame.rename(columns={"a": "z"}))
 
 
-def test_set_output_of_a_step_before_it_is_taken():
+def test_the_output_of_a_transformer_with_set_output_is_accepted():
     pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), MLPRegressor(**QUICK))
     pipeline.fit(pd.DataFrame(XR, columns=list("abcde")), YR)
     assert list(pipeline[-1].feature_names_in_) == list("abcde")
@@ -169,7 +169,7 @@ def test_an_activation_that_makes_no_layer_is_a_type_error(bad):
         fitted(activation=bad)
 
 
-def test_partial_fit_is_only_there_where_it_makes_sense():
+def test_partial_fit_exists_only_for_stochastic_solvers():
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
     with pytest.raises(ValueError, match="early_stopping"):
         MLPRegressor(early_stopping=True).partial_fit(XR, YR)

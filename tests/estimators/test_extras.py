@@ -1,4 +1,4 @@
-"""What scikit-learn's users asked for."""
+"""Features of the estimators beyond scikit-learn."""
 
 import copy
 from functools import partial
@@ -45,7 +45,7 @@ def test_layers_stand_in_the_order_of_the_literature():
 
 
 @pytest.mark.parametrize("name", ["logistic", "identity", "gelu", "hard_tanh", "prelu", "selu"])
-def test_every_activation_goes_by_name(name):
+def test_every_activation_has_a_name(name):
     model = MLPRegressor(**QUICK, activation=name).fit(XR, YR)
     assert model.n_layers_ == 4
     assert np.isfinite(model.predict(XR)).all()
@@ -68,7 +68,7 @@ def test_dropout_repeats_with_random_state_and_is_off_in_predict():
     assert not np.array_equal(one.coefs_[0], other.coefs_[0])
 
 
-def test_each_dropout_draws_on_its_own_from_random_state():
+def test_dropout_layers_draw_independently_from_random_state():
     hidden = {"hidden_layer_sizes": (20, 20), "max_iter": 1, "dropout": 0.5}
     masks = [
         layer.forward(np.ones((1, 20))).tolist()
@@ -80,7 +80,7 @@ def test_each_dropout_draws_on_its_own_from_random_state():
     assert all(masks[i] != masks[j] for i in range(4) for j in range(i))
 
 
-def test_lbfgs_trains_without_dropout_and_with_running_statistics_as_they_are():
+def test_lbfgs_trains_without_dropout_and_does_not_change_running_statistics():
     settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "max_iter": 20, "random_state": 0}
     without, dropped = (MLPRegressor(**settings, dropout=rate).fit(XR, YR) for rate in (0, 0.5))
     np.testing.assert_array_equal(dropped.coefs_[0], without.coefs_[0])
@@ -229,7 +229,7 @@ def test_validation_data_that_do_not_fit_are_an_error_before_the_first_epoch(est
         model.fit(X, Y, validation_data=(X[:, :2], Y))
     with pytest.raises(ValueError, match=r"must have the columns of y, \(\), got \(2,\)"):
         model.fit(X, Y, validation_data=(X, np.column_stack([Y, Y])))
-    with pytest.raises(ValueError, match="at least 2 rows, got 1"):  # of which there is no R2
+    with pytest.raises(ValueError, match="at least 2 rows, got 1"):
         model.fit(X, Y, validation_data=(X[:1], Y[:1]))
     assert model.n_iter_ == 0
 
@@ -240,7 +240,7 @@ def test_validation_data_of_other_classes_are_an_error():
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_network_is_trained_as_a_copy_and_left_alone(outputs):
+def test_a_network_is_copied_and_does_not_change(outputs):
     network = nn.mlp([5, 8, outputs], norm="batch", dropout=0.1, rng=0)
     before = copy.deepcopy(network.state_dict())
     model = MLPClassifier(network=network, max_iter=200, learning_rate_init=0.02, random_state=0)
@@ -262,13 +262,13 @@ def test_a_graph_may_be_the_network():
     assert graph["x"].grad is None
 
 
-def test_a_network_of_log_probabilities_goes_with_their_loss():
+def test_a_network_of_log_probabilities_trains_with_the_divergence():
     network = nn.Sequential(*nn.mlp([4, 8, 3], rng=0), nn.LogSoftmax())
     settings = {"loss": nn.KLDivergence(), "learning_rate_init": 0.02, "random_state": 0}
     assert MLPClassifier(network=network, **settings).fit(XI, YI).score(XI, YI) > 0.9
 
 
-def test_frozen_parameters_of_a_network_stay():
+def test_frozen_parameters_of_a_network_do_not_move():
     network = nn.mlp([5, 8, 1], rng=0)
     network[0].W.trainable = False
     for solver in ("adam", "lbfgs"):
@@ -289,12 +289,12 @@ def test_any_optimizer_and_schedule():
         MLPRegressor(solver=lambda params, lr: None).fit(XR, YR)
 
 
-def test_an_adaptive_learning_rate_is_for_any_optimizer():
+def test_an_adaptive_learning_rate_works_with_any_optimizer():
     model = MLPRegressor(
         solver=nn.optim.SGD, learning_rate="adaptive", tol=1e3, n_iter_no_change=1, max_iter=100
     )
     model.fit(XR, YR)
-    assert 10 < model.n_iter_ < 30  # five divisions by 5 from 1e-3 to below 1e-6
+    assert 10 < model.n_iter_ < 30  # Five divisions by 5 lead from 1e-3 to below 1e-6.
 
 
 def test_callbacks_see_each_epoch_and_may_stop():
@@ -324,7 +324,7 @@ def test_an_early_stopping_callback_restores_the_best_epoch_and_is_copied():
     assert -np.log(p).mean() == pytest.approx(min(model.history_["val_loss"]))
 
 
-def test_weights_that_do_not_fit_are_an_error_by_place():
+def test_weights_that_do_not_fit_are_an_error_with_their_index():
     model = MLPRegressor(**QUICK).fit(XR, YR)
     with pytest.raises(ValueError, match=r"entry 0 must have shape \(5, 8\), got \(8, 5\)"):
         model.coefs_[0] = model.coefs_[0].T
@@ -335,7 +335,7 @@ def test_weights_that_do_not_fit_are_an_error_by_place():
     np.testing.assert_array_equal(model.predict(XR), np.full(120, 7.0))
 
 
-def test_an_interrupted_fit_keeps_what_it_has():
+def test_an_interrupted_fit_leaves_a_usable_estimator():
     def interrupt(trainer):
         raise KeyboardInterrupt
 
@@ -350,6 +350,6 @@ def test_an_interrupted_step_leaves_nothing_to_the_next_fit():
     model = MLPRegressor(**QUICK).partial_fit(XR, YR)
     same = copy.deepcopy(model)
     for parameter in model.network_.parameters():
-        parameter.grad += 1.0  # what a backward pass before the interrupt has gathered
+        parameter.grad += 1.0  # A backward pass may have added this before the interrupt.
     model.partial_fit(XR, YR)
     np.testing.assert_array_equal(model.coefs_[0], same.partial_fit(XR, YR).coefs_[0])

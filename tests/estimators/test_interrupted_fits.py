@@ -1,4 +1,4 @@
-"""Ctrl-C at lines of library code all over a fit."""
+"""Ctrl-C at many lines of library code during a fit."""
 
 import signal
 import warnings
@@ -74,7 +74,7 @@ def test_wherever_it_is_interrupted_a_fit_ends_after_a_whole_step():
         with Interrupter(line, partial(signal.raise_signal, signal.SIGINT)):
             try:
                 fit(model)
-            except KeyboardInterrupt:  # outside of the loop over epochs
+            except KeyboardInterrupt:  # Only the loop over epochs handles it.
                 continue
         done = model._run.optimizer.steps
         steps.add(done)

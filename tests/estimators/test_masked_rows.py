@@ -1,3 +1,5 @@
+"""Masked arrays, which the estimators refuse."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""With the same settings and `random_state`, scikit-learn's own network comes out."""
+"""The estimators train the network of scikit-learn, given equal settings and `random_state`."""
 
 import inspect
 import warnings
@@ -13,7 +13,7 @@ import nnlayers as nn
 from nnlayers import estimators
 from nnlayers.estimators.objectives import BLOCK
 
-pytest.importorskip("sklearn", minversion="1.7")  # before, there were no weights and one loss
+pytest.importorskip("sklearn", minversion="1.7")  # Older versions have no weights and one loss.
 
 RNG = np.random.default_rng(0)
 BINARY = make_classification(150, 6, random_state=0)
@@ -104,7 +104,7 @@ def test_the_first_weights_are_the_same_at_every_depth(problem, activation, hidd
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_the_place_of_epsilon_changes_little_where_gradients_are_large(problem):
+def test_the_position_of_epsilon_matters_little_for_large_gradients(problem):
     name, (X, y), loss = PROBLEMS[problem]
     settings = {"hidden_layer_sizes": (7, 5), "max_iter": 20, "random_state": 3}
     theirs, ours = both(name, **(settings | loss | SETTINGS["alpha"]))
@@ -128,7 +128,7 @@ def test_sample_weights_mean_the_same(problem, solver):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_partial_fit_and_warm_start_go_on_alike(problem, solver):
+def test_partial_fit_and_warm_start_continue_alike(problem, solver):
     name, (X, y), loss = PROBLEMS[problem]
     settings = {"hidden_layer_sizes": (6,), "solver": solver, "max_iter": 3, "random_state": 0}
     pair = both(name, **settings, **loss, learning_rate="adaptive", tol=1.0, n_iter_no_change=2)
@@ -146,7 +146,7 @@ def test_partial_fit_and_warm_start_go_on_alike(problem, solver):
 
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs", "adam"])
-def test_copied_weights_are_gone_on_from(solver):
+def test_training_continues_from_copied_weights(solver):
     X, y = NUMBERS
     settings = {"solver": solver, "shuffle": False, "max_iter": 1, "n_iter_no_change": np.inf}
     theirs, ours = both("MLPRegressor", hidden_layer_sizes=(5,), warm_start=True, **settings)
@@ -164,7 +164,7 @@ def test_copied_weights_are_gone_on_from(solver):
 
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_constructor_has_all_parameters_with_the_same_defaults_and_places(name):
+def test_constructor_has_all_parameters_in_the_same_order_with_the_same_defaults(name):
     theirs, ours = (
         inspect.signature(getattr(module, name)).parameters
         for module in (neural_network, estimators)

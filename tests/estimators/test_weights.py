@@ -1,4 +1,4 @@
-"""What weights of rows and classes mean: how often a row is there."""
+"""Weights of rows and classes count as repetitions of rows."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_a_class_of_weight_w_is_its_rows_w_times_in_expectation_for_shuffled_bat
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_rows_of_weight_zero_are_as_if_they_were_not_there(problem, early_stopping):
+def test_rows_of_weight_zero_have_no_influence(problem, early_stopping):
     kind, x, y, loss = PROBLEMS[problem]
     settings = {"hidden_layer_sizes": (6,), "max_iter": 5, "batch_size": 8, "random_state": 0}
     settings |= {"normalization": "batch", "early_stopping": early_stopping} | loss
@@ -99,7 +99,7 @@ def test_rows_of_weight_zero_change_nothing_in_partial_fit():
 
 
 @pytest.mark.parametrize("weight", [np.zeros(60), 0.0])
-def test_no_weight_at_all_is_an_error(weight):
+def test_a_total_weight_of_zero_is_an_error(weight):
     with pytest.raises(ValueError, match="at least one non-zero"):
         MLPClassifier().fit(X, Y, sample_weight=weight)
 
@@ -119,7 +119,7 @@ def test_bad_weights_are_a_value_error(weight, message):
         MLPRegressor().fit(XR, YR, sample_weight=weight)
 
 
-def test_balanced_classes_weigh_the_same_however_rows_are_weighted():
+def test_balanced_classes_have_equal_total_weights_for_any_row_weights():
     settings = full_batches(solver="lbfgs", class_weight="balanced")
     model = MLPClassifier(**settings).fit(X, Y, sample_weight=COUNTS)
     repeated = MLPClassifier(**settings).fit(np.repeat(X, COUNTS, axis=0), np.repeat(Y, COUNTS))
@@ -137,7 +137,7 @@ def test_sparse_labels_are_weighted_as_dense_ones(weight):
     assert_same_network(sparse, MLPClassifier(**settings).fit(XL, YL))
 
 
-def test_weights_of_labels_in_columns_multiply():
+def test_weights_of_several_columns_multiply():
     weights = [{0: 1, 1: 2}, {0: 1, 1: 3}, {0: 1, 1: 1}]
     settings = full_batches(solver="lbfgs")
     model = MLPClassifier(**settings, class_weight=weights).fit(XL, YL)
@@ -148,7 +148,7 @@ def test_weights_of_labels_in_columns_multiply():
 @pytest.mark.parametrize("labels", [False, True])
 def test_rows_of_partial_fit_may_lack_a_class_that_has_a_weight(labels):
     x, y = (XL, YL) if labels else (X, Y)
-    class_weight = [{1: 2.0}] * 3 if labels else {0: 1.0, 1: 3.0}  # and 1 for what is not said
+    class_weight = [{1: 2.0}] * 3 if labels else {0: 1.0, 1: 3.0}  # The others count 1.
     rows = (y[:, 0] == 0) if labels else y != 1
     weight = 2.0 ** y.sum(axis=1) if labels else np.where(y == 1, 3.0, 1.0)
     settings = {"hidden_layer_sizes": (6,), "random_state": 0}

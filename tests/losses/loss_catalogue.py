@@ -1,4 +1,4 @@
-"""One entry for each loss and setting, for the tests of what every loss promises."""
+"""A catalogue of losses and settings for tests of properties that every loss has."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ POS_WEIGHT = [2.0, 0.5, 1.0, 3.0]
 
 
 class Entry(NamedTuple):
-    """How to make a loss from its reduction, draw targets, and the fewest axes it takes."""
+    """A function that makes a loss, one that draws targets, and the smallest number of axes."""
 
     make: Callable[..., nn.losses.Loss]
     draw_target: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]

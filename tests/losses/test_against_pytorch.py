@@ -10,7 +10,7 @@ import nnlayers as nn
 def cross_entropy(torch, weighted=False, **settings):
     weight = torch.tensor(CLASS_WEIGHT) if weighted else None
     loss = torch.nn.CrossEntropyLoss(weight, **settings)
-    # PyTorch has the classes on the second axis.
+    # PyTorch expects the classes on the second axis.
     return lambda z, t: loss.to(z.dtype)(
         z.movedim(-1, 1), t.movedim(-1, 1) if t.ndim == z.ndim else t
     )
@@ -33,7 +33,7 @@ def sigmoid_cross_entropy(torch, pos_weight=None, **settings):
     return lambda z, t: loss.to(z.dtype)(z, t)
 
 
-# PyTorch's loss for each entry of the catalogue, from the module and the reduction.
+# Functions that make PyTorch's loss for each entry of the catalogue.
 PYTORCH = {
     "MeanSquaredError": lambda t, **k: t.nn.MSELoss(**k),
     "MeanAbsoluteError": lambda t, **k: t.nn.L1Loss(**k),
@@ -63,7 +63,7 @@ PYTORCH = {
 @both_reductions
 @pytest.mark.parametrize("shape", [(7, COLUMNS), (5, 3, COLUMNS)])
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
-def test_loss_and_gradient_are_those_of_pytorch(name, dtype, tolerance, reduction, shape):
+def test_loss_and_gradient_follow_pytorch(name, dtype, tolerance, reduction, shape):
     torch = pytest.importorskip("torch")
     p, target = draw(LOSSES[name], shape)
     p = p.astype(dtype)

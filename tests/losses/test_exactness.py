@@ -12,8 +12,8 @@ from loss_catalogue import COLUMNS, both_reductions, draw, every_loss
 import nnlayers as nn
 
 HUGE = float(np.float32(3e38))
-DIGITS = 100  # 50 more than needed, because a subnormal beside 1 takes 45
-X = np.nan  # the entry of a row of predictions that goes through all floats
+DIGITS = 100  # Adding a subnormal to 1 takes 45 digits.
+X = np.nan  # This entry of a row of predictions is replaced by each of the floats.
 ROWS = [[X, 0.0, 0.0], [X, 3.7, -2.0], [X, 80.3, -1e4], [80.3, X, 79.9], [1.0, X, 0.0], [X, X, X]]
 WEIGHTS = [0.3, 2.0, 7.1]
 SMOOTHING = 0.1
@@ -21,7 +21,7 @@ GAUSSIAN = [[X, 0.0], [X, -30.0], [X, 90.0], [X, 4.5], [1.5, X], [1e19, X]]
 
 
 def extreme_floats():
-    """Both signs of everything from the smallest subnormal to the largest float32."""
+    """Return floats of both signs from the smallest subnormal to the largest float32."""
     info = np.finfo(np.float32)
     rng = np.random.default_rng(0)
     positive = np.concatenate(
@@ -92,7 +92,7 @@ def exact_hinge(margin):
     return exact
 
 
-# The loss, the rows of predictions, the targets, and value and gradient as mpmath has them.
+# A loss, rows of predictions, targets, and functions that return value and gradient by mpmath.
 EXACT = {
     "MeanSquaredError": (
         nn.MeanSquaredError,
@@ -175,10 +175,10 @@ EXACT = {
 
 
 def units_off(found, exact, dtype):
-    """Return an error in float32's units of the last place: of a tuple, the largest term's."""
+    """Return the error in units in the last place, of the largest term if `exact` is a tuple."""
     terms = exact if isinstance(exact, tuple) else (exact,)
     exact, largest = mpmath.fsum(terms), max(map(abs, terms))
-    if math.isinf(found):  # right if `dtype` cannot hold the number
+    if math.isinf(found):  # This is exact if `dtype` cannot hold the number.
         return 0.0 if exact * mpmath.sign(found) > float(np.finfo(dtype).max) else math.inf
     place = 2.0 ** max(math.frexp(float(largest))[1] - 24, -149)
     return float(abs(mpmath.mpf(float(found)) - exact) / place)
@@ -208,7 +208,7 @@ def test_float32_is_right_to_four_units_in_the_last_place(make, rows, targets, e
         (lambda: nn.Quantile(0.5), [[-HUGE]] * 4, HUGE, 0.125),
     ],
 )
-def test_a_mean_that_float32_can_hold_does_not_overflow_on_the_way(make, target, value, gradient):
+def test_a_mean_that_float32_can_hold_does_not_overflow_in_between(make, target, value, gradient):
     loss = make()
     assert loss.forward(np.full((4, 1), HUGE, np.float32), target) == pytest.approx(value, rel=1e-7)
     np.testing.assert_allclose(loss.backward(), np.full((4, 1), gradient, np.float32), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""What sample weights, class weights and probabilities count for in a loss."""
+"""Sample weights, class weights and target probabilities of losses."""
 
 import math
 
@@ -41,7 +41,7 @@ def test_a_row_of_no_weight_counts_nothing_even_where_its_loss_is_infinite(entry
             infinite += loss.forward(p, target) == np.inf
             given = loss.forward(p, target, WEIGHTS)
             if math.isnan(loss.forward(p, target)):
-                continue  # several infinities have no loss
+                continue  # The loss of several infinities is undefined.
             assert given == pytest.approx(expected, rel=1e-12)
             np.testing.assert_allclose(_gradient(loss, p, target)[rest], gradient, rtol=1e-12)
             assert not _gradient(loss, p, target)[3].any()

@@ -1,4 +1,4 @@
-"""What every loss promises."""
+"""Properties that every loss has."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ VALUES = np.random.default_rng(1).normal(size=SHAPE)
 
 @st.composite
 def shapes(draw_from, entry):
-    """Draw a prediction's shape: a batch, up to three more axes, and the columns."""
+    """Draw the shape of a prediction: rows, up to three more axes, and columns."""
     if entry.fewest_axes == 1 and draw_from(st.booleans()):
         return (draw_from(st.integers(0, 3)),)
     inner = draw_from(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=2))
@@ -32,7 +32,7 @@ def weights_of(shape, seed):
 @both_reductions
 @given(data=st.data(), seed=st.integers(0, 9))
 @settings(max_examples=12)
-def test_backward_agrees_with_differences_in_any_shape(entry, reduction, data, seed):
+def test_backward_agrees_with_finite_differences_in_any_shape(entry, reduction, data, seed):
     shape = data.draw(shapes(entry))
     p, target = draw(entry, shape, seed)
     weights = weights_of(shape, seed) if data.draw(st.booleans()) else None
@@ -43,7 +43,7 @@ def test_backward_agrees_with_differences_in_any_shape(entry, reduction, data, s
 
 @every_loss
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_inputs_may_be_strided_and_read_only_and_stay(entry, dtype):
+def test_inputs_may_be_strided_and_read_only_and_do_not_change(entry, dtype):
     p, target = draw(entry, (5, 3, COLUMNS))
     p, loss = p.astype(dtype), entry.make()
     value, gradient = loss.forward(p, target, WEIGHTS[:5]), loss.backward()
@@ -93,7 +93,7 @@ def test_the_gradient_has_the_dtype_of_the_prediction(entry, given, dtype):
 @every_loss
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("dtype", [complex, object])
-def test_what_is_no_real_number_is_refused(entry, place, dtype):
+def test_anything_but_real_numbers_is_refused(entry, place, dtype):
     given = [*draw(entry, SHAPE), np.ones(6)]
     given[place] = given[place].astype(dtype)
     name = ["prediction", "target", "sample_weight"][place]
@@ -114,7 +114,7 @@ def test_a_row_of_weight_two_counts_as_two_rows(entry, reduction):
 
 @every_loss
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_rows_or_no_weight_give_zero(entry, dtype):
+def test_without_rows_or_weight_loss_and_gradient_are_zero(entry, dtype):
     p, target = draw(entry, SHAPE)
     p, loss = p.astype(dtype), entry.make()
     assert loss.forward(p[:0], target[:0]) == 0.0

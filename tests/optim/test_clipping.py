@@ -1,4 +1,4 @@
-"""Bounds on gradients."""
+"""Gradient clipping against PyTorch."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def parameters_with_gradients(scale, dtype="float64"):
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 @pytest.mark.parametrize("name", ["clip_grad_norm", "clip_grad_value"])
 @pytest.mark.parametrize("bound", [0.0, 0.7])
-def test_clipping_is_that_of_pytorch(name, bound, scale, dtype, tolerance):
+def test_clipping_follows_pytorch(name, bound, scale, dtype, tolerance):
     torch = pytest.importorskip("torch")
     parameters = parameters_with_gradients(scale, dtype)
     tensors = [torch.tensor(p.value, requires_grad=True) for p in parameters]
@@ -35,7 +35,7 @@ def test_clipping_is_that_of_pytorch(name, bound, scale, dtype, tolerance):
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
-def test_the_norm_of_float32_gradients_neither_overflows_nor_vanishes(scale):
+def test_the_norm_of_float32_gradients_neither_overflows_nor_underflows(scale):
     parameters = parameters_with_gradients(scale, "float32")
     flat = np.concatenate([parameter.grad.ravel() for parameter in parameters]).astype(np.float64)
     assert nn.optim.clip_grad_norm(parameters, 1.0) == pytest.approx(np.linalg.norm(flat), rel=1e-6)
@@ -46,7 +46,7 @@ def test_zero_gradients_have_norm_zero():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_gradients_whose_norm_is_not_finite_stay(bad):
+def test_gradients_whose_norm_is_not_finite_do_not_change(bad):
     parameter = nn.Parameter([0.0, 0.0])
     parameter.grad += [1.0, bad]
     assert not np.isfinite(nn.optim.clip_grad_norm([parameter], 0.5))

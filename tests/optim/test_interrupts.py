@@ -1,4 +1,4 @@
-"""Ctrl-C at many lines of what moves parameters in memory or changes what is trained."""
+"""Interrupts while parameters move in memory, freeze or unfreeze."""
 
 import math
 from contextlib import suppress
@@ -40,7 +40,7 @@ OPERATIONS = {
     "load an optimizer": lambda model, optimizer: optimizer.load_state_dict(other_state(optimizer)),
     "set lr": lambda model, optimizer: setattr(optimizer, "lr", 0.5),
 }
-# What an operation starts from.
+# The state before an operation.
 PREPARATIONS = {
     "": lambda model, optimizer: None,
     "frozen": lambda model, optimizer: model.freeze(),
@@ -52,7 +52,7 @@ PREPARATIONS = {
 
 
 def states(model, optimizer):
-    """Return all that an operation may change."""
+    """Return everything that an operation may change."""
     parts = [model.state_dict(), optimizer.state_dict()]
     arrays = [{n: (str(a.dtype), a.tolist()) for n, a in part.items()} for part in parts]
     grads = [(p.grad.tolist(), p.trainable) for p in model.parameters()]
@@ -61,7 +61,7 @@ def states(model, optimizer):
 
 @pytest.mark.parametrize("prepare", PREPARATIONS.values(), ids=PREPARATIONS.keys())
 @pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS.keys())
-def test_an_interrupted_operation_is_done_or_undone_and_training_goes_on(operate, prepare):
+def test_an_interrupted_operation_is_done_or_undone_and_training_continues(operate, prepare):
     def run(line, steps):
         model, optimizer = make()
         prepare(model, optimizer)
@@ -88,7 +88,7 @@ def test_an_interrupted_operation_is_done_or_undone_and_training_goes_on(operate
     ],
 )
 @pytest.mark.parametrize("prepare", PREPARATIONS.values(), ids=PREPARATIONS.keys())
-def test_after_a_step_that_is_interrupted_all_that_is_free_moves(change, prepare):
+def test_after_an_interrupted_step_every_unfrozen_parameter_moves(change, prepare):
     def changed():
         model, optimizer = make()
         prepare(model, optimizer)
@@ -112,7 +112,7 @@ def test_after_a_step_that_is_interrupted_all_that_is_free_moves(change, prepare
                 assert parameter.dtype == parameter.grad.dtype == dtype
 
 
-def test_two_optimizers_of_one_parameter_work_on_its_own_memory_however_it_is_laid_out():
+def test_two_optimizers_of_the_same_parameters_move_them_after_every_change_of_memory():
     model = nn.Affine(2, 2, dtype="float64", rng=0)
     optimizers = [nn.optim.SGD(model.parameters(), lr=0.5) for _ in range(2)]
     for change in (None, model.freeze, model.unfreeze, lambda: model.astype("float32")):

@@ -49,7 +49,7 @@ def test_a_network_learns_and_keeps_its_dtype_and_mode(dtype):
     assert all((parameter.grad == 0).all() for parameter in model.parameters())
 
 
-def test_frozen_parameters_stay():
+def test_frozen_parameters_do_not_move():
     x, y = rows()
     model = nn.mlp([3, 4, 1], rng=0)
     model[0].W.trainable = False
@@ -64,7 +64,7 @@ def test_it_stops_after_max_iter():
     assert minimize_lbfgs(model, nn.MeanSquaredError(), x, y, max_iter=2).nit == 2
 
 
-def test_tolerances_say_where_it_ends():
+def test_tolerances_decide_when_it_stops():
     x, y = rows()
 
     def fit(**tolerances):

@@ -1,4 +1,4 @@
-"""Every optimizer against PyTorch's, and what all of them promise."""
+"""Every optimizer against PyTorch, and the properties that all of them share."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ OPTIMIZERS = {
 }
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 
-# Our name and PyTorch's; the arguments are the same.
+# The name here and in PyTorch, and arguments for both.
 PYTORCH = [
     ("SGD", "SGD", {"lr": 0.1}),
     ("SGD", "SGD", {"lr": 0.1, "weight_decay": 0.1}),
@@ -61,7 +61,7 @@ def test_fifty_steps_follow_pytorch(ours, theirs, settings, dtype, tolerance):
     reference = getattr(torch.optim, theirs)(tensors, **settings)
     for _ in range(50):
         for parameter, tensor in zip(parameters, tensors, strict=True):
-            # Gradients that do not depend on the weights, so that roundings do not feed back.
+            # The gradients do not depend on the weights, so rounding errors do not feed back.
             grad = rng.normal(size=parameter.shape).astype(dtype)
             parameter.grad += grad
             tensor.grad = torch.tensor(grad)
@@ -89,7 +89,7 @@ def test_fifty_steps_of_lion_follow_its_paper(options, dtype, tolerance):
         g = rng.normal(size=20).astype(dtype)
         parameter.grad += g
         optimizer.step()
-        # Algorithm 2 of Chen et al. (2023), line by line
+        # Algorithm 2 of Chen et al. (2023), line by line.
         c = beta1 * m + (1 - beta1) * g
         theta = theta - rate * (np.sign(c) + decay * theta)
         m = beta2 * m + (1 - beta2) * g
@@ -137,7 +137,7 @@ def test_the_loss_of_a_quadratic_falls(make):
 
 @every_optimizer
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_of_weights_and_state_stays(make, dtype):
+def test_weights_and_state_keep_their_dtype(make, dtype):
     parameters = quadratic(dtype)
     optimizer = make(parameters)
     descend(parameters, optimizer, 2)
@@ -162,7 +162,7 @@ def test_blocks_do_not_change_the_result(make):
     np.testing.assert_array_equal(whole.value, np.concatenate([part.value for part in parts]))
 
 
-def test_gradients_of_several_backwards_accumulate_until_the_step():
+def test_gradients_of_several_backward_passes_accumulate_until_the_step():
     model = nn.mlp([3, 5, 1], dtype="float64", rng=0)
     optimizer = nn.optim.SGD(model.parameters(), lr=0.0)
     x = np.random.default_rng(0).normal(size=(4, 3))
@@ -177,7 +177,7 @@ def test_gradients_of_several_backwards_accumulate_until_the_step():
         optimizer.step()
 
 
-def test_a_gradient_that_no_backward_wrote_counts_as_zero():
+def test_a_gradient_that_no_backward_pass_wrote_counts_as_zero():
     used, unused = nn.Parameter([1.0]), nn.Parameter([2.0])
     optimizer = nn.optim.SGD([used, unused], lr=1.0)
     for _ in range(2):
@@ -253,7 +253,7 @@ def test_astype_after_the_optimizer_was_made_carries_the_state_over():
 
 @every_optimizer
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies_go_their_own_way_from_the_same_point(make, duplicate):
+def test_copies_continue_independently_from_the_same_state(make, duplicate):
     parameters = quadratic()
     optimizer = make(parameters)
     descend(parameters, optimizer, 2)
@@ -292,7 +292,7 @@ def test_a_state_that_does_not_fit_names_the_entry_and_changes_nothing():
     assert (optimizer.state_dict()["0.m"] == 0).all()
 
 
-def test_a_schedule_is_asked_for_each_step():
+def test_a_schedule_is_called_at_each_step():
     asked = []
 
     def schedule(step):
@@ -320,7 +320,7 @@ def test_assigning_lr_takes_effect_at_the_next_step():
     assert optimizer.lr == 0.25
 
 
-def test_a_schedule_that_gives_no_learning_rate_changes_nothing():
+def test_a_schedule_that_returns_nan_changes_nothing():
     parameter = nn.Parameter([1.0])
     optimizer = nn.optim.SGD([parameter], lr=lambda step: math.nan)
     parameter.grad += 1.0
@@ -382,7 +382,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_named(make, dtype,
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_finite_gradients_whose_squares_overflow_are_taken(dtype):
+def test_finite_gradients_whose_squares_overflow_are_accepted(dtype):
     parameter = nn.Parameter(np.zeros(3, dtype))
     optimizer = nn.optim.SGD([parameter], lr=1.0)
     parameter.grad += np.finfo(dtype).max / 2
@@ -397,7 +397,7 @@ def test_gradients_of_frozen_parameters_may_be_anything():
     descend(parameters[:1], nn.optim.Adam(parameters))
 
 
-def test_zero_grad_of_an_optimizer_says_what_it_is_called_here():
+def test_zero_grad_of_an_optimizer_names_its_replacement():
     optimizer = nn.optim.Adam(quadratic())
     with pytest.raises(
         AttributeError, match=r"Adam has no attribute 'zero_grad': step\(\) consumes"
@@ -406,7 +406,7 @@ def test_zero_grad_of_an_optimizer_says_what_it_is_called_here():
 
 
 @every_optimizer
-def test_a_parameter_frozen_between_two_steps_does_not_move_until_it_is_free(make):
+def test_a_parameter_frozen_between_two_steps_does_not_move_until_it_is_unfrozen(make):
     parameters = quadratic()
     optimizer = make(parameters)
     descend(parameters, optimizer, 3)
@@ -422,7 +422,7 @@ def test_a_parameter_frozen_between_two_steps_does_not_move_until_it_is_free(mak
 
 
 @every_optimizer
-def test_freezing_for_a_while_is_as_if_these_steps_were_not(make):
+def test_steps_while_frozen_do_not_count(make):
     parameters, first, second = quadratic(), quadratic()[:1], quadratic()[1:]
     optimizer, references = make(parameters), [make(first), make(second)]
     for trainable in (True, False, True, False, True):
@@ -436,7 +436,7 @@ def test_freezing_for_a_while_is_as_if_these_steps_were_not(make):
 
 
 @every_optimizer
-def test_one_that_is_freed_late_starts_as_if_new(make):
+def test_a_parameter_that_is_unfrozen_late_starts_as_if_new(make):
     early, late, new = (
         nn.Parameter([0.0]),
         nn.Parameter([0.0], trainable=False),
@@ -455,7 +455,7 @@ def test_one_that_is_freed_late_starts_as_if_new(make):
     assert late.value == new.value != 0
 
 
-def test_ten_steps_of_one_that_is_freed_late_move_it_by_ten_rates():
+def test_ten_steps_of_adam_after_a_late_unfreezing_move_by_ten_learning_rates():
     late = nn.Parameter([0.0], trainable=False)
     optimizer = nn.optim.Adam([nn.Parameter([0.0]), late], lr=0.01)
     for step in range(1010):

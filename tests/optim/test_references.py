@@ -1,4 +1,4 @@
-"""Optimizers against their formulas in plain Python, and PyTorch's while parameters freeze."""
+"""Optimizers against formulas in plain Python, and against PyTorch while parameters freeze."""
 
 import math
 
@@ -104,9 +104,9 @@ def test_steps_follow_the_formula_and_count_for_each_parameter(make, reference, 
 
 @pytest.mark.parametrize("g", [0.1, 0.3, 0.7, 1e-3, 123.4])
 @pytest.mark.parametrize("alpha", [0.9, 0.99])
-def test_the_spread_of_a_gradient_that_never_changes_rounds_to_no_negative_number(g, alpha):
+def test_the_variance_of_a_constant_gradient_does_not_round_below_zero(g, alpha):
     for dtype in ("float32", "float64"):
-        # Entries that differ by a few roundings, of which some give a variance below 0.
+        # The entries differ by a few roundings, and some of them give a variance below 0.
         steps = 1 + np.arange(64) * 4 * np.finfo(dtype).eps
         parameter = nn.Parameter(np.zeros(64, dtype))
         optimizer = nn.optim.RMSProp([parameter], 1e-3, alpha=alpha, centered=True)
@@ -134,12 +134,12 @@ PYTORCH = [
     free=st.lists(st.tuples(*[st.booleans()] * 4), min_size=1, max_size=12),
     seed=st.integers(0, 2**16),
 )
-def test_parameters_that_freeze_and_thaw_at_any_moment_follow_pytorch(
+def test_parameters_that_freeze_and_unfreeze_at_any_step_follow_pytorch(
     ours, theirs, options, dtype, tolerance, free, seed
 ):
     torch = pytest.importorskip("torch")
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)  # in which its NAdam then multiplies the momenta
+    torch.set_default_dtype(torch.float64)  # PyTorch's NAdam multiplies momenta in this dtype.
     try:
         follow(torch, ours, theirs, options, dtype, tolerance, free, seed)
     finally:

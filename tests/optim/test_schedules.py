@@ -1,4 +1,4 @@
-"""Schedules against PyTorch's."""
+"""Schedules against PyTorch."""
 
 import math
 
@@ -67,12 +67,12 @@ def test_rates_equal_pytorch(ours, theirs, lr):
 
 
 @pytest.mark.parametrize("schedule", [CosineDecay(1.0, 10, 0.25), OneCycle(1.0, 10)])
-def test_the_last_rate_stays(schedule):
+def test_the_last_rate_is_constant(schedule):
     assert schedule(1000) == schedule(10)
 
 
 def test_one_cycle_may_have_its_peak_at_step_0():
-    # pct_start * steps - 1 is 0; half a cosine leads from there to the end, at step 9.
+    # pct_start * steps - 1 is 0, and half a cosine leads from there to the end at step 9.
     rates = [OneCycle(2.0, 10, pct_start=0.1)(step) for step in range(12)]
     expected = [1.0 + math.cos(math.pi * min(step, 9) / 9) for step in range(12)]
     assert rates == pytest.approx(expected, abs=1e-5)
@@ -92,7 +92,7 @@ def test_a_schedule_whose_rate_is_negative_or_not_finite_is_refused(rate):
     assert parameter.grad == 1.0
 
 
-def test_a_warmup_leads_into_the_schedule_that_it_holds():
+def test_a_warmup_leads_into_its_schedule():
     schedule = LinearWarmup(CosineDecay(0.8, 10), steps=4, start_factor=0.5)
     assert schedule(0) == 0.4
     assert [schedule(4 + step) for step in range(12)] == [

@@ -1,4 +1,4 @@
-"""The figures: what a layer, a loss or a schedule looks like, what a tensor costs, a run."""
+"""Figures of the documentation: functions, the cost of a tensor derivative, and a history."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -177,6 +177,7 @@ class Graph(Drawable, guarded=False):
         if len(douts) != len(self._outputs):
             raise TypeError(f"{self!r} expected {len(self._outputs)} dout, got {len(douts)}")
         grads: list[Any] = [None] * len(run.values)
+        output_grads: dict[int, Any] = {}
         for output, dout in zip(self._outputs, douts, strict=True):
             y = run.values[output]
             if type(y) is np.float64 and type(dout) is float:
@@ -186,7 +187,7 @@ class Graph(Drawable, guarded=False):
                 y = as_floats(y)
                 grad = self._incoming(dout, y.shape, y.dtype).copy()[()]
             steps.add(grads, output, grad)
-        output_grads = {output: grads[output] for output in self._outputs}
+            output_grads[output] = grads[output]
         steps.run_backward(self._steps or (), run.saved, grads)
         run.output_grads, run.grads = output_grads, grads
         if self._shares_nodes:

@@ -1,6 +1,6 @@
 """Small neural networks from plain layers, with every gradient open to inspection.
 
-A layer is two short methods, a network is layers in a row, a loss starts the way back, an
+A layer is two short methods, a network is layers in a row, a loss starts the backward pass, an
 optimizer consumes the gradients:
 
 >>> import numpy as np
@@ -209,10 +209,11 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-if not _TYPE_CHECKING:  # or each misspelt name would have a type
+# Type checkers must not see this function: to them, every misspelt name would then exist.
+if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import what few need when it is first asked for; say what other names are called here."""
+        """Import ``drawing`` on first use; translate names of other libraries in the error."""
         if name == "drawing":
             return _importlib.import_module("nnlayers.drawing")
         raise AttributeError(_missing_attribute(name), name=name, obj=_sys.modules[__name__])

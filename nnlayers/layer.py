@@ -1,4 +1,4 @@
-"""The contract of every layer.
+"""Base class of all layers.
 
 A layer is two short methods, ``forward(x)`` and ``backward(dout)``. :class:`Layer` derives the
 rest from them: parameters by name, modes, saving, inference.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from itertools import chain
@@ -35,19 +35,19 @@ class Layer(ABC):
 
     Your own layer needs only :meth:`forward` and :meth:`backward` and, if it has weights,
     attributes that are :class:`Parameter`\ s. Layers may hold layers, directly or in lists, tuples
-    and dictionaries. The other methods then work as they stand, and the arguments of yours are
-    checked. A layer that checks its arguments itself, as the library's do, says so where its class
-    is written: ``class Sum(Layer, guarded=False)``.
+    and dictionaries. The other methods then work without further code, and the arguments of your
+    methods are checked. A layer that checks its arguments itself, as the library's do, says so
+    where its class is written: ``class Sum(Layer, guarded=False)``.
 
     Attributes
     ----------
     training : bool
-        What ``forward`` does with dropout and batch statistics; new layers are in training mode.
+        Whether dropout and batch statistics act as in training, which is the default.
     formula : Formula or None
         The formula that drawings and explanations show, see :class:`nnlayers.Formula`.
     state_names : tuple of str
-        Names of the attributes that are saved with the parameters though no optimizer moves them:
-        arrays such as running statistics.
+        Names of the arrays that are saved with the parameters although no optimizer moves them,
+        such as running statistics.
 
     Examples
     --------
@@ -79,13 +79,14 @@ class Layer(ABC):
     trainable = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
     requires_grad = Absent("call freeze() or unfreeze(), or assign to .trainable of a parameter")
 
-    _takes_input_grad: ClassVar[bool] = False  # whether `backward` has that argument
-    _cache: Any = None  # what `backward` needs of the last `forward`
-    _forwarded: Any = None  # for the guards: shape and dtype of the last output
+    _takes_input_grad: ClassVar[bool] = False
+    # `backward` needs these of the last `forward`: saved values, and for guards shapes and dtype.
+    _cache: Any = None
+    _last_forward: Any = None
 
     def __init_subclass__(cls, *, guarded: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # The predict of a base class computes what its forward does, and not what a new one does.
+        # An inherited predict may compute what the base class's forward does, not what this does.
         if "forward" in vars(cls) and "predict" not in vars(cls):
             setattr(cls, "predict", Layer.predict)
         cls._takes_input_grad = "input_grad" in signature(cls.backward).parameters
@@ -138,7 +139,8 @@ class Layer(ABC):
         saves the work for d loss / d input, which a network's first layer never needs.
         """
         if self._takes_input_grad:
-            self.backward(dout, input_grad=False)  # type: ignore[call-arg]
+            backward: Callable[..., Any] = self.backward
+            backward(dout, input_grad=False)
         else:
             self.backward(dout)
 
@@ -208,15 +210,15 @@ class Layer(ABC):
     def unfreeze(self) -> Self:
         """Let optimizers move the parameters, those of inner layers too; return the layer.
 
-        Gradients gathered while a parameter was frozen are discarded.
+        Gradients accumulated while a parameter was frozen are discarded.
         """
         return self._set_trainable(True)
 
     def initialize(self, rng: int | np.random.Generator | None = None) -> Self:
         """Draw every parameter afresh from one seed or generator; return the layer.
 
-        A parameter that was made from an array and not drawn, as in a layer of your own, gets its
-        first value back. State starts afresh too, see :meth:`reset_state`.
+        A parameter that was created from an array, as in a user's layer, gets this first value
+        back. State is reset too, see :meth:`reset_state`.
         """
         rng = np.random.default_rng(rng)
         for parameter in self.parameters():
@@ -226,12 +228,12 @@ class Layer(ABC):
         return self
 
     def reset_state(self) -> None:
-        """Set the arrays of :attr:`state_names` to those of a new layer; this class has none."""
+        """Set the arrays of :attr:`state_names` to their first values; without any, do nothing."""
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """Convert parameters and state to float32 or float64; return the layer.
 
-        What :meth:`forward` cached is discarded.
+        The cache of :meth:`forward` is discarded.
 
         Raises
         ------
@@ -244,7 +246,7 @@ class Layer(ABC):
             changes += parameter.prepare_astype(dtype)
         for layer in self.layers_by_name().values():
             new = {name: getattr(layer, name).astype(dtype) for name in layer.state_names}
-            new |= {"_cache": None, "_forwarded": None}
+            new |= {"_cache": None, "_last_forward": None}
             changes += [partial(setattr, layer, name, array) for name, array in new.items()]
         commit(changes)
         return self
@@ -252,8 +254,8 @@ class Layer(ABC):
     def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
         """Return the formula for inputs of these shapes; None if it is not known.
 
-        It is :attr:`formula` if the layer's own class states one: a class derived from that may
-        compute something else.
+        It is :attr:`formula` if the layer's class itself states one. An inherited formula does not
+        count, because a subclass may compute something else.
         """
         return self.formula if "formula" in vars(type(self)) else None
 
@@ -310,8 +312,7 @@ class Layer(ABC):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return a new layer from the arguments of :meth:`config`, ``*name`` as a list."""
-        layer: Self = call(cls, config)
-        return layer
+        return call(cls, config)
 
     def _arrays(self) -> dict[str, Array]:
         arrays = {name: parameter.value for name, parameter in self.named_parameters().items()}
@@ -336,24 +337,24 @@ class Layer(ABC):
         commit(chain.from_iterable(p.prepare_trainable(trainable) for p in self.parameters()))
         return self
 
-    def _cached(self) -> Any:
-        """Return what `forward` cached, or raise if it was not called."""
+    def _require_cache(self) -> Any:
+        """Return the cache of `forward`, or raise an error if it was not called."""
         if self._cache is None:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         return self._cache
 
-    def _incoming(self, dout: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return `dout` as an array of the output's dtype, its shape checked."""
+    def _as_dout(self, dout: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return `dout` as an array of the output's dtype, after a check of its shape."""
         dout = as_floats(dout, dtype, "dout")
         if dout.shape != shape:
             raise ValueError(f"{self!r} expected dout of shape {shape}, got {dout.shape}")
         return dout
 
-    def _received(self, dout: npt.ArrayLike) -> tuple[Array, Any]:
-        """Return the checked `dout`, and what `forward` cached beside its output's shape, dtype."""
-        shape, dtype, saved = self._cache or self._cached()
+    def _backward_inputs(self, dout: npt.ArrayLike) -> tuple[Array, Any]:
+        """Return the checked `dout` and the saved values of a cache (shape, dtype, saved)."""
+        shape, dtype, saved = self._cache or self._require_cache()
         if type(dout) is not np.ndarray or dout.dtype is not dtype or dout.shape != shape:
-            dout = self._incoming(dout, shape, dtype)
+            dout = self._as_dout(dout, shape, dtype)
         return dout, saved
 
     def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
@@ -364,7 +365,7 @@ class Layer(ABC):
         return inputs
 
     def __getstate__(self) -> dict[str, Any]:
-        caches = ("_cache", "_forwarded")
+        caches = ("_cache", "_last_forward")
         return {name: item for name, item in vars(self).items() if name not in caches}
 
     @reprlib.recursive_repr()
@@ -392,9 +393,8 @@ def twin(layer: Layer, training: bool | None = None) -> Layer:
     True
     """
 
-    def switch(copied: Layer) -> None:
+    def set_mode(copy: Layer) -> None:
         if training is not None:
-            copied.training = training
+            copy.training = training
 
-    copied: Layer = copy_branches(layer, Layer, switch)
-    return copied
+    return copy_branches(layer, Layer, set_mode)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["call", "constructor_arguments", "constructor_repr"]
+
+T = TypeVar("T")
 
 
 def constructor_arguments(item: object) -> list[tuple[inspect.Parameter, Any]]:
@@ -52,8 +54,8 @@ def constructor_repr(item: object) -> str:
     return f"{type(item).__name__}({', '.join(arguments)})"
 
 
-def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call a constructor with arguments by name, ``*name`` as a list.
+def call(constructor: Callable[..., T], arguments: Mapping[str, Any]) -> T:
+    """Call a constructor with arguments by name; those of ``*name`` are a list.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def call(constructor: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         if name not in signature.parameters:
             raise TypeError(f"there is no argument {name!r}")
     bound = signature.bind_partial()
-    # Their order must be that of the signature, which decides what is passed by position.
+    # The arguments must be in the order of the signature, because some are passed by position.
     bound.arguments.update(
         {name: arguments[name] for name in signature.parameters if name in arguments}
     )

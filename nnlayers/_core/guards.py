@@ -1,8 +1,8 @@
-"""Checks around the methods of a user's own layer.
+"""Argument checks around the methods of a user's layer.
 
-The library's layers check their arguments themselves, each at the least cost. A user's layer does
-its arithmetic and nothing else; :class:`nnlayers.Layer` wraps its ``forward``, ``predict`` and
-``backward`` in these checks, so that bad input gives the same errors.
+The library's layers check their arguments themselves, each at the lowest cost. A user's layer only
+does its arithmetic; :class:`nnlayers.Layer` wraps its ``forward``, ``predict`` and ``backward`` in
+these checks, so that bad input gives the same errors.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["guard_methods"]
 
 
 def guard_methods(cls: Any, base: type) -> None:
-    """Wrap methods in checks: those that a class defines, or gets from a class that is not a layer.
+    """Wrap the methods that a class defines, or inherits from a class that is not a layer.
 
-    ``forward`` and ``predict`` get their inputs as arrays of real numbers, of whatever dtype, and
-    return an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;
+    ``forward`` and ``predict`` get their inputs as arrays of real numbers, of any dtype, and return
+    an array. ``backward`` gets `dout` as an array of the dtype and shape of the last output;
     without one it does not run. The gradients that it returns share no memory with `dout` or with
     each other. Each wrapper has the attribute ``guarded``.
 
@@ -31,8 +31,8 @@ def guard_methods(cls: Any, base: type) -> None:
     cls : type
         A subclass of `base`.
     base : type
-        ``nnlayers.Layer``. Methods inherited from a subclass of it stay as they are: that class
-        has said whether they are guarded.
+        ``nnlayers.Layer``. Methods inherited from a subclass of it stay as they are, because that
+        class states whether they are guarded.
 
     Raises
     ------
@@ -83,13 +83,14 @@ def guard_methods(cls: Any, base: type) -> None:
 
 def _guarded_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     def guard(self: Any, *inputs: Any, **named_inputs: Any) -> Any:
-        before = self._forwarded
+        before = self._last_forward
         y = _output(forward, self, inputs, named_inputs)
         by_name = {f"input {index}": x for index, x in enumerate(inputs)} | named_inputs
-        self._forwarded = y.shape, y.dtype, {name: np.shape(x) for name, x in by_name.items()}
-        # A layer with a cache of its own makes another one at each forward pass; so does this.
+        self._last_forward = y.shape, y.dtype, {name: np.shape(x) for name, x in by_name.items()}
+        # Containers tell forward passes apart by the identity of the cache. A layer that does not
+        # set it gets another one here.
         if self._cache is before:
-            self._cache = self._forwarded
+            self._cache = self._last_forward
         return y
 
     return guard
@@ -104,9 +105,9 @@ def _guarded_predict(predict: Callable[..., Any]) -> Callable[..., Any]:
 
 def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     def guard(self: Any, dout: Any, *options: Any, **named_options: Any) -> Any:
-        if self._forwarded is None:
+        if self._last_forward is None:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
-        shape, dtype, inputs = self._forwarded
+        shape, dtype, inputs = self._last_forward
         dout = as_floats(dout, dtype if dtype in (FLOAT32, FLOAT64) else None, "dout")
         # `super().backward` is the backward pass of a part of the layer, with another output.
         outermost = getattr(type(self).backward, "__wrapped__", None) is backward
@@ -127,8 +128,8 @@ def _guarded_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shapes(layer: Any, dout: Any) -> str:
-    """Return a failed backward with the shapes of everything that it may have multiplied."""
-    shapes = {"dout": dout.shape, **layer._forwarded[2]}
+    """Describe a failed backward by the shapes of everything that it may have multiplied."""
+    shapes = {"dout": dout.shape, **layer._last_forward[2]}
     shapes |= {name: p.value.shape for name, p in layer.named_parameters().items()}
     return f"{layer!r}.backward of {', '.join(f'{name} {s}' for name, s in shapes.items())}"
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 __all__ = ["copy_branches", "join", "walk"]
 
+T = TypeVar("T")
 Members: TypeAlias = Callable[[Any], Iterable[tuple[Any, Any]]]
 
 _CONTAINERS = (list, tuple, dict)
 
-# A container is copied if a branch is among its first entries. A list of layers starts with
-# layers, and going through 100,000 words would take longer than most predictions.
+# A container is copied only if a branch is among its first entries: a list of layers starts with
+# layers, and searching 100,000 words would take longer than most predictions.
 _ENTRIES, _NESTED = 256, 32
 
 
@@ -48,7 +49,7 @@ def walk(root: Any, branch: type, leaf: type, members: Members) -> dict[str, Any
     seen: set[int] = set()
     found: dict[str, Any] = {}
 
-    # It fills a dictionary, as generators within generators pass each item up all levels.
+    # This fills a dictionary, because nested generators would pass each item up through all levels.
     def visit(item: Any, name: str) -> None:
         if not isinstance(item, searched) or id(item) in seen:
             return
@@ -68,7 +69,7 @@ def _entries(container: Any) -> Iterable[tuple[Any, Any]]:
     return container.items() if isinstance(container, dict) else enumerate(container)
 
 
-def copy_branches(item: Any, branch: type, change: Callable[[Any], None]) -> Any:
+def copy_branches(item: T, branch: type, change: Callable[[Any], None]) -> T:
     """Return a copy in which all branches are copies, and everything else is shared.
 
     Containers are copied where branches are among their entries.
@@ -84,26 +85,27 @@ def copy_branches(item: Any, branch: type, change: Callable[[Any], None]) -> Any
     """
     copies: dict[int, Any] = {}
 
-    def copied(item: Any) -> Any:
-        if isinstance(item, _CONTAINERS) and not _holds(item, branch, set()):
+    def copy_of(item: Any) -> Any:
+        if isinstance(item, _CONTAINERS) and not _has_branch(item, branch, set()):
             return item
         if isinstance(item, tuple):
-            return tuple.__new__(type(item), [copied(entry) for entry in item])
+            return tuple.__new__(type(item), [copy_of(entry) for entry in item])
         if not isinstance(item, (branch, list, dict)):
             return item
         if id(item) not in copies:
             copies[id(item)] = new = copy.copy(item)
             entries: Any = vars(new) if isinstance(new, branch) else new
             for key, entry in enumerate(entries) if isinstance(entries, list) else entries.items():
-                entries[key] = copied(entry)
+                entries[key] = copy_of(entry)
             if isinstance(new, branch):
                 change(new)
         return copies[id(item)]
 
-    return copied(item)
+    result: T = copy_of(item)
+    return result
 
 
-def _holds(container: Any, branch: type, seen: set[int]) -> bool:
+def _has_branch(container: Any, branch: type, seen: set[int]) -> bool:
     """Return whether a branch is among the first entries of a container, or of those within."""
     seen.add(id(container))
     values = container.values() if isinstance(container, dict) else container
@@ -114,4 +116,4 @@ def _holds(container: Any, branch: type, seen: set[int]) -> bool:
     if not any(issubclass(kind, _CONTAINERS) for kind in types):
         return False
     nested = [entry for entry in entries if isinstance(entry, _CONTAINERS)][:_NESTED]
-    return any(_holds(entry, branch, seen) for entry in nested if id(entry) not in seen)
+    return any(_has_branch(entry, branch, seen) for entry in nested if id(entry) not in seen)

@@ -185,7 +185,7 @@ class Graph(Drawable, guarded=False):
                 grad: Any = np.float64(dout)
             else:
                 y = as_floats(y)
-                grad = self._incoming(dout, y.shape, y.dtype).copy()[()]
+                grad = self._as_dout(dout, y.shape, y.dtype).copy()[()]
             steps.add(grads, output, grad)
             output_grads[output] = grads[output]
         steps.run_backward(self._steps or (), run.saved, grads)

@@ -117,7 +117,7 @@ class Affine(Layer, guarded=False):
         return self._output(as_floats(x, self.W.dtype))
 
     def backward(self, dout: npt.ArrayLike, input_grad: bool = True) -> Any:
-        dy, x = self._received(dout)
+        dy, x = self._backward_inputs(dout)
         shape = x.shape
         if len(shape) != 2:
             x, dy = _rows(x), _rows(dy)

@@ -94,7 +94,7 @@ class Embedding(Layer, guarded=False):
         return np.asarray(self.W.value[self._ids(x)])
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        dout, ids = self._received(dout)
+        dout, ids = self._backward_inputs(dout)
         np.add.at(self.W.grad, ids, dout)
         return np.zeros(ids.shape, self.W.dtype)
 

@@ -17,7 +17,7 @@ __all__ = ["Dropout", "GaussianNoise"]
 
 
 class Noise(Operation, guarded=False):
-    """Base of the layers of this file: in inference y = x."""
+    """Base of layers that change their input at random in training, and not in inference."""
 
     def __init__(self, rng: int | np.random.Generator | None) -> None:
         self.rng = np.random.default_rng(rng)
@@ -76,8 +76,8 @@ class Dropout(Noise):
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         if not self.training or self.rate == 0:
             return x.copy(), None
-        saved = self.rng.random(x.shape, dtype=np.float32) >= self.rate
-        mask = np.multiply(saved, 1 / (1 - self.rate), dtype=x.dtype)
+        survives = self.rng.random(x.shape, dtype=np.float32) >= self.rate
+        mask = np.multiply(survives, 1 / (1 - self.rate), dtype=x.dtype)
         return x * mask, mask
 
     def compute_backward(self, dout: Any, mask: Any) -> Any:

@@ -100,53 +100,53 @@ class BatchNorm(Layer, guarded=False):
         self.running_var = np.ones_like(self.gamma.value)
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        x = _checked(self, x, self.gamma)
-        batch = self.training and x.size > 0
-        if batch:
+        x = _as_input(self, x)
+        uses_batch = self.training and x.size > 0
+        if uses_batch:
             rows = x.reshape(-1, self.features)
             row_sum = ones(len(rows), rows.dtype)
             mean = row_sum.dot(rows) / len(rows)
             centered = x - mean
             squares = np.square(centered).reshape(rows.shape)
             var = row_sum.dot(squares) / len(rows)
-            self._follow(mean, var, len(rows))
+            self._update_running(mean, var, len(rows))
         else:
             centered, var = x - self.running_mean, self.running_var
         inverse_std = 1 / np.sqrt(var + self.eps)
         normalized = centered * inverse_std
-        self._cache = x.shape, x.dtype, (normalized, inverse_std, batch)
+        self._cache = x.shape, x.dtype, (normalized, inverse_std, uses_batch)
         y = normalized * self.gamma.value
         y += self.beta.value
         return np.asarray(y)
 
     def predict(self, x: npt.ArrayLike) -> Array:
-        x = _checked(self, x, self.gamma)
+        x = _as_input(self, x)
         normalized = (x - self.running_mean) * (1 / np.sqrt(self.running_var + self.eps))
         y = normalized * self.gamma.value
         y += self.beta.value
         return np.asarray(y)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        dout, (normalized, inverse_std, batch) = self._received(dout)
+        dout, (normalized, inverse_std, uses_batch) = self._backward_inputs(dout)
         dgamma, dbeta = _column_sums(dout * normalized), _column_sums(dout)
         self.gamma.grad += dgamma
         self.beta.grad += dbeta
-        if batch:
+        if uses_batch:
             n = dout.size // self.features
             dout = dout - dbeta / n - normalized * (dgamma / n)
         return np.asarray(dout * (self.gamma.value * inverse_std))
 
-    def _follow(self, mean: Array, var: Array, n: int) -> None:
-        """Move the running averages towards those of a batch of n rows."""
-        saved = 1 - self.momentum
+    def _update_running(self, mean: Array, var: Array, n: int) -> None:
+        """Move the running averages towards the mean and variance of a batch of n rows."""
+        retained = 1 - self.momentum
         running_var = self.running_var
         if n > 1:
-            running_var = saved * running_var + var * (self.momentum * n / (n - 1))
+            running_var = retained * running_var + var * (self.momentum * n / (n - 1))
         # A finite sum shows in half a microsecond that all variances are finite.
         if not math.isfinite(running_var.dot(ones(self.features, running_var.dtype))):
             self._check_overflow(var, running_var)
         # These are new arrays, because `predict` in another thread may be reading the old ones.
-        self.running_mean = saved * self.running_mean + self.momentum * mean
+        self.running_mean = retained * self.running_mean + self.momentum * mean
         self.running_var = running_var
 
     def _check_overflow(self, var: Array, running_var: Array) -> None:
@@ -208,7 +208,7 @@ class LayerNorm(Layer, guarded=False):
         self.beta = Parameter(full(self.features, 0, dtype), name="beta")
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        x = _checked(self, x, self.gamma)
+        x = _as_input(self, x)
         centered = x - _row_means(x)
         inverse_std = _inverse_root(_row_means(np.square(centered)) + self.eps)
         normalized = centered * inverse_std
@@ -218,7 +218,7 @@ class LayerNorm(Layer, guarded=False):
         return np.asarray(y)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        dout, (normalized, inverse_std) = self._received(dout)
+        dout, (normalized, inverse_std) = self._backward_inputs(dout)
         self.gamma.grad += _column_sums(dout * normalized)
         self.beta.grad += _column_sums(dout)
         d = dout * self.gamma.value
@@ -278,7 +278,7 @@ class RMSNorm(Layer, guarded=False):
         self.gamma = Parameter(full(self.features, 1, float_dtype(dtype)), name="gamma")
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        x = _checked(self, x, self.gamma)
+        x = _as_input(self, x)
         eps = np.finfo(x.dtype).eps if self.eps is None else self.eps
         inverse_rms = _inverse_root(_row_means(np.square(x)) + eps)
         normalized = x * inverse_rms
@@ -286,21 +286,22 @@ class RMSNorm(Layer, guarded=False):
         return np.asarray(normalized * self.gamma.value)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        dout, (normalized, inverse_rms) = self._received(dout)
+        dout, (normalized, inverse_rms) = self._backward_inputs(dout)
         self.gamma.grad += _column_sums(dout * normalized)
         d = dout * self.gamma.value
         return np.asarray((d - normalized * _row_means(d * normalized)) * inverse_rms)
 
 
-def _checked(layer: BatchNorm | LayerNorm | RMSNorm, x: npt.ArrayLike, like: Parameter) -> Array:
-    x = as_floats(x, like.dtype)
+def _as_input(layer: BatchNorm | LayerNorm | RMSNorm, x: npt.ArrayLike) -> Array:
+    """Return the input as an array of the layer's dtype, after a check of its shape."""
+    x = as_floats(x, layer.gamma.dtype)
     if x.shape[-1:] != (layer.features,):
         raise ValueError(f"{layer!r} expected x of shape (..., {layer.features}), got {x.shape}")
     return x
 
 
 def _inverse_root(a: Array) -> Array:
-    # It is NaN where the square overflowed; 1 / sqrt would be 0 there, and y the same for any x.
+    # Where a square overflowed this is NaN. There 1 / sqrt(a) would be 0, and hide the overflow.
     return np.asarray(np.sqrt(a) / a)
 
 

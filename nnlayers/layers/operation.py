@@ -1,7 +1,7 @@
 """Operations: layers that are a pure function and its backward pass.
 
-:class:`Operation` turns the two into a layer, :class:`Elementwise` a function of each entry and its
-derivative.
+:class:`Operation` turns the two into a layer; :class:`Elementwise` does the same for a function of
+each entry and its derivative.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Operation(Layer, guarded=False):
     r"""Base of the layers that are a pure function: a subclass states it and its backward pass.
 
     What the backward pass needs is returned and handed back as `saved`, and not stored in the
-    layer, so that one operation can stand in several places of a graph.
+    layer, so that one operation can appear several times in a graph.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Operation(Layer, guarded=False):
     quiet: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # A predict that stands beside one compute_forward does not fit that of a subclass.
+        # A predict written for one class's compute_forward does not fit that of its subclass.
         author = next(ancestor for ancestor in cls.__mro__ if "predict" in vars(ancestor))
         if author is not cls and all("compute_forward" in vars(c) for c in (author, cls)):
             setattr(cls, "predict", Operation.predict)
@@ -63,12 +63,12 @@ class Operation(Layer, guarded=False):
         """Return the output, and what :meth:`compute_backward` needs.
 
         Inputs are float arrays, or NumPy's scalars where a graph has single numbers. The output
-        may be a view, and may be what is saved, but not a part of it.
+        may be a view. It may be the saved object itself, which is then copied, but no part of it.
         """
 
     @abstractmethod
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        """Return d loss / d input, a tuple for several inputs; `dout` or a view of it will do."""
+        """Return d loss / d input, a tuple for several inputs; it may be `dout` or a view of it."""
 
     def as_inputs(self, inputs: tuple[npt.ArrayLike, ...]) -> Sequence[Any]:
         """Return the checked inputs as float arrays: one, unless a subclass takes more."""
@@ -90,7 +90,7 @@ class Operation(Layer, guarded=False):
         )
 
     def backward(self, dout: npt.ArrayLike) -> Any:
-        dout, saved = self._received(dout)
+        dout, saved = self._backward_inputs(dout)
         if self.quiet:
             with np.errstate(all="ignore"):
                 gradients = self.compute_backward(dout, saved)
@@ -145,7 +145,7 @@ _ENTRYWISE = Formula("f(x)", "derivative(x)", note="entry by entry")
 
 
 def is_operation(layer: Layer) -> bool:
-    """Return whether a layer is a pure function, and not one that changes a pass of `Operation`."""
+    """Return whether a layer is an `Operation` of which no subclass overrides a pass."""
     cls = type(layer)
     return (
         isinstance(layer, Operation)
@@ -155,7 +155,7 @@ def is_operation(layer: Layer) -> bool:
 
 
 def _owned(result: Any, other: Any = None) -> Array:
-    """Return an array of its own memory: a copy of a view, of a scalar, or of another array."""
+    """Return an array that owns its memory: a copy if it is a view, a scalar or `other`."""
     if type(result) is np.ndarray and result.base is None and result is not other:
         return result
     return np.array(result)

@@ -156,7 +156,7 @@ class PReLU(Layer, guarded=False):
         return np.asarray(y).reshape(x.shape)
 
     def backward(self, dout: npt.ArrayLike) -> Array:
-        dout, x = self._received(dout)
+        dout, x = self._backward_inputs(dout)
         with np.errstate(over="ignore", invalid="ignore"):
             products = (dout * np.minimum(x, _zeros(x))).reshape(-1, self.features)
         self.a.add_product(ones(len(products), x.dtype), products)

@@ -103,9 +103,9 @@ class Sequential(Drawable, guarded=False):
             False leaves out d loss / d x, a matrix product that training never needs, and
             returns None.
         """
-        cache = self._cached()
+        cache = self._require_cache()
         if not self.layers:
-            return self._incoming(dout, *cache).copy() if input_grad else None
+            return self._as_dout(dout, *cache).copy() if input_grad else None
         # Each forward pass of a layer makes another cache.
         if not all(map(is_, map(_CACHE, self.layers), cache)):
             raise self._shared_error(cache)

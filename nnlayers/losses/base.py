@@ -121,7 +121,7 @@ class Loss(ABC):
         """Return ``forward`` of the arguments."""
         return self.forward(prediction, target, sample_weight)
 
-    def _cached(self) -> Any:
+    def _require_cache(self) -> Any:
         if self._cache is None:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         return self._cache
@@ -193,5 +193,5 @@ class ElementwiseLoss(Loss):
 
     @np.errstate(all="ignore")
     def backward(self) -> Array:
-        saved, scale, dtype = self._cached()
+        saved, scale, dtype = self._require_cache()
         return scale_slopes(scale, self.entry_slopes(saved)).astype(dtype, copy=False)

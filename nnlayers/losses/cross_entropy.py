@@ -127,7 +127,7 @@ class SoftmaxCrossEntropy(Loss):
 
     @np.errstate(all="ignore")
     def backward(self) -> Array:
-        shape, dtype, slopes, share = self._cached()
+        shape, dtype, slopes, share = self._require_cache()
         dz: Array = slopes * share[:, None]
         return dz.reshape(shape).astype(dtype, copy=False)
 

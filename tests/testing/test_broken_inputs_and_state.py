@@ -196,7 +196,7 @@ class TakesComplex(Square):
 @unguarded
 class TakesComplexBack(Square):
     def backward(self, dout):
-        return 2 * self._cached() * dout
+        return 2 * self._require_cache() * dout
 
 
 @breaks("forward: complex inputs must be refused .*: it raised ValueError: no")
@@ -267,14 +267,14 @@ class Nameless(Square):
 @unguarded
 class AnyShape(Square):
     def backward(self, dout):
-        return 2 * self._cached() * reals(dout)
+        return 2 * self._require_cache() * reals(dout)
 
 
 @breaks("must be refused with a ValueError that names the layer: the message is 'wrong")
 @unguarded
 class NamelessShape(Square):
     def backward(self, dout):
-        if self._cached().shape != np.shape(dout):
+        if self._require_cache().shape != np.shape(dout):
             raise ValueError("wrong shape")
         return super().backward(dout)
 

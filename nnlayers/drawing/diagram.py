@@ -1,4 +1,4 @@
-"""Diagrams: anything that lists its nodes, which is all that drawings ask for."""
+"""Diagrams, the protocol of everything that can be drawn: a list of nodes and their numbers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Diagram(Protocol):
 
 @runtime_checkable
 class HasDiagram(Protocol):
-    """A layer that is made of layers and can list them."""
+    """A container that can list the layers within."""
 
     def diagram(self) -> Diagram | None:
         """Return the layers as nodes; None where the layer does something else with them."""
@@ -106,7 +106,7 @@ class _Node:
 
 
 class LayerDiagram:
-    """The diagram of a layer with one input, which keeps no values between the layers within.
+    """The diagram of a layer with one input that saves no values between its inner layers.
 
     Parameters
     ----------
@@ -155,18 +155,18 @@ class LayerDiagram:
     def output_grads(self, caller: str) -> dict[int, Array]:
         """Raise the error that says how to get values."""
         raise RuntimeError(
-            f"{type(self.owner).__name__} keeps no values between its layers: "
-            "run the graph that nnlayers.graphs.as_graph(...) makes of it, and explain that"
+            f"{type(self.owner).__name__} saves no values between its layers: "
+            "convert it with nnlayers.graphs.as_graph(...), and run and explain that graph"
         )
 
 
 def inner_diagram(layer: Layer | None) -> Diagram | None:
-    """Return the diagram of what a layer is made of; None for one that is drawn as one box."""
+    """Return the diagram within a container; None for a layer that is drawn as one box."""
     return layer.diagram() if isinstance(layer, HasDiagram) else None
 
 
 def as_diagram(layer: Layer) -> Diagram:
-    """Return the diagram of a layer, for one that is not made of layers with a single box."""
+    """Return the diagram of a layer; a single box if it is not a container."""
     diagram = inner_diagram(layer)
     if diagram is not None:
         return diagram

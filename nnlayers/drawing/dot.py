@@ -19,7 +19,7 @@ from nnlayers.drawing.diagram import (
     inner_diagram,
     parent_indices,
 )
-from nnlayers.drawing.formulas import shortened
+from nnlayers.drawing.formulas import format_numbers
 from nnlayers.drawing.operations import symbol
 from nnlayers.layer import Layer
 
@@ -50,7 +50,7 @@ _SPECIAL = str.maketrans({"\\": r"\\", "]": "&#93;"})
 
 
 _FORMATS = ("svg", "png", "pdf", "dot")
-# Graphviz takes a second or two for as many nodes, too long for a notebook.
+# Graphviz takes a second or two to lay out this many nodes; more would hold up a notebook.
 _MAX_NODES = 300
 _NO_PROGRAM = (
     "Graphviz's program dot is not installed: 'apt install graphviz' (Debian), "
@@ -75,7 +75,7 @@ def to_dot(layer: Layer, *, expand: bool = False) -> str:
     True
     """
     picture = _Picture(expand)
-    numbers = _Numbers(as_diagram(layer), known=True)
+    numbers = _Numbers(as_diagram(layer), is_known=True)
     picture.add_outputs(numbers, picture.add(numbers))
     return "\n".join([_HEAD, *picture.lines, "}", ""])
 
@@ -86,7 +86,7 @@ class _Numbers:
     A number that is not known is an empty text.
     """
 
-    def __init__(self, diagram: Diagram, known: bool) -> None:
+    def __init__(self, diagram: Diagram, is_known: bool) -> None:
         nodes = diagram.nodes
         index = {node: i for i, node in enumerate(nodes)}
         self.diagram = diagram
@@ -95,11 +95,11 @@ class _Numbers:
         self.outputs = [index[node] for node in diagram.outputs]
         self.uses = Counter([*self.outputs, *(i for row in self.parents for i in row)])
         indices = range(len(nodes))
-        self.values = [_number_text(diagram.value_at(i) if known else None) for i in indices]
-        self.gradients = [_number_text(diagram.grad_at(i) if known else None) for i in indices]
+        self.values = [_number_text(diagram.value_at(i) if is_known else None) for i in indices]
+        self.gradients = [_number_text(diagram.grad_at(i) if is_known else None) for i in indices]
         # A layer that is used several times has the numbers of its last use only.
         uses = Counter([id(node.layer) for node in nodes])
-        self.known_within = [known and uses[id(node.layer)] == 1 for node in nodes]
+        self.is_known_within = [is_known and uses[id(node.layer)] == 1 for node in nodes]
 
     def total(self, index: int) -> str:
         """Return the gradient of a node with several wires, each of which has a part of it."""
@@ -148,9 +148,9 @@ class _Picture:
                 entries, leaving = [name] * len(parents), name
             else:
                 self.lines.append(f"subgraph cluster_{name} {{ {_CLUSTER} label=<{label}>")
-                within = _Numbers(inner, numbers.known_within[index])
+                within = _Numbers(inner, numbers.is_known_within[index])
                 leaving = self.add(within, f"{name}_")[within.outputs[0]]
-                entries = [f"{name}_{inner.nodes.index(fed)}" for fed in inner.inputs]
+                entries = [f"{name}_{inner.nodes.index(node)}" for node in inner.inputs]
                 self.lines.append("}")
             exits.append(leaving)
             for parent, entry, gradient in zip(parents, entries, numbers.sent(index), strict=True):
@@ -177,7 +177,7 @@ class _Picture:
             return
         label = f"wire{self.wires}"
         self.wires += 1
-        rows = [_coloured(value, _VALUE), _coloured(gradient or " ", _GRADIENT)]
+        rows = [_colour(value, _VALUE), _colour(gradient or " ", _GRADIENT)]
         cells = "<hr/>".join(f"<tr><td>{row}</td></tr>" for row in rows)
         table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="1"'
         self.lines.append(f'{label} [{_PLAIN}, label=<{table} color="{_LINE}">{cells}</table>>]')
@@ -190,21 +190,21 @@ def _label(node: DiagramNode, name: str, total: str) -> str:
     if node.layer is not None:
         title = symbol(node.layer)
     else:
-        title = shortened(node.value) if node.kind == "constant" else name
+        title = format_numbers(node.value) if node.kind == "constant" else name
     lines = [_safe(title)]
     if name != title and (node.layer is not None or node.own_name):
         lines.append(f'<font point-size="10">{_safe(name)}</font>')
     if total:
-        lines.append(_coloured(f"Σ {total}", _GRADIENT))
+        lines.append(_colour(f"Σ {total}", _GRADIENT))
     return "<br/>".join(lines)
 
 
 def _number_text(number: Any) -> str:
     """Return a value or a gradient as text, which is empty before a run."""
-    return "" if number is None or number.dtype == object else shortened(number)
+    return "" if number is None or number.dtype == object else format_numbers(number)
 
 
-def _coloured(text: str, colour: str) -> str:
+def _colour(text: str, colour: str) -> str:
     return f'<font color="{colour}">{text}</font>'
 
 
@@ -245,7 +245,7 @@ def draw(layer: Layer, path: str | os.PathLike[str], *, expand: bool = False) ->
 
 
 def mime_bundle(layer: Layer) -> dict[str, str]:
-    """Return the drawing and the text for a notebook, of a large graph the text alone.
+    """Return the drawing and the text for a notebook; the text alone for a large graph.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MAX_NUMBERS", "Expression", "names_in", "shortened", "simplified"]
+__all__ = ["MAX_NUMBERS", "Expression", "format_numbers", "names_in", "simplify"]
 
 MAX_NUMBERS = 6
 
@@ -59,7 +59,7 @@ class Expression:
         return self._set(_MathML())
 
     def _set(self, notation: _Text) -> str:
-        return _Writer(notation, self.names).write(_parsed(self.expression))[0]
+        return _Writer(notation, self.names).write(_parse(self.expression))[0]
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -73,30 +73,30 @@ def names_in(expression: str) -> set[str]:
     >>> sorted(names_in("exp(s * x)"))
     ['exp', 's', 'x']
     """
-    return {tree.id for tree in ast.walk(_parsed(expression)) if isinstance(tree, ast.Name)}
+    return {tree.id for tree in ast.walk(_parse(expression)) if isinstance(tree, ast.Name)}
 
 
-def simplified(expression: str, numbers: Mapping[str, float]) -> str:
+def simplify(expression: str, numbers: Mapping[str, float]) -> str:
     """Return an expression with numbers for some names, and without factors of 1.
 
     Examples
     --------
-    >>> simplified("p * x**(p - 1)", {"p": 3.0})
+    >>> simplify("p * x**(p - 1)", {"p": 3.0})
     '3.0 * x ** 2.0'
-    >>> simplified("exp(s * x) / s", {"s": 1.0})
+    >>> simplify("exp(s * x) / s", {"s": 1.0})
     'exp(x)'
     """
-    return _simplified(expression, tuple(numbers.items()))
+    return _simplify(expression, tuple(numbers.items()))
 
 
 # Graphs hold a few operations many times, and parsing takes most of the time.
 @lru_cache(maxsize=1000)
-def _simplified(expression: str, numbers: tuple[tuple[str, float], ...]) -> str:
+def _simplify(expression: str, numbers: tuple[tuple[str, float], ...]) -> str:
     return ast.unparse(_Simplifier(dict(numbers)).visit(ast.parse(expression, mode="eval")))
 
 
 @lru_cache(maxsize=1000)
-def _parsed(expression: str) -> ast.expr:
+def _parse(expression: str) -> ast.expr:
     return ast.parse(expression, mode="eval").body
 
 
@@ -231,7 +231,7 @@ class _Writer:
             case ast.Constant(value=int() | float() as number):
                 return self._number(f"{number:.4g}")
             case ast.Name(id="g"):
-                return self.write(_parsed("d(loss, y)"))
+                return self.write(_parse("d(loss, y)"))
             case ast.Name(id=letter):
                 name = self.names.get(letter, letter)
                 return self._number(name) if _is_number(name) else (notation.name(name), _WHOLE)
@@ -290,16 +290,16 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def shortened(value: Any) -> str:
+def format_numbers(value: Any) -> str:
     """Return the numbers of a scalar or small array, four digits each, or the shape and dtype.
 
     Examples
     --------
-    >>> shortened(0.731058)
+    >>> format_numbers(0.731058)
     '0.7311'
-    >>> shortened([[1.0, -0.0], [1e-9, 3.0]])
+    >>> format_numbers([[1.0, -0.0], [1e-9, 3.0]])
     '[[1, 0], [1e-09, 3]]'
-    >>> shortened(np.zeros((64, 10), np.float32))
+    >>> format_numbers(np.zeros((64, 10), np.float32))
     '(64, 10) float32'
     """
     array = np.asarray(value)
@@ -311,4 +311,4 @@ def shortened(value: Any) -> str:
 def _numbers_text(numbers: Any) -> str:
     if isinstance(numbers, list):
         return f"[{', '.join(_numbers_text(entry) for entry in numbers)}]"
-    return f"{numbers + 0.0:.4g}"  # the sum makes -0 a 0
+    return f"{numbers + 0.0:.4g}"  # The sum turns -0 into 0.

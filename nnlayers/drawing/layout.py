@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 __all__ = ["Layout", "Point", "lay_out"]
 
-# A node, or the point (node, column) at which the wires from a node pass a column.
-Place: TypeAlias = int | tuple[int, int]
+# A node, or the dummy vertex (node, column) at which the wires from a node pass a column.
+Vertex: TypeAlias = int | tuple[int, int]
 Point: TypeAlias = tuple[float, float]
 
 _ROW, _WIRE_ROW, _SPACE, _MARGIN, _SWEEPS = 92.0, 46.0, 28.0, 24.0, 12
@@ -90,14 +90,14 @@ def lay_out(
     heights = _heights(columns, left, right)
     centres, width = _centres(columns, column, widths, labels)
 
-    def point(place: Place) -> Point:
-        return centres[place[1] if isinstance(place, tuple) else column[place]], heights[place]
+    def point(vertex: Vertex) -> Point:
+        return centres[vertex[1] if isinstance(vertex, tuple) else column[vertex]], heights[vertex]
 
     return Layout(
         width,
         max(heights.values()) + _ROW / 2 + _MARGIN,
         {node: point(node) for node in parents},
-        {node: [point(place) for place in trunk] for node, trunk in trunks.items()},
+        {node: [point(vertex) for vertex in trunk] for node, trunk in trunks.items()},
         {wire: column[wire[1]] - column[wire[0]] - 1 for wire in wires},
     )
 
@@ -117,20 +117,20 @@ def _neighbours(
     wires: Iterable[tuple[int, int]],
     column: Mapping[int, int],
     trunks: Mapping[int, Sequence[tuple[int, int]]],
-) -> tuple[list[list[Place]], dict[Place, list[Place]], dict[Place, list[Place]]]:
-    """Return the places in each column, and the left and right neighbours of each place."""
-    columns: list[list[Place]] = [[] for _ in range(max(column.values()) + 1)]
-    pairs: list[tuple[Place, Place]] = []
+) -> tuple[list[list[Vertex]], dict[Vertex, list[Vertex]], dict[Vertex, list[Vertex]]]:
+    """Return the vertices in each column, and the left and right neighbours of each vertex."""
+    columns: list[list[Vertex]] = [[] for _ in range(max(column.values()) + 1)]
+    pairs: list[tuple[Vertex, Vertex]] = []
     for node, trunk in trunks.items():
         columns[column[node]].append(node)
-        for place in trunk:
-            columns[place[1]].append(place)
+        for vertex in trunk:
+            columns[vertex[1]].append(vertex)
         pairs += pairwise([node, *trunk])
     for parent, node in wires:
         passed = column[node] - column[parent] - 1
         pairs.append((trunks[parent][passed - 1] if passed else parent, node))
-    left: defaultdict[Place, list[Place]] = defaultdict(list)
-    right: defaultdict[Place, list[Place]] = defaultdict(list)
+    left: defaultdict[Vertex, list[Vertex]] = defaultdict(list)
+    right: defaultdict[Vertex, list[Vertex]] = defaultdict(list)
     for a, b in pairs:
         left[b].append(a)
         right[a].append(b)
@@ -138,52 +138,52 @@ def _neighbours(
 
 
 def _sort(
-    columns: list[list[Place]], neighbours: Mapping[Place, Sequence[Place]], backwards: bool
+    columns: list[list[Vertex]], neighbours: Mapping[Vertex, Sequence[Vertex]], backwards: bool
 ) -> None:
     """Sort each column by the mean rank of the neighbours in the column before it."""
-    rank: dict[Place, float] = {}
-    for places in reversed(columns) if backwards else columns:
-        own = {place: float(i) for i, place in enumerate(places)}
-        for place in places:
-            near = neighbours.get(place)
+    rank: dict[Vertex, float] = {}
+    for vertices in reversed(columns) if backwards else columns:
+        own = {vertex: float(i) for i, vertex in enumerate(vertices)}
+        for vertex in vertices:
+            near = neighbours.get(vertex)
             if near:
-                own[place] = fmean([rank[other] for other in near])
-        places.sort(key=own.__getitem__)
-        rank.update({place: i / len(places) for i, place in enumerate(places)})
+                own[vertex] = fmean([rank[other] for other in near])
+        vertices.sort(key=own.__getitem__)
+        rank.update({vertex: i / len(vertices) for i, vertex in enumerate(vertices)})
 
 
 def _heights(
-    columns: Sequence[Sequence[Place]],
-    left: Mapping[Place, Sequence[Place]],
-    right: Mapping[Place, Sequence[Place]],
-) -> dict[Place, float]:
-    """Return the y coordinate of each place: near its neighbours, and apart from the next."""
-    heights: dict[Place, float] = {place: 0.0 for places in columns for place in places}
+    columns: Sequence[Sequence[Vertex]],
+    left: Mapping[Vertex, Sequence[Vertex]],
+    right: Mapping[Vertex, Sequence[Vertex]],
+) -> dict[Vertex, float]:
+    """Return the y coordinate of each vertex: near its neighbours, and apart from the next."""
+    heights: dict[Vertex, float] = {vertex: 0.0 for vertices in columns for vertex in vertices}
     for sweep in range(_SWEEPS):
-        for places in reversed(columns) if sweep % 2 else columns:
-            wanted = []
-            for place in places:
-                near = [*left.get(place, ()), *right.get(place, ())]
-                wanted.append(fmean([heights[other] for other in near]) if near else 0.0)
-            heights.update(zip(places, _spread(places, wanted), strict=True))
+        for vertices in reversed(columns) if sweep % 2 else columns:
+            ideal = []
+            for vertex in vertices:
+                near = [*left.get(vertex, ()), *right.get(vertex, ())]
+                ideal.append(fmean([heights[other] for other in near]) if near else 0.0)
+            heights.update(zip(vertices, _spread(vertices, ideal), strict=True))
     top = min(heights.values())
-    return {place: height - top + _ROW / 2 + _MARGIN for place, height in heights.items()}
+    return {vertex: height - top + _ROW / 2 + _MARGIN for vertex, height in heights.items()}
 
 
-def _spread(places: Sequence[Place], wanted: Sequence[float]) -> Iterable[float]:
-    """Return heights close to the wanted ones, in order and apart."""
+def _spread(vertices: Sequence[Vertex], ideal: Sequence[float]) -> Iterable[float]:
+    """Return heights close to the ideal ones, in order and apart."""
     heights: list[float] = []
-    for i, (place, height) in enumerate(zip(places, wanted, strict=True)):
+    for i, (vertex, height) in enumerate(zip(vertices, ideal, strict=True)):
         if i:
-            wires_only = isinstance(place, tuple) and isinstance(places[i - 1], tuple)
+            wires_only = isinstance(vertex, tuple) and isinstance(vertices[i - 1], tuple)
             height = max(height, heights[-1] + (_WIRE_ROW if wires_only else _ROW))
         heights.append(height)
-    shift = fmean(wanted) - fmean(heights)
+    shift = fmean(ideal) - fmean(heights)
     return [height + shift for height in heights]
 
 
 def _centres(
-    columns: Sequence[Sequence[Place]],
+    columns: Sequence[Sequence[Vertex]],
     column: Mapping[int, int],
     widths: Mapping[int, float],
     labels: Mapping[tuple[int, int], float],
@@ -194,8 +194,10 @@ def _centres(
         room[column[node]] = max(room[column[node]], width)
     centres: list[float] = []
     end = _MARGIN
-    for places, gap in zip(columns, room, strict=True):
-        half = max([widths[place] / 2 for place in places if isinstance(place, int)], default=0.0)
+    for vertices, gap in zip(columns, room, strict=True):
+        half = max(
+            [widths[vertex] / 2 for vertex in vertices if isinstance(vertex, int)], default=0.0
+        )
         end += (gap + 2 * _SPACE if centres else 0.0) + half
         centres.append(end)
         end += half

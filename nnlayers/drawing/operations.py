@@ -12,7 +12,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.formula import Formula
 from nnlayers.drawing.diagram import Diagram
-from nnlayers.drawing.formulas import MAX_NUMBERS, Expression, names_in, shortened, simplified
+from nnlayers.drawing.formulas import MAX_NUMBERS, Expression, format_numbers, names_in, simplify
 from nnlayers.layer import Layer
 
 __all__ = ["DrawnFormula", "LocalDerivative", "describe", "local_derivatives", "symbol"]
@@ -83,7 +83,7 @@ def describe(
     Parameters
     ----------
     layer : Layer
-        One of the library's or of a user's.
+        A layer of the library or of a user.
     names : sequence of str, optional
         The names of the inputs.
     output : str
@@ -118,7 +118,7 @@ def describe(
         source = source.replace("*inputs", ", ".join(letters))
         try:
             numbers = _numbers(layer, names_in(source) - {"g", *known})
-            return Expression(simplified(source, numbers), known)
+            return Expression(simplify(source, numbers), known)
         except SyntaxError as error:
             raise ValueError(
                 f"{layer!r}: cannot read the formula {source!r}: {error.msg}"
@@ -158,7 +158,7 @@ def _letters(count: int) -> list[str]:
 
 
 def _numbers(layer: Layer, names: set[str]) -> dict[str, float]:
-    """Return those of the names that are numbers among the layer's attributes."""
+    """Return the attributes of the layer, among some names, that are numbers."""
     attributes = {name: getattr(layer, name, None) for name in names}
     return {
         name: float(value)
@@ -193,7 +193,7 @@ def local_derivatives(
     index : int
         The index of the node, which is an operation.
     description : DrawnFormula
-        Its formulas, for the shapes of `inputs`.
+        Its formulas for inputs of these shapes.
     inputs : sequence of ndarray
         The values of its parents.
     grad : ndarray
@@ -218,9 +218,9 @@ def local_derivatives(
         return list(_matrix_factors(diagram.nodes[index].layer, description, inputs, grad))
     factors = _entry_factors(diagram, index, inputs, grad)
     if not description.product:
-        return [LocalDerivative(factor, shortened(factor)) for factor in factors]
+        return [LocalDerivative(factor, format_numbers(factor)) for factor in factors]
     return [
-        _multiplied(factor, [grad, factor], "×", x.shape != factor.shape)
+        _product_derivative(factor, [grad, factor], "×", x.shape != factor.shape)
         for factor, x in zip(factors, inputs, strict=True)
     ]
 
@@ -264,14 +264,14 @@ def _matrix_factors(
             factor = matrix[:, np.newaxis] if is_vector else matrix.swapaxes(-1, -2)
             terms = [factor, grad[..., np.newaxis, :] if is_vector else grad]
         batch = np.broadcast_shapes(*[term.shape[:-2] for term in terms])
-        yield _multiplied(factor, terms, "@", x.shape[:-2] != batch)
+        yield _product_derivative(factor, terms, "@", x.shape[:-2] != batch)
 
 
-def _multiplied(
+def _product_derivative(
     factor: Array, terms: Sequence[Array], sign: str, is_summed: bool
 ) -> LocalDerivative:
-    product = f" {sign} ".join(map(shortened, terms))
-    return LocalDerivative(factor, shortened(factor), product, is_summed)
+    product = f" {sign} ".join(map(format_numbers, terms))
+    return LocalDerivative(factor, format_numbers(factor), product, is_summed)
 
 
 def _jacobians(
@@ -282,12 +282,13 @@ def _jacobians(
         shape = grad.shape + x.shape
         J = None
         if 0 < grad.size * x.size <= MAX_NUMBERS:
-            with suppress(TypeError, ValueError):  # a user's layer may fail on another gradient
+            # A user's layer may fail on another gradient.
+            with suppress(TypeError, ValueError):
                 J = _jacobian(diagram, index, i, grad).reshape(shape)
-                # A layer with random results has other ones now.
+                # A layer with random results may have drawn other numbers now.
                 if not np.allclose(np.tensordot(grad, J, grad.ndim), gradient):
                     J = None
-        yield LocalDerivative(J, f"{shape} {grad.dtype}" if J is None else shortened(J))
+        yield LocalDerivative(J, f"{shape} {grad.dtype}" if J is None else format_numbers(J))
 
 
 def _jacobian(diagram: Diagram, index: int, parent: int, grad: Array) -> Array:

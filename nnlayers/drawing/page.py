@@ -12,7 +12,7 @@ from nnlayers._core.files import write_file
 from nnlayers.drawing.diagram import Diagram
 from nnlayers.drawing.formulas import Expression
 from nnlayers.drawing.picture import Schedule, to_svg
-from nnlayers.drawing.trace import Sent, Trace, Visit, partial, trace
+from nnlayers.drawing.trace import Contribution, Trace, Visit, partial, trace
 
 __all__ = ["to_html"]
 
@@ -62,18 +62,18 @@ def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
         last=len(sections) - 1,
         steps="\n".join(sections),
     )
-    # A name may hold half of a surrogate pair, which UTF-8 has no bytes for.
+    # A name may hold half of a surrogate pair, which UTF-8 cannot encode.
     write_file(path, lambda file: file.write(page.encode("utf-8", "xmlcharrefreplace")))
 
 
 def _sections(passes: Trace) -> Iterator[str]:
     """Yield the text of each step."""
     last = 2 * len(passes.visits) + 1
-    given = [
-        _row(passes.nodes[i].kind, _given_value(passes.labels[i], passes.values[i]))
-        for i in passes.given()
+    leaves = [
+        _row(passes.nodes[i].kind, _leaf_value(passes.labels[i], passes.values[i]))
+        for i in passes.leaves()
     ]
-    yield _section(0, last, "given values", "forward", _list(given))
+    yield _section(0, last, "given values", "forward", _list(leaves))
     for step, visit in enumerate(passes.visits, 1):
         rows = [_row("inputs", _inputs(visit)), _row("value", _value(visit))]
         yield _section(step, last, f"forward, {visit.label}", "forward", _list(rows))
@@ -106,29 +106,31 @@ def _backward(visit: Visit) -> str:
     note = visit.description.note
     if note:
         rows.append(_row("note", escape(note)))
-    return _list(rows) + "".join(_sent_to_parent(visit, sent) for sent in visit.sent)
+    return _list(rows) + "".join(
+        _contribution_section(visit, contribution) for contribution in visit.contributions
+    )
 
 
-def _sent_to_parent(visit: Visit, sent: Sent) -> str:
+def _contribution_section(visit: Visit, contribution: Contribution) -> str:
     """Return the local derivative, the product and the sum for one parent."""
-    local = sent.local
-    by = partial(visit.label, sent.label)
+    local = contribution.local
+    by = partial(visit.label, contribution.label)
     if visit.description.product == "@":
         derivative = f"<math>{by.mathml}</math>: factor "
-        derivative += _equation([sent.derivative], local.numbers, "factor")
+        derivative += _equation([contribution.derivative], local.numbers, "factor")
     else:
-        derivative = _equation([by, sent.derivative], local.numbers, "factor")
-    result = _equation([sent.formula], sent.value, "gradient sent", local.product)
+        derivative = _equation([by, contribution.derivative], local.numbers, "factor")
+    result = _equation([contribution.formula], contribution.value, "gradient sent", local.product)
     if local.is_summed:
         result += " summed over the axes in which it was broadcast"
     rows = [_row("local derivative", derivative), _row("result", result)]
-    if sent.earlier:
-        before = f"added to {_number(sent.before, 'gradient')} from {escape(sent.earlier)}"
-        rows.append(_row("sum", before))
-    so_far = "" if sent.is_last else ", and more to come"
-    total = _equation([_gradient(sent.label)], sent.total, "gradient total")
+    if contribution.earlier:
+        before = _number(contribution.before, "gradient")
+        rows.append(_row("sum", f"added to {before} from {escape(contribution.earlier)}"))
+    so_far = "" if contribution.is_last else ", and more to come"
+    total = _equation([_gradient(contribution.label)], contribution.total, "gradient total")
     rows.append(_row("total", total + so_far))
-    return f"<h3>To {escape(sent.label)}</h3>{_list(rows)}"
+    return f"<h3>To {escape(contribution.label)}</h3>{_list(rows)}"
 
 
 def _inputs(visit: Visit) -> str:
@@ -141,7 +143,7 @@ def _inputs(visit: Visit) -> str:
     )
 
 
-def _given_value(label: str, value: str) -> str:
+def _leaf_value(label: str, value: str) -> str:
     if label == value:
         return _number(value, "value input")
     return _equation([_variable(label)], value, "value input")

@@ -86,11 +86,11 @@ class _Picture:
         parts: dict[tuple[int, int], list[str]] = {}
         totals = {}
         for visit in self.passes.visits:
-            for sent in visit.sent:
-                parts.setdefault((sent.parent, visit.node), []).append(sent.value)
-                if sent.is_last and sent.earlier:
+            for contribution in visit.contributions:
+                parts.setdefault((contribution.parent, visit.node), []).append(contribution.value)
+                if contribution.is_last and contribution.earlier:
                     step = self.schedule.backward[visit.node]
-                    totals[sent.parent] = step, f"Σ {_shorten(sent.total)}"
+                    totals[contribution.parent] = step, f"Σ {_shorten(contribution.total)}"
         below = {wire: _shorten(" + ".join(values)) for wire, values in parts.items()}
         starts = self.passes.starts
         below |= {(output, end): _shorten(starts[output]) for end, output in self.ends.items()}
@@ -147,12 +147,12 @@ class _Picture:
         else:
             path += _turn(x0, y0, x1, y1)
         path += f"H{x1 + (self.rooms[end] - self.widths[end]) / 2:.1f}"
-        return f'<path class="wire" data-steps="{_joined(steps)}" d="{path}"/>'
+        return f'<path class="wire" data-steps="{_join_steps(steps)}" d="{path}"/>'
 
     def _level(self, wire: tuple[int, int]) -> tuple[float, float]:
         """Return the x at which a wire turns in its last part, and the y at which it is level.
 
-        Its numbers have room on the side on which there is no other wire.
+        There is room for its numbers on the side where no other wire runs.
         """
         (x0, y0), (x1, y1) = self.wires[wire][-2:]
         if self.leaving[x0, y0] == 1:
@@ -177,7 +177,7 @@ class _Picture:
             step, total = self.totals[index]
             attributes = f'class="below" data-from="{step}"'
             parts.append(_text(x, y + _BOX / 2 + 15, total, attributes))
-        steps = _joined(self.schedule.of(index))
+        steps = _join_steps(self.schedule.of(index))
         return f'<g class="node {node.kind}" data-steps="{steps}">{"".join(parts)}</g>'
 
     def _numbers(self, wire: tuple[int, int]) -> str:
@@ -204,7 +204,7 @@ def _text(x: float, y: float, text: str, attributes: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" {attributes}>{escape(text)}</text>'
 
 
-def _joined(steps: Iterable[int]) -> str:
+def _join_steps(steps: Iterable[int]) -> str:
     return " ".join(map(str, steps))
 
 

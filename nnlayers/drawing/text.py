@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnlayers.drawing.diagram import Diagram
-from nnlayers.drawing.trace import Sent, Visit, partial, trace
+from nnlayers.drawing.trace import Contribution, Visit, partial, trace
 
 __all__ = ["explain"]
 
@@ -55,7 +55,7 @@ def explain(diagram: Diagram) -> str:
     """
     passes = trace(diagram, "explain")
     lines = ["Forward"]
-    for i in passes.given():
+    for i in passes.leaves():
         label, value = passes.labels[i], passes.values[i]
         if label != value:  # The label of a number in an expression is the number.
             lines.append(f"  {label} = {value} ({passes.nodes[i].kind})")
@@ -75,25 +75,25 @@ def _lines(visit: Visit) -> list[str]:
     note = visit.description.note
     lines = [_equation(visit) + (f" ({note})" if note else "")]
     lines.append(f"incoming gradient: {_gradient(visit.label)} = {visit.grad}")
-    for sent in visit.sent:
-        start = f"to {sent.label}: "
-        first, *rest = _sent_lines(visit, sent)
+    for contribution in visit.contributions:
+        start = f"to {contribution.label}: "
+        first, *rest = _contribution_lines(visit, contribution)
         lines += [start + first, *[" " * len(start) + line for line in rest]]
     return lines
 
 
-def _sent_lines(visit: Visit, sent: Sent) -> list[str]:
+def _contribution_lines(visit: Visit, contribution: Contribution) -> list[str]:
     """Return the local derivative, the product and the sum for one parent."""
-    formula, local = sent.derivative.text, sent.local
-    by = partial(visit.label, sent.label).text
+    formula, local = contribution.derivative.text, contribution.local
+    by = partial(visit.label, contribution.label).text
     relation = ": factor" if visit.description.product == "@" else " ="
     numbers = "" if local.numbers == formula.replace("−", "-") else f" = {local.numbers}"
     product = f"{local.product} = " if local.product else ""
     summed = ", summed over the axes in which it was broadcast" if local.is_summed else ""
     return [
         f"local derivative {by}{relation} {formula}{numbers}",
-        f"sent {sent.formula.text} = {product}{sent.value}{summed}",
-        sent.sum_text(),
+        f"sent {contribution.formula.text} = {product}{contribution.value}{summed}",
+        contribution.sum_text(),
     ]
 
 

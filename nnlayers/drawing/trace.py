@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnlayers.drawing.diagram import Diagram, DiagramNode, parent_indices
-from nnlayers.drawing.formulas import Expression, shortened
+from nnlayers.drawing.formulas import Expression, format_numbers
 from nnlayers.drawing.operations import DrawnFormula, LocalDerivative, describe, local_derivatives
 from nnlayers.layer import Layer
 
-__all__ = ["Sent", "Trace", "Visit", "partial", "trace"]
+__all__ = ["Contribution", "Trace", "Visit", "partial", "trace"]
 
 
-class Sent(NamedTuple):
+class Contribution(NamedTuple):
     """The gradient that a node sent to one of its parents.
 
     Attributes
@@ -34,7 +34,7 @@ class Sent(NamedTuple):
     value : str
         Its numbers.
     earlier : str
-        The labels of the nodes that had sent the parent something before; "" for none.
+        The labels of the nodes that had sent the parent a gradient before; empty if there are none.
     before, total : str
         The parent's sum of gradients before and after this one.
     is_last : bool
@@ -76,8 +76,8 @@ class Visit(NamedTuple):
         The labels and numbers of its parents.
     value, grad : str
         The numbers of its value, and of the incoming gradient.
-    sent : list of Sent
-        The gradients that it sent to each parent that is not a constant.
+    contributions : list of Contribution
+        The gradients that it sent to its parents, except to constants.
     """
 
     node: int
@@ -86,7 +86,7 @@ class Visit(NamedTuple):
     inputs: list[tuple[str, str]]
     value: str
     grad: str
-    sent: list[Sent]
+    contributions: list[Contribution]
 
 
 class Trace(NamedTuple):
@@ -113,7 +113,7 @@ class Trace(NamedTuple):
     visits: list[Visit]
     starts: dict[int, str]
 
-    def given(self) -> list[int]:
+    def leaves(self) -> list[int]:
         """Return the indices of the inputs, weights and constants."""
         return [i for i, node in enumerate(self.nodes) if node.layer is None]
 
@@ -126,7 +126,7 @@ def trace(diagram: Diagram, caller: str = "trace") -> Trace:
     diagram : Diagram
         A diagram that has run forward and backward.
     caller : str
-        The function that asks, for the error message.
+        The name of the public function, which error messages give.
 
     Raises
     ------
@@ -140,7 +140,8 @@ def trace(diagram: Diagram, caller: str = "trace") -> Trace:
     >>> graph = nn.Graph((x * x).named("y"))
     >>> graph.forward(3.0), graph.backward(1.0)
     (array(9.), array(6.))
-    >>> [(sent.formula.text, sent.value, sent.total) for sent in trace(graph).visits[0].sent]
+    >>> [(part.formula.text, part.value, part.total)
+    ...  for part in trace(graph).visits[0].contributions]
     [('∂ℓ/∂y × x', '3', '3'), ('∂ℓ/∂y × x', '3', '6')]
     """
     tracer = _Tracer(diagram, caller)
@@ -149,10 +150,10 @@ def trace(diagram: Diagram, caller: str = "trace") -> Trace:
     return Trace(
         diagram.nodes,
         tracer.labels,
-        [shortened(value) for value in tracer.values],
+        [format_numbers(value) for value in tracer.values],
         tracer.parents,
         visits[::-1],
-        {i: shortened(start) for i, start in tracer.starts.items()},
+        {i: format_numbers(start) for i, start in tracer.starts.items()},
     )
 
 
@@ -170,11 +171,11 @@ def partial(over: str, under: str) -> Expression:
 def _label(node: DiagramNode, name: str) -> str:
     """Return the name of a node, or the number of a constant that the user gave no name."""
     is_number = node.kind == "constant" and not node.own_name and np.ndim(node.value) == 0
-    return shortened(node.value) if is_number else name
+    return format_numbers(node.value) if is_number else name
 
 
 class _Tracer:
-    """A walk back through a graph that adds up the gradients of each node."""
+    """Visitor of a graph's nodes in reverse order, which adds up the gradients of each node."""
 
     def __init__(self, diagram: Diagram, caller: str) -> None:
         self.starts = diagram.output_grads(caller)
@@ -196,33 +197,41 @@ class _Tracer:
         description = describe(layer, names, self.labels[index], [x.shape for x in inputs])
         local = local_derivatives(self.diagram, index, description, inputs, grad)
         gradients = self.diagram.contributions_at(index)
-        sent = [
-            self._sent(index, i, description, local[i], gradients[i])
+        contributions = [
+            self._contribution(index, i, description, local[i], gradients[i])
             for i, parent in enumerate(parents)
             if self.nodes[parent].kind != "constant"
         ]
-        numbers = list(zip(names, map(shortened, inputs), strict=True))
-        value = shortened(self.values[index])
-        return Visit(index, self.labels[index], description, numbers, value, shortened(grad), sent)
+        numbers = list(zip(names, map(format_numbers, inputs), strict=True))
+        value = format_numbers(self.values[index])
+        return Visit(
+            index,
+            self.labels[index],
+            description,
+            numbers,
+            value,
+            format_numbers(grad),
+            contributions,
+        )
 
-    def _sent(
+    def _contribution(
         self, index: int, i: int, description: DrawnFormula, local: LocalDerivative, gradient: Any
-    ) -> Sent:
+    ) -> Contribution:
         parent = self.parents[index][i]
         sources, before = self.sources[parent], self.totals.get(parent)
         earlier = ", ".join(sources) if len(sources) <= 3 else f"{len(sources)} others"
         sources.append(self.labels[index])
         self.totals[parent] = gradient if before is None else before + gradient
         self.awaited[parent] -= 1
-        return Sent(
+        return Contribution(
             parent,
             self.labels[parent],
             description.derivatives[i],
             local,
             description.sent[i],
-            shortened(gradient),
+            format_numbers(gradient),
             earlier,
-            "" if before is None else shortened(before),
-            shortened(self.totals[parent]),
+            "" if before is None else format_numbers(before),
+            format_numbers(self.totals[parent]),
             not self.awaited[parent],
         )

@@ -1,4 +1,4 @@
-"""Containers as graphs."""
+"""Conversion of containers to graphs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["as_graph"]
 
 
 def as_graph(layer: Layer) -> Graph:
-    """Return a graph of the layers within a layer, which it shares; a graph as it is.
+    """Convert a container to a graph that shares its layers; return a graph unchanged.
 
-    A :class:`~nnlayers.Sequential` keeps no values between its layers; the graph has them once it
+    A :class:`~nnlayers.Sequential` saves no values between its layers; the graph has them once it
     has run. A layer that is not a container is one node.
 
     Examples

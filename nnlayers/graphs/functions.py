@@ -51,7 +51,7 @@ def exp(x: Node) -> Node: ...
 @overload
 def exp(x: npt.ArrayLike) -> Array: ...
 def exp(x: Any) -> Any:
-    """Return :math:`e^x`, by :class:`~nnlayers.Exp`."""
+    """Return the exponential :math:`e^x`, by :class:`~nnlayers.Exp`."""
     return Exp()(x)
 
 
@@ -78,7 +78,7 @@ def square(x: Node) -> Node: ...
 @overload
 def square(x: npt.ArrayLike) -> Array: ...
 def square(x: Any) -> Any:
-    """Return :math:`x^2`, by :class:`~nnlayers.Square`."""
+    """Return the square :math:`x^2`, by :class:`~nnlayers.Square`."""
     return Square()(x)
 
 
@@ -87,7 +87,7 @@ def reciprocal(x: Node) -> Node: ...
 @overload
 def reciprocal(x: npt.ArrayLike) -> Array: ...
 def reciprocal(x: Any) -> Any:
-    """Return 1 / x, by :class:`~nnlayers.Reciprocal`."""
+    """Return the reciprocal 1 / x, by :class:`~nnlayers.Reciprocal`."""
     return Reciprocal()(x)
 
 
@@ -96,7 +96,7 @@ def power(x: Node, exponent: float) -> Node: ...
 @overload
 def power(x: npt.ArrayLike, exponent: float) -> Array: ...
 def power(x: Any, exponent: float) -> Any:
-    """Return x to a constant exponent, by :class:`~nnlayers.Power`."""
+    """Return the power of x with a constant exponent, by :class:`~nnlayers.Power`."""
     return Power(exponent)(x)
 
 
@@ -105,7 +105,7 @@ def sigmoid(x: Node) -> Node: ...
 @overload
 def sigmoid(x: npt.ArrayLike) -> Array: ...
 def sigmoid(x: Any) -> Any:
-    """Return :math:`1 / (1 + e^{-x})`, by :class:`~nnlayers.Sigmoid`."""
+    """Return the logistic sigmoid :math:`1 / (1 + e^{-x})`, by :class:`~nnlayers.Sigmoid`."""
     return Sigmoid()(x)
 
 
@@ -123,7 +123,7 @@ def softplus(x: Node, beta: float = ...) -> Node: ...
 @overload
 def softplus(x: npt.ArrayLike, beta: float = ...) -> Array: ...
 def softplus(x: Any, beta: float = 1.0) -> Any:
-    r"""Return :math:`\log(1 + e^{\beta x}) / \beta`, by :class:`~nnlayers.Softplus`."""
+    r"""Return softplus :math:`\log(1 + e^{\beta x}) / \beta`, by :class:`~nnlayers.Softplus`."""
     return Softplus(beta)(x)
 
 
@@ -132,7 +132,7 @@ def relu(x: Node) -> Node: ...
 @overload
 def relu(x: npt.ArrayLike) -> Array: ...
 def relu(x: Any) -> Any:
-    """Return max(x, 0), by :class:`~nnlayers.ReLU`."""
+    """Return the rectifier max(x, 0), by :class:`~nnlayers.ReLU`."""
     return ReLU()(x)
 
 
@@ -141,7 +141,7 @@ def softmax(x: Node, axis: int = ...) -> Node: ...
 @overload
 def softmax(x: npt.ArrayLike, axis: int = ...) -> Array: ...
 def softmax(x: Any, axis: int = -1) -> Any:
-    """Return probabilities along an axis, by :class:`~nnlayers.Softmax`."""
+    """Return softmax probabilities along an axis, by :class:`~nnlayers.Softmax`."""
     return Softmax(axis)(x)
 
 
@@ -150,7 +150,7 @@ def log_softmax(x: Node, axis: int = ...) -> Node: ...
 @overload
 def log_softmax(x: npt.ArrayLike, axis: int = ...) -> Array: ...
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """Return logarithms of probabilities along an axis, by :class:`~nnlayers.LogSoftmax`."""
+    """Return the logarithm of the softmax along an axis, by :class:`~nnlayers.LogSoftmax`."""
     return LogSoftmax(axis)(x)
 
 
@@ -161,7 +161,7 @@ def maximum(a: npt.ArrayLike, b: Node) -> Node: ...
 @overload
 def maximum(a: npt.ArrayLike, b: npt.ArrayLike) -> Array: ...
 def maximum(a: Any, b: Any) -> Any:
-    """Return the larger of two, entry by entry, by :class:`~nnlayers.Maximum`."""
+    """Return the elementwise maximum of two inputs, by :class:`~nnlayers.Maximum`."""
     return Maximum()(a, b)
 
 
@@ -185,7 +185,7 @@ def concatenate(
 @overload
 def concatenate(*inputs: npt.ArrayLike, axis: int = ...) -> Array: ...
 def concatenate(*inputs: Any, axis: int = -1) -> Any:
-    """Join along an axis, by :class:`~nnlayers.Concatenate`."""
+    """Concatenate inputs along an axis, by :class:`~nnlayers.Concatenate`."""
     return Concatenate(axis)(*inputs)
 
 
@@ -196,7 +196,7 @@ def sum(
     x: npt.ArrayLike, axis: int | tuple[int, ...] | None = ..., keepdims: bool = ...
 ) -> Array: ...
 def sum(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
-    """Add up along axes, by :class:`~nnlayers.Sum`."""
+    """Sum over axes, by :class:`~nnlayers.Sum`."""
     return Sum(axis, keepdims)(x)
 
 
@@ -207,7 +207,7 @@ def mean(
     x: npt.ArrayLike, axis: int | tuple[int, ...] | None = ..., keepdims: bool = ...
 ) -> Array: ...
 def mean(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
-    """Average along axes, by :class:`~nnlayers.Mean`."""
+    """Average over axes, by :class:`~nnlayers.Mean`."""
     return Mean(axis, keepdims)(x)
 
 
@@ -216,5 +216,5 @@ def reshape(x: Node, shape: int | tuple[int, ...]) -> Node: ...
 @overload
 def reshape(x: npt.ArrayLike, shape: int | tuple[int, ...]) -> Array: ...
 def reshape(x: Any, shape: int | tuple[int, ...]) -> Any:
-    """Give each row another shape, by :class:`~nnlayers.Reshape`."""
+    """Reshape each row, by :class:`~nnlayers.Reshape`."""
     return Reshape(shape)(x)

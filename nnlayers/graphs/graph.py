@@ -39,8 +39,8 @@ class Graph(Drawable, guarded=False):
         The outputs. For a sequence, ``forward`` returns a tuple and ``backward`` takes an argument
         for each.
     inputs : sequence of Input, optional
-        The inputs in the order of ``forward``'s arguments, by default that in which they were
-        made.
+        The inputs in the order of ``forward``'s arguments, by default in the order of their
+        creation.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ class Graph(Drawable, guarded=False):
         self._index = index = {node: i for i, node in enumerate(self.nodes)}
         self._step_index = {node: i for i, (_, _, node) in enumerate(self._order)}
         self._start = steps.Start(self.nodes, self.inputs)
-        self._inputs = [index[node] for node in self.inputs]
-        self._outputs = [index[node] for node in self.outputs]
+        self._input_indices = [index[node] for node in self.inputs]
+        self._output_indices = [index[node] for node in self.outputs]
         self._has_failed = False
         # Nodes show the numbers of one graph: where several hold them, each run claims them.
         self._shares_nodes = False
@@ -111,7 +111,7 @@ class Graph(Drawable, guarded=False):
         Raises
         ------
         TypeError
-            If there are too many inputs, or one is given twice.
+            If there are too many inputs, or two values for one.
         ValueError
             If a name is missing or unknown, or shapes do not fit; the message names the node.
         """
@@ -174,11 +174,11 @@ class Graph(Drawable, guarded=False):
             If one has another shape than its output.
         """
         run: steps.GraphRun = self._cache or self._last_run("backward")
-        if len(douts) != len(self._outputs):
-            raise TypeError(f"{self!r} expected {len(self._outputs)} dout, got {len(douts)}")
+        if len(douts) != len(self._output_indices):
+            raise TypeError(f"{self!r} expected {len(self._output_indices)} dout, got {len(douts)}")
         grads: list[Any] = [None] * len(run.values)
         output_grads: dict[int, Any] = {}
-        for output, dout in zip(self._outputs, douts, strict=True):
+        for output, dout in zip(self._output_indices, douts, strict=True):
             y = run.values[output]
             if type(y) is np.float64 and type(dout) is float:
                 # The conversion to arrays would take longer than an operation on numbers.
@@ -186,7 +186,7 @@ class Graph(Drawable, guarded=False):
             else:
                 y = as_floats(y)
                 grad = self._as_dout(dout, y.shape, y.dtype).copy()[()]
-            steps.add(grads, output, grad)
+            steps.add_gradient(grads, output, grad)
             output_grads[output] = grads[output]
         steps.run_backward(self._steps or (), run.saved, grads)
         run.output_grads, run.grads = output_grads, grads
@@ -195,7 +195,7 @@ class Graph(Drawable, guarded=False):
         for index, weight in self._start.weights:
             if grads[index] is not None:
                 weight.grad += grads[index]
-        results = [run.gradient(index) for index in self._inputs]
+        results = [run.gradient(index) for index in self._input_indices]
         return results[0] if len(results) == 1 else tuple(results)
 
     @property
@@ -209,7 +209,7 @@ class Graph(Drawable, guarded=False):
         """
         run = self._last_run("gradients", after_backward=True)
         names = check_unique([str(node.own_name) for node in self.inputs])
-        pairs = zip(names, self._inputs, strict=True)
+        pairs = zip(names, self._input_indices, strict=True)
         return {name: run.gradient(index) for name, index in pairs}
 
     def contributions(self, node: Node) -> tuple[Array, ...]:
@@ -234,14 +234,15 @@ class Graph(Drawable, guarded=False):
         run = self._last_run("contributions_at", after_backward=True)
         if self._steps is None or index not in self._step_index:
             return ()
-        number = self._step_index[index]
+        step_index = self._step_index[index]
+        step, saved = self._steps[step_index], run.saved[step_index]
         grad = run.grads[index] if dout is None else dout[()]
         with np.errstate(all="ignore"):
-            sent = self._steps[number].gradients(grad, run.saved[number], is_last=dout is None)
-        return tuple([np.array(gradient) for gradient in sent])
+            gradients = step.gradients(grad, saved, is_last=dout is None)
+        return tuple([np.array(gradient) for gradient in gradients])
 
     def output_grads(self, caller: str = "output_grads") -> dict[int, Array]:
-        """Return the gradients that the last backward was given, by the indices of the outputs."""
+        """Return the arguments of the last backward, by the indices of the outputs."""
         run = self._last_run(caller, after_backward=True)
         return {index: np.array(dout) for index, dout in run.output_grads.items()}
 
@@ -302,8 +303,8 @@ class Graph(Drawable, guarded=False):
             return super().config()
         return {
             "nodes": structure.node_tables(self.nodes),
-            "outputs": self._outputs[0] if self.single else self._outputs,
-            "inputs": self._inputs,
+            "outputs": self._output_indices[0] if self.single else self._output_indices,
+            "inputs": self._input_indices,
             "names": self._default_names,
         }
 
@@ -312,7 +313,7 @@ class Graph(Drawable, guarded=False):
         """Return a new graph from what :meth:`config` returned, with those layers and weights."""
         if cls.__init__ is not Graph.__init__:
             return super().from_config(config)
-        nodes = structure.nodes_of_tables(config["nodes"])
+        nodes = structure.nodes_from_tables(config["nodes"])
         outputs = config["outputs"]
         chosen = nodes[outputs] if isinstance(outputs, int) else [nodes[i] for i in outputs]
         graph = cls(chosen, inputs=[nodes[i] for i in config["inputs"]])
@@ -326,10 +327,10 @@ class Graph(Drawable, guarded=False):
         names = self.names
         for index, weight in self._start.weights:
             yield names[index], weight
-        first_uses = {number: node for number, _, node in reversed(self._order)}
-        for number, layer in enumerate(self.layers):
-            yield names[first_uses[number]], layer
-        # A subclass may hold more.
+        first_uses = {layer_index: node for layer_index, _, node in reversed(self._order)}
+        for layer_index, layer in enumerate(self.layers):
+            yield names[first_uses[layer_index]], layer
+        # A subclass may hold layers and parameters besides those of its nodes.
         yield from ((name, item) for name, item in super()._members() if name not in _ATTRIBUTES)
 
     def _start_values(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> list[Any]:
@@ -349,7 +350,7 @@ class Graph(Drawable, guarded=False):
 
     def _results(self, values: list[Any]) -> Any:
         # Copies, so that the nodes keep their values when a user writes to an output.
-        results = [np.array(as_floats(values[output])) for output in self._outputs]
+        results = [np.array(as_floats(values[output])) for output in self._output_indices]
         return results[0] if self.single else tuple(results)
 
     def _join(self) -> None:
@@ -391,9 +392,9 @@ class Graph(Drawable, guarded=False):
     def __repr__(self) -> str:
         inputs = ", ".join(str(node.own_name) for node in self.inputs)
         names = self.names
-        outputs = ", ".join(names[output] for output in self._outputs)
+        outputs = ", ".join(names[output] for output in self._output_indices)
         return f"{type(self).__name__}({inputs} -> {outputs}, {len(self.nodes)} nodes)"
 
 
-# All that these attributes hold is held by the nodes too.
+# The nodes hold every layer and parameter that these attributes hold.
 _ATTRIBUTES = frozenset(vars(Graph(Input("x"))))

@@ -86,8 +86,8 @@ def jacobian(
         dout[entry] = 1
         gradients = layer.backward(dout)
         if wrt in names:
-            given = gradients if isinstance(gradients, tuple) else (gradients,)
-            gradient = given[names.index(wrt)]
+            by_input = gradients if isinstance(gradients, tuple) else (gradients,)
+            gradient = by_input[names.index(wrt)]
             rows[row] = 0 if gradient is None else gradient
         else:
             rows[row] = parameters[wrt].grad
@@ -96,6 +96,7 @@ def jacobian(
 
 
 def _input_names(layer: Layer, count: int) -> list[str]:
-    if isinstance(layer, Graph) and len(layer.inputs) == count:  # one may have another forward
+    # A subclass of Graph may have another forward, with other arguments.
+    if isinstance(layer, Graph) and len(layer.inputs) == count:
         return [str(node.own_name) for node in layer.inputs]
     return ["x"] if count == 1 else [str(number) for number in range(count)]

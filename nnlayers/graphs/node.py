@@ -183,7 +183,7 @@ class Node(Symbol["Node"]):
         return self.apply(Negative(), [self])
 
 
-# Graphs take their inputs in the order in which they were made.
+# Graphs take their inputs in the order of their creation.
 _SERIAL_NUMBERS = count()
 
 

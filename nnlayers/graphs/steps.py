@@ -20,7 +20,7 @@ __all__ = [
     "GraphRun",
     "Start",
     "Step",
-    "add",
+    "add_gradient",
     "list_order",
     "list_steps",
     "node_error",
@@ -36,11 +36,11 @@ class GraphRun:
     Attributes
     ----------
     values, grads : list
-        The values and gradients by the indices of the nodes; None for those that there are not.
+        The values and gradients by the indices of the nodes; None where there is none.
     saved : list
         For each step, what its backward pass needs.
     output_grads : dict of int to array
-        The gradients that ``backward`` was given, by the indices of the outputs; empty before it.
+        The arguments of ``backward``, by the indices of the outputs; empty before it.
     """
 
     __slots__ = ("grads", "output_grads", "saved", "values")
@@ -79,14 +79,16 @@ class Start:
         operations = [node for node in nodes if node.layer is not None and is_operation(node.layer)]
         layers = [node for node in nodes if node.layer is not None and not is_operation(node.layer)]
         by_layers = {parent for node in layers for parent in node.parents}
-        both = {parent for node in operations for parent in node.parents} & by_layers
-        given = [node for node in nodes if isinstance(node, Input) and node.content is not None]
-        constants = [node for node in given if not isinstance(node.content, Parameter)]
+        shared_parents = {parent for node in operations for parent in node.parents} & by_layers
+        leaves = [node for node in nodes if isinstance(node, Input) and node.content is not None]
+        constants = [node for node in leaves if not isinstance(node.content, Parameter)]
         floats = [node for node in constants if node.has_float_dtype]
         numbers = _numbers_beside_arrays(nodes)
 
-        self.weights = [(index[n], n.content) for n in given if isinstance(n.content, Parameter)]
-        self.mixed = {index[node] for node in operations if not both.isdisjoint(node.parents)}
+        self.weights = [(index[n], n.content) for n in leaves if isinstance(n.content, Parameter)]
+        self.mixed = {
+            index[node] for node in operations if not shared_parents.isdisjoint(node.parents)
+        }
         self._inputs = [(index[node], node in by_layers) for node in inputs]
         # The values of all nodes, of which those known before a run are filled in.
         self._known: list[Any] = [None] * len(nodes)
@@ -96,20 +98,20 @@ class Start:
         for node in floats:
             self._known[index[node]] = as_floats(node.content)[()]
         self._dtypes = {self._known[index[node]].dtype for node in floats}
-        self._loose: list[tuple[int, Any, bool]] = [
+        self._untyped: list[tuple[int, Any, bool]] = [
             (index[node], as_reals(node.content), node in by_layers)
             for node in constants
             if not node.has_float_dtype and node not in numbers
         ]
 
     def values(
-        self, given: Sequence[Any], inputs: Sequence[Input], own_dtype: Callable[[], Any]
+        self, arguments: Sequence[Any], inputs: Sequence[Input], own_dtype: Callable[[], Any]
     ) -> list[Any]:
         """Return a value for each node, None for those that are still to be computed.
 
         Parameters
         ----------
-        given : sequence of array_like
+        arguments : sequence of array_like
             The arguments of the graph.
         inputs : sequence of Input
             The nodes that get them.
@@ -119,24 +121,24 @@ class Start:
         values = self._known.copy()
         for i, weight in self.weights:
             values[i] = weight.value[()]
-        loose = self._loose.copy()
+        untyped = self._untyped.copy()
         has_float32, has_float64 = FLOAT32 in self._dtypes, FLOAT64 in self._dtypes
-        for (i, may_be_ids), x, node in zip(self._inputs, given, inputs, strict=True):
+        for (i, may_be_ids), x, node in zip(self._inputs, arguments, inputs, strict=True):
             if type(x) is float:
-                loose.append((i, x, False))
+                untyped.append((i, x, False))
                 continue
             if type(x) is not np.ndarray or (x.dtype is not FLOAT64 and x.dtype is not FLOAT32):
                 array = as_reals(x, str(node.own_name))
                 if not has_float_dtype(x, array):
-                    loose.append((i, array, may_be_ids))
+                    untyped.append((i, array, may_be_ids))
                     continue
                 x = as_floats(array)
             has_float32 |= x.dtype is FLOAT32
             has_float64 |= x.dtype is FLOAT64
             values[i] = x[()]
-        if loose:
+        if untyped:
             dtype = own_dtype() or (FLOAT32 if has_float32 and not has_float64 else FLOAT64)
-            for i, array, may_be_ids in loose:
+            for i, array, may_be_ids in untyped:
                 if type(array) is float:
                     values[i] = dtype.type(array)
                 elif may_be_ids and array.dtype.kind != "f":
@@ -173,7 +175,7 @@ class Step(NamedTuple):
             Whether `dout` is that of the last backward pass.
         """
         if isinstance(self.operation, LayerStep):
-            return self.operation.repeated(dout, saved, is_last)
+            return self.operation.repeat_backward(dout, saved, is_last)
         gradients = self.compute_backward(dout, saved)
         return gradients if len(self.parents) > 1 else (gradients,)
 
@@ -181,8 +183,8 @@ class Step(NamedTuple):
 class LayerStep:
     """One use of a layer that is not a pure operation, in the form of one.
 
-    A layer that a graph uses several times gets a twin for each use, as each use saves something
-    else for its backward pass.
+    A layer that a graph uses several times gets a twin for each use, because each use
+    saves other values for its backward pass.
     """
 
     def __init__(self, layer: Layer, shared: bool) -> None:
@@ -204,7 +206,7 @@ class LayerStep:
         self.last = self._gradients(dout, *saved)
         return self.last if len(self.last) != 1 else self.last[0]
 
-    def repeated(
+    def repeat_backward(
         self, dout: Any, saved: tuple[Layer, tuple[Any, ...]], is_last: bool
     ) -> tuple[Any, ...]:
         """Return the gradients again, or those of another `dout`."""
@@ -253,11 +255,11 @@ def list_steps(
     def forward_of_floats(compute_forward: Callable[..., Any], *inputs: Any) -> Any:
         return compute_forward(*_with_floats(inputs, own_dtype()))
 
-    uses = Counter(number for number, _, _ in order)
+    uses = Counter(layer_index for layer_index, _, _ in order)
     steps = []
-    for number, parents, node in order:
-        layer: Any = layers[number]
-        operation = layer if is_operation(layer) else LayerStep(layer, uses[number] > 1)
+    for layer_index, parents, node in order:
+        layer: Any = layers[layer_index]
+        operation = layer if is_operation(layer) else LayerStep(layer, uses[layer_index] > 1)
         forward, backward = operation.compute_forward, operation.compute_backward
         if node in mixed:
             forward = partial(forward_of_floats, forward)
@@ -269,19 +271,19 @@ def list_steps(
 
 def run_forward(steps: Sequence[Step], values: list[Any]) -> list[Any]:
     """Compute the values that are None; return what each step saves for its backward pass."""
-    saved: list[Any] = []
-    save = saved.append
+    all_saved: list[Any] = []
+    save = all_saved.append
     with np.errstate(all="ignore"):
         for compute_forward, _, first, second, parents, node, _ in steps:
             if second >= 0:
-                y, needed = compute_forward(values[first], values[second])
+                y, saved = compute_forward(values[first], values[second])
             elif first >= 0:
-                y, needed = compute_forward(values[first])
+                y, saved = compute_forward(values[first])
             else:
-                y, needed = compute_forward(*[values[parent] for parent in parents])
+                y, saved = compute_forward(*[values[parent] for parent in parents])
             values[node] = y
-            save(needed)
-    return saved
+            save(saved)
+    return all_saved
 
 
 def run_predict(
@@ -292,11 +294,11 @@ def run_predict(
     own_dtype: Callable[[], Any],
 ) -> None:
     """Compute the values that are None for inference."""
-    for number, parents, node in order:
+    for layer_index, parents, node in order:
         inputs = [values[parent] for parent in parents]
         if node in mixed:
             inputs = _with_floats(inputs, own_dtype())
-        values[node] = layers[number].predict(*inputs)[()]
+        values[node] = layers[layer_index].predict(*inputs)[()]
 
 
 def node_error(
@@ -307,35 +309,35 @@ def node_error(
     error: Exception,
 ) -> Exception:
     """Return an error with the name of the node that failed and the shapes of its parents."""
-    number, parents, node = next(step for step in order if values[step[2]] is None)
+    layer_index, parents, node = next(step for step in order if values[step[2]] is None)
     shapes = ", ".join(f"{names[parent]} {np.shape(values[parent])}" for parent in parents)
     try:
-        layers[number].predict(*[values[parent] for parent in parents])
+        layers[layer_index].predict(*[values[parent] for parent in parents])
     except (TypeError, ValueError) as clearer:
         # The operation checks its inputs here, and its message says more.
         error = clearer
     return type(error)(f"node {names[node]!r} of {shapes}: {error}")
 
 
-def run_backward(steps: Sequence[Step], saved: Sequence[Any], grads: list[Any]) -> None:
+def run_backward(steps: Sequence[Step], all_saved: Sequence[Any], grads: list[Any]) -> None:
     """Add the gradients that each step sends to `grads`, which has those of the outputs."""
     with np.errstate(all="ignore"):
-        for step, needed in zip(reversed(steps), reversed(saved), strict=True):
+        for step, saved in zip(reversed(steps), reversed(all_saved), strict=True):
             _, compute_backward, first, second, parents, node, _ = step
             dout = grads[node]
             if second >= 0:
-                da, db = compute_backward(dout, needed)
+                da, db = compute_backward(dout, saved)
                 grads[first] = da if grads[first] is None else grads[first] + da
                 grads[second] = db if grads[second] is None else grads[second] + db
             elif first >= 0:
-                da = compute_backward(dout, needed)
+                da = compute_backward(dout, saved)
                 grads[first] = da if grads[first] is None else grads[first] + da
             else:
-                for parent, gradient in zip(parents, compute_backward(dout, needed), strict=True):
-                    add(grads, parent, gradient)
+                for parent, gradient in zip(parents, compute_backward(dout, saved), strict=True):
+                    add_gradient(grads, parent, gradient)
 
 
-def add(grads: list[Any], index: int, gradient: Any) -> None:
+def add_gradient(grads: list[Any], index: int, gradient: Any) -> None:
     """Add a gradient to that of a node."""
     grads[index] = gradient if grads[index] is None else grads[index] + gradient
 
@@ -348,7 +350,7 @@ def _with_floats(inputs: Sequence[Any], dtype: np.dtype[Any] | None) -> list[Any
 
 
 def _numbers_beside_arrays(nodes: Sequence[Node]) -> set[Input]:
-    """Return the constants that are Python numbers, each use of which is beside an array."""
+    """Return the constants that are Python numbers and of which each use is beside an array."""
     numbers: set[Any] = {
         node
         for node in nodes
@@ -357,8 +359,8 @@ def _numbers_beside_arrays(nodes: Sequence[Node]) -> set[Input]:
     beside_arrays: set[Node] = set()
     alone: set[Node] = set()
     for node in nodes:
-        fits = isinstance(node.layer, Binary) and not numbers.issuperset(node.parents)
-        (beside_arrays if fits else alone).update(node.parents)
+        is_beside = isinstance(node.layer, Binary) and not numbers.issuperset(node.parents)
+        (beside_arrays if is_beside else alone).update(node.parents)
     return (numbers & beside_arrays) - alone
 
 

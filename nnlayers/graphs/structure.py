@@ -17,7 +17,7 @@ __all__ = [
     "copied_nodes",
     "inputs_in_order",
     "node_tables",
-    "nodes_of_tables",
+    "nodes_from_tables",
     "sorted_nodes",
 ]
 
@@ -51,7 +51,7 @@ def check_inputs(inputs: Sequence[Any], used: Sequence[Input]) -> None:
     for node in used:
         times = counts[node]
         if times != 1:
-            raise ValueError(f"inputs must hold {node.name!r} once, has it {times} times")
+            raise ValueError(f"inputs must hold {node.name!r} once, got it {times} times")
 
 
 def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
@@ -64,22 +64,22 @@ def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
     """
     order: list[Node] = []
     entered: set[int] = set()
-    done: set[int] = set()
+    finished: set[int] = set()
     # An explicit stack, as chains of nodes may be longer than Python's recursion limit.
-    waiting = list(reversed(outputs))
-    while waiting:
-        node = waiting[-1]
-        if id(node) in done:
-            waiting.pop()
+    stack = list(reversed(outputs))
+    while stack:
+        node = stack[-1]
+        if id(node) in finished:
+            stack.pop()
         elif id(node) not in entered:
             entered.add(id(node))
             for parent in reversed(node.parents):
-                if id(parent) in entered and id(parent) not in done:
-                    raise ValueError(f"the graph has a loop: {parent!r} is made of itself")
-                waiting.append(parent)
+                if id(parent) in entered and id(parent) not in finished:
+                    raise ValueError(f"the graph has a loop: {parent!r} depends on itself")
+                stack.append(parent)
         else:
-            waiting.pop()
-            done.add(id(node))
+            stack.pop()
+            finished.add(id(node))
             order.append(node)
     return order
 
@@ -88,8 +88,8 @@ def copied_nodes(nodes: Sequence[Node]) -> dict[Node, Node]:
     """Return a copy of each node, given each after its parents, with the same layer or weight."""
     copies: dict[Node, Node] = {}
     for node in nodes:
-        copies[node] = copied = copy.copy(node)
-        copied.parents = tuple([copies[parent] for parent in node.parents])
+        copies[node] = new = copy.copy(node)
+        new.parents = tuple([copies[parent] for parent in node.parents])
     return copies
 
 
@@ -107,7 +107,7 @@ def node_tables(nodes: Sequence[Node]) -> list[dict[str, Any]]:
     ]
 
 
-def nodes_of_tables(tables: Iterable[Any]) -> list[Any]:
+def nodes_from_tables(tables: Iterable[Any]) -> list[Any]:
     """Return new nodes from the tables of :func:`node_tables`."""
     nodes: list[Node] = []
     for table in tables:
@@ -139,7 +139,7 @@ def inputs_in_order(
     Raises
     ------
     TypeError
-        If there are too many, or one is given twice.
+        If there are too many, or an input has two.
     ValueError
         If a name is missing or unknown.
     """
@@ -151,7 +151,7 @@ def inputs_in_order(
         if name not in names:
             raise ValueError(f"{graph!r}: {unknown_name('input', name, names)}")
         if name in by_name:
-            raise TypeError(f"{graph!r}: the input {name!r} is given twice")
+            raise TypeError(f"{graph!r}: got two values for the input {name!r}")
         by_name[name] = x
     missing = ", ".join(repr(name) for name in names if name not in by_name)
     if missing:

@@ -24,7 +24,7 @@ class Drawable(Layer, guarded=False):
     through it below it in red; of an array with more than six entries the shape and dtype. A node
     with several outgoing wires shows the sum :math:`\Sigma` of their gradients.
 
-    A :class:`~nnlayers.Sequential` keeps no values between its layers, so that its drawing has
+    A :class:`~nnlayers.Sequential` saves no values between its layers, so that its drawing has
     none; the graph that :func:`nnlayers.graphs.as_graph` makes of it keeps them.
     """
 
@@ -99,7 +99,7 @@ class Drawable(Layer, guarded=False):
         Raises
         ------
         RuntimeError
-            If there was none, or the layer keeps no values between its layers, as only graphs do.
+            If there was none, or the layer saves no values between its layers, as only graphs do.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Drawable(Layer, guarded=False):
         Raises
         ------
         RuntimeError
-            If there was none, or the layer keeps no values between its layers, as only graphs do.
+            If there was none, or the layer saves no values between its layers, as only graphs do.
         OSError
             If the file cannot be written; an earlier file stays as it was.
         """

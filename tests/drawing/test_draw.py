@@ -168,7 +168,7 @@ def test_a_container_s_values_are_explained_by_its_graph(kind, tmp_path):
     model = kind(nn.Square())
     model.backward(model.forward(3.0))
     for explain in (model.explain, lambda: model.to_html(tmp_path / "page.html")):
-        with pytest.raises(RuntimeError, match=f"^{kind.__name__} keeps no values .*as_graph"):
+        with pytest.raises(RuntimeError, match=f"^{kind.__name__} saves no values .*as_graph"):
             explain()
     graph = as_graph(model)
     graph.backward(graph.forward(3.0))

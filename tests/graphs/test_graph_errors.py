@@ -14,9 +14,9 @@ def test_an_input_that_nothing_uses_is_named():
 
 def test_the_argument_inputs_must_hold_each_input_once():
     x, z = nn.Input("x"), nn.Input("z")
-    with pytest.raises(ValueError, match="inputs must hold 'z' once, has it 0 times"):
+    with pytest.raises(ValueError, match="inputs must hold 'z' once, got it 0 times"):
         nn.Graph(x + z, inputs=[x])
-    with pytest.raises(ValueError, match="inputs must hold 'x' once, has it 2 times"):
+    with pytest.raises(ValueError, match="inputs must hold 'x' once, got it 2 times"):
         nn.Graph(x + z, inputs=[x, x, z])
     with pytest.raises(TypeError, match="inputs must be Input nodes without a value, got <node"):
         nn.Graph(x + z, inputs=[x + z])
@@ -38,7 +38,7 @@ def test_missing_and_unknown_names_are_reported_with_the_known_ones(method):
         call()
     with pytest.raises(ValueError, match=r"unknown input 'wieght', did you mean 'weight'"):
         call(wieght=one, x=one)
-    with pytest.raises(TypeError, match=r"the input 'weight' is given twice"):
+    with pytest.raises(TypeError, match=r"got two values for the input 'weight'"):
         call(one, weight=one)
     with pytest.raises(TypeError, match=r"expected 2 inputs, got 3"):
         call(one, one, one)

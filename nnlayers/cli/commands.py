@@ -48,9 +48,9 @@ def train(arguments: Namespace) -> int:
         with _termination_as_interrupt():
             run.train(progress=sys.stderr.isatty())
     except KeyboardInterrupt:
-        done = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
+        progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
         command = _resume_command(arguments, run)
-        say(f"nnlayers: interrupted after {done}; to continue: {command}", file=sys.stderr)
+        say(f"nnlayers: interrupted after {progress}; to continue: {command}", file=sys.stderr)
         return 1
     history = experiment.trainer.history
     values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
@@ -139,11 +139,11 @@ def _describe(experiment: Experiment) -> None:
 def _reason(run: Run) -> str:
     """Return why no epoch is trained although some are left; empty if none is left."""
     trainer, epochs = run.experiment.trainer, run.experiment.epochs
-    done = len(trainer.history)
-    if not run.stopped or done >= epochs:
+    last = len(trainer.history)
+    if not run.stopped or last >= epochs:
         return ""
     return (
-        f": a callback such as EarlyStopping ended this run after epoch {done} of {epochs}, "
+        f": a callback such as EarlyStopping ended this run after epoch {last} of {epochs}, "
         "which cannot be undone; for a longer run, start a new one with more patience"
     )
 

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import nnlayers
 from nnlayers.cli.commands import evaluate, graph, predict, summary, train
@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 FAILED_RUN = 1
 USAGE_ERROR = 2
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE_LENGTH = 2000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,9 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nnlayers {nnlayers.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    modules = _module_arguments()
+    _add_commands_of_configs(commands, _config_arguments(modules))
+    _add_commands_of_runs(commands, _run_arguments(modules))
+    return parser
 
-    allowing = _Parser(add_help=False)
-    allowing.add_argument(
+
+def _module_arguments() -> argparse.ArgumentParser:
+    """Return the parser of the argument that all commands take."""
+    parser = _Parser(add_help=False)
+    parser.add_argument(
         "--allow",
         metavar="MODULE",
         action="append",
@@ -84,9 +91,14 @@ def _parser() -> argparse.ArgumentParser:
         help="let the config name classes and functions of this module, whose code then runs; "
         "can be repeated",
     )
-    config = _Parser(add_help=False, parents=[allowing])
-    config.add_argument("config", metavar="CONFIG", help="the TOML file")
-    config.add_argument(
+    return parser
+
+
+def _config_arguments(modules: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser of the arguments that describe a config."""
+    parser = _Parser(add_help=False, parents=[modules])
+    parser.add_argument("config", metavar="CONFIG", help="the TOML file")
+    parser.add_argument(
         "--set",
         dest="assignments",
         metavar="KEY=VALUE",
@@ -94,31 +106,24 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="override a key, such as optimizer.lr=0.01 or model.layers.0.out_features=32",
     )
-    directory = _Parser(add_help=False, parents=[allowing])
-    directory.add_argument("directory", metavar="DIR", help="the run directory")
+    return parser
 
+
+def _run_arguments(modules: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser of the arguments that describe a run."""
+    parser = _Parser(add_help=False, parents=[modules])
+    parser.add_argument("directory", metavar="DIR", help="the run directory")
+    return parser
+
+
+def _add_commands_of_configs(commands: Any, config: argparse.ArgumentParser) -> None:
+    """Add the commands that take a config."""
     command = commands.add_parser("train", parents=[config], help="train the model of a config")
     command.add_argument("--out", metavar="DIR", help="run directory (default runs/CONFIG-NNN)")
     command.add_argument(
         "--resume", action="store_true", help="continue the run in --out, or the latest one"
     )
     command.set_defaults(run=train)
-    command = commands.add_parser(
-        "evaluate", parents=[directory], help="score a trained model on its test rows"
-    )
-    command.set_defaults(run=evaluate)
-    command = commands.add_parser(
-        "predict",
-        parents=[directory],
-        help="predict the target of new rows, as CSV",
-        description="Predict the target of new rows, as CSV. Text that a spreadsheet would take "
-        "for a formula, such as a label that begins with =, gets a ' before it.",
-    )
-    command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
-    command.add_argument(
-        "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
-    )
-    command.set_defaults(run=predict)
     command = commands.add_parser("summary", parents=[config], help="show the layers of a model")
     command.set_defaults(run=summary)
     command = commands.add_parser("graph", parents=[config], help="draw a model")
@@ -131,13 +136,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--expand", action="store_true", help="open the containers within")
     command.set_defaults(run=graph)
-    return parser
+
+
+def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
+    """Add the commands that take a run directory."""
+    command = commands.add_parser(
+        "evaluate", parents=[run], help="score a trained model on its test rows"
+    )
+    command.set_defaults(run=evaluate)
+    command = commands.add_parser(
+        "predict",
+        parents=[run],
+        help="predict the target of new rows, as CSV",
+        description="Predict the target of new rows, as CSV. Text that a spreadsheet would take "
+        "for a formula, such as a label that begins with =, gets a ' before it.",
+    )
+    command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
+    command.add_argument(
+        "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
+    )
+    command.set_defaults(run=predict)
 
 
 def _report(problem: object, status: int, *, lines: bool = True) -> int:
     text = str(problem)
-    if len(text) > LONGEST_MESSAGE:  # A value in a damaged file may be as long as the file.
-        text = f"{text[:LONGEST_MESSAGE]}..."
+    if len(text) > MAX_MESSAGE_LENGTH:  # A value in a damaged file may be as long as the file.
+        text = f"{text[:MAX_MESSAGE_LENGTH]}..."
     say(f"nnlayers: {text}", file=sys.stderr, lines=lines)
     return status
 

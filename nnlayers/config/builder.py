@@ -1,6 +1,6 @@
 """Build objects from the tables of a config: each names a constructor and its arguments.
 
-The signature and the type hints of a constructor are the only schema that its table has.
+The signature and the type hints of a constructor are the schema of its table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nnlayers.layer import Layer
 from nnlayers.optim import schedules
 from nnlayers.training import DivergenceError
 
-__all__ = ["Argument", "Builder", "Built", "arguments_of"]
+__all__ = ["Argument", "BuildResult", "Builder", "arguments_of"]
 
 # The arguments of layers that follow from the width of their input.
 _INPUT_WIDTHS = frozenset(["in_features", "features"])
@@ -31,7 +31,7 @@ _INPUT_WIDTHS = frozenset(["in_features", "features"])
 _REFUSALS = (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError)
 # The schedules that end with the run unless they state their steps.
 _WHOLE_RUN = (schedules.CosineDecay, schedules.OneCycle)
-# Other libraries' names of arguments, and ours.
+# The names of arguments in other libraries, and their names here.
 _FOREIGN_NAMES = {
     "batch": "batch_size",
     "learning_rate": "lr",
@@ -52,7 +52,7 @@ class Argument(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether there is no default."""
+        """Return whether there is no default."""
         return self.default is inspect.Parameter.empty and not self.is_variadic
 
 
@@ -81,8 +81,8 @@ def arguments_of(constructor: Callable[..., Any]) -> dict[str, Argument]:
     }
 
 
-class Built(NamedTuple):
-    """An object, and the table that describes it with every argument written out."""
+class BuildResult(NamedTuple):
+    """An object, and the table that describes it with all its arguments."""
 
     value: Any
     table: dict[str, Any]
@@ -145,7 +145,7 @@ class Builder:
                 raise self.error(_key_path(path, name), problem) from error
             raise self.error(path, str(error) or type(error).__name__) from error
 
-    def build(self, table: Any, path: str, family: Family, last: bool = True) -> Built:
+    def build(self, table: Any, path: str, family: Family, last: bool = True) -> BuildResult:
         """Return the object that a table with a `type` describes.
 
         Parameters
@@ -178,7 +178,7 @@ class Builder:
             raise self.error(f"{path}.type", f"must make {family.noun}, it makes {kind}")
         if isinstance(built.value, Layer) and row is not None:
             self._row = self.attempt(path, (), lambda: _predict_row(built.value, row))
-        return Built(built.value, {"type": table["type"], **built.table})
+        return BuildResult(built.value, {"type": table["type"], **built.table})
 
     def construct(
         self,
@@ -189,7 +189,7 @@ class Builder:
         *,
         last: bool = False,
         supplied: Mapping[str, Any] | None = None,
-    ) -> Built:
+    ) -> BuildResult:
         """Return the object that a constructor makes of a table of arguments.
 
         `supplied` are arguments that the program passes besides those of the builder.
@@ -210,7 +210,7 @@ class Builder:
         self.steps = steps
         open_names = known.keys() - fixed.keys()
         value = self.attempt(path, open_names, lambda: call(constructor, arguments.value | fixed))
-        return Built(value, arguments.table)
+        return BuildResult(value, arguments.table)
 
     def arguments(
         self,
@@ -221,8 +221,8 @@ class Builder:
         *,
         last: bool = False,
         fixed: Container[str] = (),
-    ) -> Built:
-        """Return the checked arguments by name, and the table with the defaults written out.
+    ) -> BuildResult:
+        """Return the checked arguments by name, and the table completed with defaults.
 
         The table must not set the arguments in `fixed`.
         """
@@ -249,7 +249,7 @@ class Builder:
                 values[name] = raw
             if _is_plain(raw):
                 completed[name] = raw
-        return Built(values, completed)
+        return BuildResult(values, completed)
 
     def _default(self, name: str, argument: Argument, path: str, last: bool) -> Any:
         if argument.is_variadic:
@@ -307,7 +307,7 @@ def _predict_row(layer: Layer, row: Array) -> Array:
 
 
 def _wants_list(hint: Any) -> bool:
-    """Whether a hint asks for several values, and takes neither text nor a table."""
+    """Return whether a hint asks for several values, and takes neither text nor a table."""
     return mentions(hint, Iterable) and not (mentions(hint, str) or mentions(hint, Mapping))
 
 
@@ -316,7 +316,7 @@ def _key_path(path: str, key: str) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether TOML can hold the value."""
+    """Return whether TOML can hold the value."""
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, dict):

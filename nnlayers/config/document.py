@@ -13,8 +13,8 @@ from nnlayers._core.checks import optional_library
 
 __all__ = ["ConfigError", "differences", "dumps", "override", "read", "toml_key", "toml_text"]
 
-# The limit for tables and arrays within each other, less than Python's stack holds.
-_MOST_NESTED = 64
+# The limit for tables and arrays within each other, far below Python's recursion limit.
+_MAX_DEPTH = 64
 
 
 class ConfigError(ValueError):
@@ -42,9 +42,9 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def override(config: dict[str, Any], assignments: Iterable[str], source: str) -> None:
-    """Set keys of `config` in place, each by a ``key.path=value``; a number indexes an array.
+    """Set keys of `config` in place from ``key.path=value``; a number indexes an array.
 
-    A value that is not TOML is taken as a string.
+    A value that is not TOML becomes a string.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
 
 
 def toml_text(value: Any) -> str:
-    """Return a value as TOML writes it, for a message.
+    """Return a value in TOML's notation.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def toml_text(value: Any) -> str:
 
 
 def toml_key(key: str) -> str:
-    """Return a key as TOML writes it: in quotes unless it is a plain word.
+    """Return a key in TOML's notation: in quotes unless it is a plain word.
 
     Examples
     --------
@@ -141,10 +141,10 @@ def toml_key(key: str) -> str:
 
 def _check_depth(config: dict[str, Any], source: str) -> None:
     level: list[Any] = [config]
-    for _ in range(_MOST_NESTED):
+    for _ in range(_MAX_DEPTH):
         level = [item for entry in level for item in (_children(entry) or {}).values()]
     if level:
-        raise ConfigError(f"{source}: must not be nested {_MOST_NESTED} tables or arrays deep")
+        raise ConfigError(f"{source}: must not be nested {_MAX_DEPTH} tables or arrays deep")
 
 
 def _children(value: Any) -> dict[str, Any] | None:

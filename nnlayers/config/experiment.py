@@ -1,4 +1,4 @@
-"""Prepare a training run from a config; everything is checked before anything is written."""
+"""Prepare a training run from a config, with all checks before the first file is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
-from nnlayers.config.builder import Argument, Builder, Built, arguments_of
+from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
 from nnlayers.config.document import ConfigError, dumps, toml_text
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS, SOURCES
 from nnlayers.config.predictor import Predictor
@@ -105,7 +105,7 @@ class Experiment:
     source : str
         The file of the config, for messages.
     config : dict
-        The config with all defaults and the widths that follow from the data written out.
+        The config, completed with all defaults and the widths that follow from the data.
     parts : mapping of str to Table
         The rows of ``"train"``, ``"validation"`` and ``"test"``.
     predictor : Predictor
@@ -223,14 +223,14 @@ def read_sections(config: Mapping[str, Any], source: str) -> Sections:
     return sections
 
 
-def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> Built:
+def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> BuildResult:
     """Return the loss, and its section completed."""
     return Builder(source, modules=modules).build(sections.loss, "loss", LOSSES)
 
 
 def read_parts(
     sections: Sections, source: str, loss: Loss, modules: Iterable[str] = ()
-) -> tuple[Built, Built]:
+) -> tuple[BuildResult, BuildResult]:
     """Return the data as a table, and its rows by part; each with its section completed.
 
     Raises
@@ -257,7 +257,7 @@ def read_parts(
     parts = {
         name: table.rows(indices) for name, indices in zip(Split._fields, rows.value, strict=True)
     }
-    return data, Built(parts, rows.table)
+    return data, BuildResult(parts, rows.table)
 
 
 def _build_model(
@@ -266,7 +266,7 @@ def _build_model(
     preprocessing: Preprocessing,
     rng: np.random.Generator,
     modules: Iterable[str],
-) -> Built:
+) -> BuildResult:
     """Return the model for the width of the preprocessed data, and its section completed."""
     builder = Builder(
         source,
@@ -280,21 +280,21 @@ def _build_model(
 
 def _build_optimizer(
     sections: Sections, source: str, model: Layer, steps: int, modules: Iterable[str]
-) -> Built:
+) -> BuildResult:
     """Return the optimizer for a run of so many steps, and its section completed."""
     builder = Builder(source, {"params": model.parameters()}, modules=modules, steps=steps)
     return builder.build(sections.optimizer, "optimizer", OPTIMIZERS)
 
 
 def _trainer_arguments() -> dict[str, Argument]:
-    return _settable(arguments_of(Trainer))
+    return _settable_arguments(arguments_of(Trainer))
 
 
 def _fit_arguments() -> dict[str, Argument]:
-    return _settable(arguments_of(Trainer.fit))
+    return _settable_arguments(arguments_of(Trainer.fit))
 
 
-def _settable(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+def _settable_arguments(arguments: Mapping[str, Argument]) -> dict[str, Argument]:
     return {name: argument for name, argument in arguments.items() if name not in _SUPPLIED}
 
 

@@ -48,10 +48,10 @@ class Family(NamedTuple):
     noun : str
         The kind with its article, for messages.
     rule : str
-        What a constructor of the user's own must be, for messages.
+        The condition on a user's constructor, for messages.
     hints : tuple
-        The type hints of arguments that take an object of the family. A class of the user's own
-        must be derived from one of those that are classes.
+        The type hints of arguments that take an object of the family. A user's class must be
+        derived from one of those that are classes.
     known : mapping of str to callable
         The library's constructors.
     """
@@ -61,14 +61,14 @@ class Family(NamedTuple):
     hints: tuple[Any, ...]
     known: Mapping[str, Constructor]
 
-    def accepts(self, found: Any, modules: Iterable[str]) -> bool:
-        """Whether the object of an import path may be called to make an object of the family."""
-        return any(found is item for item in self.known.values()) or any(
-            _fits(found, hint, modules) for hint in self.hints
+    def accepts(self, candidate: Any, modules: Iterable[str]) -> bool:
+        """Return whether a candidate may be called to make an object of the family."""
+        return any(candidate is item for item in self.known.values()) or any(
+            _fits(candidate, hint, modules) for hint in self.hints
         )
 
     def contains(self, item: Any) -> bool:
-        """Whether an object is one of the family."""
+        """Return whether an object is one of the family."""
         return any(
             isinstance(item, hint) if inspect.isclass(hint) else callable(item)
             for hint in self.hints
@@ -100,10 +100,10 @@ annotated to return one), got 'nnlayers.save'
     if not ("." in name or ":" in name):
         _, _, noun = family.noun.partition(" ")
         raise ValueError(unknown_name(noun, name[:80], family.known, _FOREIGN_NAMES))
-    found = find(name, modules)
-    if not family.accepts(found, modules):
+    candidate = find(name, modules)
+    if not family.accepts(candidate, modules):
         raise ValueError(f"must name {family.noun} (your own must be {family.rule}), got {name!r}")
-    constructor: Constructor = found
+    constructor: Constructor = candidate
     return constructor
 
 
@@ -133,18 +133,18 @@ def family_of(hint: Any, parent: Family) -> Family | None:
     return next((union for union in unions if parent.hints[0] in union.hints), parent)
 
 
-def _fits(found: Any, hint: Any, modules: Iterable[str]) -> bool:
-    """Whether calling `found` gives what the hint asks for, as far as its annotations say."""
-    is_allowed = within(getattr(found, "__module__", None) or "", modules)
+def _fits(candidate: Any, hint: Any, modules: Iterable[str]) -> bool:
+    """Return whether calling the candidate gives an object of the hint, by its annotations."""
+    is_allowed = within(getattr(candidate, "__module__", None) or "", modules)
     if hint is Metric:  # A metric is the function itself: a config never calls it.
-        return is_allowed and inspect.isfunction(found)
-    if inspect.isfunction(found):
-        found = _return_type(found) if is_allowed else None
-    if not inspect.isclass(found):
+        return is_allowed and inspect.isfunction(candidate)
+    if inspect.isfunction(candidate):
+        candidate = _return_type(candidate) if is_allowed else None
+    if not inspect.isclass(candidate):
         return False
     if inspect.isclass(hint):
-        return issubclass(found, hint)
-    return is_allowed and issubclass(found, Callable)  # type: ignore[arg-type]
+        return issubclass(candidate, hint)
+    return is_allowed and issubclass(candidate, Callable)  # type: ignore[arg-type]
 
 
 def _nested_hints(hint: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ __all__ = ["HintError", "check_hint", "mentions"]
 
 _PREFIX = "Input should be "
 
-# Pydantic's kinds of errors, in the words of TOML.
+# Pydantic's kinds of errors, in TOML's terms.
 _EXPECTED = {
     "bool_type": "true or false",
     "callable_type": "a table with a type",
@@ -77,7 +77,7 @@ def check_hint(value: Any, hint: Any) -> Any:
 
 
 def mentions(hint: Any, kind: type) -> bool:
-    """Whether the hint, or one of its alternatives, is `kind` or a subclass of it.
+    """Return whether the hint, or one of its alternatives, is `kind` or a subclass of it.
 
     Examples
     --------

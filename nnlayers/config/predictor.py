@@ -17,9 +17,10 @@ from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 __all__ = ["Predictor", "report"]
 
-# The rows that the model takes at a time, so that memory does not grow with the file.
+# The number of rows that the model predicts at a time, so that memory does not grow with the file.
 _CHUNK = 4096
-# Text that a spreadsheet computes, in Latin or full-width characters, and text that is a number.
+# Text that a spreadsheet would evaluate, in Latin or full-width characters, and text that is a
+# number.
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -80,12 +81,12 @@ class Predictor:
         """
         outputs = self.outputs(table)
         target = self.preprocessing.targets(table, self.dtype)
-        decided = self.loss.decide(outputs)
+        decisions = self.loss.decide(outputs)
         scores = {"loss": self.loss.forward(outputs, target)}
         if self.preprocessing.classes:
-            return scores | {"accuracy": float(np.mean(decided == target))}
+            return scores | {"accuracy": float(np.mean(decisions == target))}
         true = self.preprocessing.decode(target)
-        squares = np.square(true - self.preprocessing.decode(decided)).mean()
+        squares = np.square(true - self.preprocessing.decode(decisions)).mean()
         variance = true.var()
         r2 = float(1 - squares / variance) if variance else float("nan")
         return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}

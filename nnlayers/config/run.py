@@ -1,4 +1,4 @@
-"""Train in a run directory, which keeps all that resuming, evaluating and predicting need."""
+"""Train in a run directory, which holds all that resuming, evaluating and predicting need."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = ["Run", "load_predictor", "load_test_rows"]
 
 
 class Run:
-    """An experiment and the directory that its results are kept in.
+    """An experiment and the directory that holds its results.
 
     The directory holds the completed ``config.toml`` and ``preprocessing.json``; from each epoch
     on ``checkpoint.npz`` and a row in ``metrics.csv``; when training ends, for whatever reason,
@@ -57,7 +57,7 @@ class Run:
     experiment : Experiment
         The experiment.
     directory : Path
-        The directory. It is made when training starts, and must not exist then.
+        The directory. It is created when training starts, and must not exist then.
     numbered : bool
         Whether to append the next free number to the directory's name, as in ``digits-001``.
 
@@ -73,7 +73,7 @@ class Run:
         self.directory = directory
         self.stopped = False
         self._numbered = numbered
-        self._has_made_directory = self._is_resumed = False
+        self._has_created_directory = self._is_resumed = False
         callbacks = experiment.trainer.callbacks
         self._file_writers = [item for item in callbacks if isinstance(item, FILE_WRITERS)]
         callbacks[:] = [_Rewind(self), *callbacks, _Record(self)]
@@ -81,7 +81,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether no epoch is left to train."""
+        """Return whether no epoch is left to train."""
         return self.stopped or len(self.experiment.trainer.history) >= self.experiment.epochs
 
     def resume(self) -> None:
@@ -133,12 +133,12 @@ class Run:
                 self.experiment.fit(progress=progress)
                 self.stopped = not self.finished
         except (ConfigError, OSError):
-            if self._has_made_directory and not len(trainer.history):
+            if self._has_created_directory and not len(trainer.history):
                 shutil.rmtree(self.directory)
-                self._has_made_directory = False
+                self._has_created_directory = False
             raise
         finally:
-            if self._has_made_directory or self._is_resumed:
+            if self._has_created_directory or self._is_resumed:
                 self._write_end()
 
     def test(self) -> str:
@@ -155,7 +155,7 @@ class Run:
         """Make the directory, unless the run is resumed, and let callbacks write within it."""
         if not self._is_resumed:
             self.directory = make_directory(self.directory, numbered=self._numbered)
-            self._has_made_directory = True
+            self._has_created_directory = True
         for callback in self._file_writers:
             callback.path = self.directory / callback.path
             callback.path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,8 +178,8 @@ class Run:
     def rewind(self) -> None:
         """Set the trainer to the last checkpoint, which undoes an epoch that was interrupted."""
         trainer = self.experiment.trainer
-        names_of_run = {"epochs", "rng", "stopped"}
-        state = {k: array for k, array in self._checkpoint.items() if k not in names_of_run}
+        run_names = {"epochs", "rng", "stopped"}
+        state = {k: array for k, array in self._checkpoint.items() if k not in run_names}
         epochs = int(self._checkpoint["epochs"])
         columns = trainer.history.state_dict() if epochs else {}
         trainer.load_state_dict(
@@ -187,11 +187,11 @@ class Run:
         )
 
     def _state(self) -> dict[str, Array]:
-        """Return the state without the history: that grows, and is in the file of metrics."""
+        """Return the state without the history, which grows and is in the file of metrics."""
         trainer = self.experiment.trainer
         rng_state = json.dumps(self.experiment.rng.bit_generator.state)
-        of_run = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
-        return trainer.state_dict(history=False) | {k: np.array(v) for k, v in of_run.items()}
+        run_state = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
+        return trainer.state_dict(history=False) | {k: np.array(v) for k, v in run_state.items()}
 
     def _write_end(self) -> None:
         """Write the files of a run that has ended."""

@@ -69,7 +69,7 @@ def make_directory(path: Path, *, numbered: bool) -> Path:
             try:
                 directory = path.with_name(f"{path.name}-{number:03d}")
                 directory.mkdir()
-            except FileExistsError:  # Another run has just taken this number.
+            except FileExistsError:  # Another run has just created this directory.
                 continue
             return directory
     except OSError as error:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
-from nnlayers.data.table import Array, check_finite, preview
+from nnlayers.data.table import check_finite, preview
 
 __all__ = ["Categories", "Encoder", "Standardizer", "check_text", "encoder_from_dict"]
 

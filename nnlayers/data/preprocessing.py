@@ -10,11 +10,10 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.arrays import float_dtype, unmasked
+from nnlayers._core.arrays import Array, float_dtype, unmasked
 from nnlayers._core.checks import check_choice
 from nnlayers.data.encoders import Categories, Encoder, Standardizer, check_text, encoder_from_dict
 from nnlayers.data.table import (
-    Array,
     ColumnKind,
     DataError,
     Table,
@@ -136,7 +135,7 @@ class Preprocessing:
         """
         encoded = np.empty((len(table), self.width), float_dtype(dtype))
         start = 0
-        for name, encoder in self._fitted().columns.items():
+        for name, encoder in self._require_fit().columns.items():
             location, kind, expected = _location(table, name), table.kind(name), _kind(encoder)
             if kind != expected:
                 raise DataError(f"{location} is {kind}, in training it was {expected}")
@@ -165,7 +164,7 @@ class Preprocessing:
             If the table has no target, or one that does not fit: a class that did not occur in
             training, text for values, or NaN.
         """
-        fit, dtype = self._fitted(), float_dtype(dtype)
+        fit, dtype = self._require_fit(), float_dtype(dtype)
         if isinstance(fit.target, Standardizer):
             values = fit.target.encode(_target_values(table), dtype, _target_location(table))
             return values[:, np.newaxis]
@@ -196,7 +195,7 @@ class Preprocessing:
         DataError
             If the shape does not fit, or a number is not the code of a class.
         """
-        fit = self._fitted()
+        fit = self._require_fit()
         array = unmasked(encoded, "encoded targets")
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
@@ -213,7 +212,7 @@ class Preprocessing:
     @property
     def width(self) -> int:
         """The number of features."""
-        return sum(encoder.width for encoder in self._fitted().columns.values())
+        return sum(encoder.width for encoder in self._require_fit().columns.values())
 
     @property
     def outputs(self) -> int:
@@ -223,27 +222,27 @@ class Preprocessing:
     @property
     def classes(self) -> tuple[int, ...] | tuple[str, ...]:
         """The classes of the target in the order of their codes; empty for a target of values."""
-        target = self._fitted().target
+        target = self._require_fit().target
         return target.values if isinstance(target, Categories) else ()
 
     @property
     def columns(self) -> dict[str, ColumnKind]:
         """The kinds of the columns that `features` reads, by name."""
-        return {name: _kind(encoder) for name, encoder in self._fitted().columns.items()}
+        return {name: _kind(encoder) for name, encoder in self._require_fit().columns.items()}
 
     @property
     def target_name(self) -> str:
         """The name of the target."""
-        return self._fitted().target_name
+        return self._require_fit().target_name
 
     @property
     def target_kind(self) -> TargetKind:
         """The kind of the target, as passed to `fit`."""
-        return self._fitted().target_kind
+        return self._require_fit().target_kind
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted state in JSON's types, exact to the last bit."""
-        fit = self._fitted()
+        fit = self._require_fit()
         return {
             "standardize": self.standardize,
             "standardize_target": self.standardize_target,
@@ -285,11 +284,11 @@ class Preprocessing:
             raise DataError(f"preprocessing: the entry {error} is missing") from None
         except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"preprocessing: {error}") from None
-        if (kind == "values") != isinstance(preprocessing._fitted().target, Standardizer):
+        if (kind == "values") != isinstance(preprocessing._require_fit().target, Standardizer):
             raise DataError(f"preprocessing: the target's entries do not fit its kind {kind!r}")
         return preprocessing
 
-    def _fitted(self) -> _Fit:
+    def _require_fit(self) -> _Fit:
         if self._fit is None:
             raise RuntimeError("Preprocessing is not fitted yet: call fit first")
         return self._fit

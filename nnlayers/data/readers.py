@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.archives import Archive
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library, unknown_name
-from nnlayers.data.table import Array, DataError, check_finite
+from nnlayers.data.table import DataError, check_finite
 
 __all__ = ["CsvFile", "npz_arrays", "npz_columns"]
 
-# The text that programs write for a missing value.
+# The ways in which programs write a missing value.
 MISSING = frozenset(
     ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "Null", "null", "None", "none"]
 )
 
 # The limit for the size of all arrays, as a multiple of the size of their archive. Compression
 # makes tables of mostly zeros 10 to 50 times smaller; a stranger's file may claim 1,000 times.
-MOST_EXPANSION = 100
+MAX_EXPANSION = 100
 
 
 class CsvFile:
@@ -36,7 +37,7 @@ class CsvFile:
     path : str
         The file.
     delimiter : str
-        One character.
+        The delimiter, one character.
 
     Raises
     ------
@@ -178,7 +179,7 @@ def npz_arrays(path: str, names: Sequence[str]) -> dict[str, Array]:
     """
     try:
         with open(path, "rb") as file:
-            archive = Archive(file, expansion=MOST_EXPANSION)
+            archive = Archive(file, expansion=MAX_EXPANSION)
             for name in names:
                 if name not in archive.names:
                     raise ValueError(unknown_name("array", name, archive.names))

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer, check_number, optional_library, unknown_name
 from nnlayers.data.readers import CsvFile, npz_arrays, npz_columns
-from nnlayers.data.table import Array, ColumnKind, DataError, Table
+from nnlayers.data.table import ColumnKind, DataError, Table
 
 __all__ = [
     "breast_cancer",
@@ -48,7 +49,7 @@ def digits() -> Table:
     >>> len(digits()), len(digits().columns)
     (1797, 64)
     """
-    return _shipped("digits", named_classes=False)
+    return _load_shipped("digits", named_classes=False)
 
 
 def iris() -> Table:
@@ -63,7 +64,7 @@ def iris() -> Table:
     >>> iris().rows([0, 149]).target
     array(['setosa', 'virginica'], dtype=object)
     """
-    return _shipped("iris", named_classes=True)
+    return _load_shipped("iris", named_classes=True)
 
 
 def wine() -> Table:
@@ -78,7 +79,7 @@ def wine() -> Table:
     >>> wine().target[0]
     'class_0'
     """
-    return _shipped("wine", named_classes=True)
+    return _load_shipped("wine", named_classes=True)
 
 
 def breast_cancer() -> Table:
@@ -94,7 +95,7 @@ def breast_cancer() -> Table:
     >>> breast_cancer().target[0]
     'malignant'
     """
-    return _shipped("breast_cancer", named_classes=True)
+    return _load_shipped("breast_cancer", named_classes=True)
 
 
 def diabetes() -> Table:
@@ -109,7 +110,7 @@ def diabetes() -> Table:
     >>> diabetes().target[0]
     np.float64(151.0)
     """
-    return _shipped("diabetes", named_classes=False)
+    return _load_shipped("diabetes", named_classes=False)
 
 
 def csv(
@@ -131,7 +132,7 @@ def csv(
         Columns whose cells are taken as text, even if they look like numbers or missing values;
         only a blank cell is missing.
     delimiter : str
-        One character.
+        The delimiter, one character.
 
     Raises
     ------
@@ -187,7 +188,7 @@ def read_rows(path: str, columns: Mapping[str, ColumnKind], *, delimiter: str = 
         The columns of the training rows: :attr:`Preprocessing.columns`. In an .npz archive, the
         columns ``X[0]``, ``X[1]``, ... are those of the array ``X``.
     delimiter : str
-        One character, for a .csv file.
+        The delimiter of a .csv file, one character.
 
     Raises
     ------
@@ -312,7 +313,7 @@ def _points(x1: Array, x2: Array, label: Array, origin: str) -> Table:
     return Table({"x1": x1, "x2": x2}, label, "class", origin)
 
 
-def _shipped(name: str, *, named_classes: bool) -> Table:
+def _load_shipped(name: str, *, named_classes: bool) -> Table:
     datasets = optional_library("sklearn.datasets", "sklearn")
     bunch = getattr(datasets, f"load_{name}")()
     target = np.asarray(bunch.target_names)[bunch.target] if named_classes else bunch.target

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.arrays import unmasked
+from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import unknown_name
 
-__all__ = ["Array", "ColumnKind", "DataError", "Table", "check_finite", "check_rows", "preview"]
+__all__ = ["ColumnKind", "DataError", "Table", "check_finite", "check_rows", "preview"]
 
-Array: TypeAlias = npt.NDArray[Any]
 ColumnKind: TypeAlias = Literal["numeric", "categorical"]
 
 
@@ -126,7 +125,7 @@ def check_finite(values: Array, location: str) -> None:
 
 
 def preview(values: Sequence[object] | Array) -> str:
-    """Return the first three values, for a message."""
+    """Return the first three values as text."""
     return ", ".join(map(repr, values[:3])) + (", ..." if len(values) > 3 else "")
 
 

@@ -22,9 +22,9 @@ FindClass: TypeAlias = Callable[[str], type[Layer]]
 
 # The limit for layers within layers, and for lists within the lists of one argument: a search for
 # parameters is a recursion through all levels, and Python's stack ends at 1,000 calls.
-MOST_NESTED = 32
+MAX_DEPTH = 32
 
-_NUMBERS = "biuf"  # the kinds of dtype
+_NUMBERS = "biuf"  # The kinds of dtype that hold real numbers.
 _INITIALIZERS: dict[str, Any] = {
     name: getattr(initializers, name)
     for name in initializers.__all__
@@ -130,7 +130,7 @@ class Description:
 
     def _array(self, value: Any) -> int:
         array = np.asarray(value)
-        if array.dtype.kind not in "?biufcmMSU":  # The kinds that an archive can be read for.
+        if array.dtype.kind not in "?biufcmMSU":  # The kinds that can be read from an archive.
             raise ValueError(f"a file cannot hold an array of dtype {array.dtype}")
         self.arrays.append(array)
         return len(self.arrays) - 1
@@ -184,8 +184,8 @@ class Rebuilder:
         """Return an argument from its JSON, which is nested in `depth` lists."""
         if not isinstance(value, list | dict):
             return value
-        if depth > MOST_NESTED:
-            raise ValueError(f"an argument is nested more than {MOST_NESTED} deep")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"an argument is nested more than {MAX_DEPTH} deep")
         if isinstance(value, list):
             return [self.value(entry, depth + 1) for entry in value]
         ((kind, content),) = value.items()
@@ -196,7 +196,7 @@ class Rebuilder:
                 self.value(key, depth + 1): self.value(item, depth + 1) for key, item in pairs
             },
             "layer": self._layer_at,
-            "parameter": lambda index: self._parameters[_checked_index(index)],
+            "parameter": lambda index: self._parameters[_check_index(index)],
             "initializer": self._initializer,
             "dtype": _dtype,
             "array": self._array,
@@ -211,8 +211,8 @@ class Rebuilder:
         self._deepest = 0
         name, config = entry["class"], self._table(entry["config"])
         self._depths.append(self._deepest + 1)
-        if self._depths[-1] > MOST_NESTED:
-            raise ValueError(f"its layers are nested more than {MOST_NESTED} deep")
+        if self._depths[-1] > MAX_DEPTH:
+            raise ValueError(f"its layers are nested more than {MAX_DEPTH} deep")
         cls = self._find_class(name)
         try:
             return cls.from_config(config)
@@ -221,13 +221,13 @@ class Rebuilder:
             raise ValueError(f"cannot build {name} of {arguments}: {one_line(error)}") from error
 
     def _layer_at(self, index: Any) -> Layer:
-        layer = self._layers[_checked_index(index)]
+        layer = self._layers[_check_index(index)]
         self._deepest = max(self._deepest, self._depths[index])
         return layer
 
     def _array(self, index: Any) -> Array:
-        """Return an array, once: a small file must not become many copies of one array."""
-        array, self._arrays[index] = self._arrays[_checked_index(index)], None
+        """Return an array, at most once, so that a small file cannot become many copies of it."""
+        array, self._arrays[index] = self._arrays[_check_index(index)], None
         if array is None:
             raise ValueError(f"array {index} is used twice")
         return array
@@ -237,9 +237,9 @@ class Rebuilder:
         return call(_INITIALIZERS[name], self._table(table))
 
 
-def _checked_index(value: Any) -> int:
+def _check_index(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"an index must be an integer from 0 on, got {value!r}")
+        raise ValueError(f"an index must be an integer of at least 0, got {value!r}")
     return value
 
 

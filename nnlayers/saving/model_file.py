@@ -197,11 +197,11 @@ def _class_finder(modules: Iterable[str], classes: Classes) -> FindClass:
     @cache  # A model has many layers of few classes.
     def find_class(name: str) -> type[Layer]:
         try:
-            found: type[Layer] = classes.get(name) or resolve_class(name, base, modules)
+            layer_class: type[Layer] = classes.get(name) or resolve_class(name, base, modules)
         except ValueError as error:
             example = f"classes={{{name!r}: {name.rpartition('.')[2].rpartition(':')[2]}}}"
             raise ValueError(f"{error}; or give the class itself: {example}") from error
-        return found
+        return layer_class
 
     return find_class
 
@@ -341,7 +341,7 @@ def _check_same(layers: Mapping[str, Layer], outlines: Mapping[str, Any], twin: 
 
 
 def _outlines(layers: Mapping[str, Layer], description: Description) -> dict[str, Any]:
-    """Return, by layer name, a value that is equal in models that were built alike.
+    """Return, by layer name, a value that is equal for equal layers.
 
     `description` is empty, or that of the first layer.
     """

@@ -334,10 +334,10 @@ def test_a_layer_in_two_entries_of_a_sequential_is_refused(path):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"axis": {"layer": -1}}, "an index must be an integer from 0 on, got -1"),
-        ({"axis": {"layer": True}}, "an index must be an integer from 0 on, got True"),
+        ({"axis": {"layer": -1}}, "an index must be an integer of at least 0, got -1"),
+        ({"axis": {"layer": True}}, "an index must be an integer of at least 0, got True"),
         ({"axis": {"array": 0}}, "malformed: IndexError"),
-        ({"axis": {"parameter": "0"}}, "an index must be an integer from 0 on, got '0'"),
+        ({"axis": {"parameter": "0"}}, "an index must be an integer of at least 0, got '0'"),
         ({"axis": {"dtype": "O"}}, "dtype must be the name of a dtype of real numbers, got 'O'"),
         ({"axis": {"dtype": [["a", "O"]]}}, "dtype must be the name of a dtype of real numbers"),
         ({"axis": {"tuple": 3}}, "malformed: TypeError"),

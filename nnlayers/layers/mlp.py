@@ -43,7 +43,8 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "tanh": Tanh,
 }
 
-# Initializers of hidden layers, by activation; others get LeCun's.
+# Initializers of hidden layers: Glorot's before bounded activations; those that are not here get
+# LeCun's.
 HIDDEN_INIT: dict[type[Layer], str] = {
     HardTanh: "glorot_uniform",
     Identity: "glorot_uniform",
@@ -72,10 +73,9 @@ def mlp(
     ================================================ ===================== =======================
     activation                                       hidden layers         output layer
     ================================================ ===================== =======================
-    ReLU, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU,   1 / fan_in            0.01 / fan_in
-    Mish, and your own
-    Softplus                                         2 / fan_in            0.01 / fan_in
     Sigmoid, Tanh, Softsign, HardTanh, Identity      2 / (fan_in+fan_out)  2 / (fan_in + fan_out)
+    Softplus                                         2 / fan_in            0.01 / fan_in
+    all others, and your own                         1 / fan_in            0.01 / fan_in
     ================================================ ===================== =======================
 
     They are ``"lecun_normal"``, ``"he_normal"``, ``"glorot_uniform"`` and ``"small_normal"`` of

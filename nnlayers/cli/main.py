@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="nnlayers", description="Train small neural networks that TOML configs describe."
     )
     parser.add_argument("--version", action="version", version=f"nnlayers {nnlayers.__version__}")
+    parser.set_defaults(allow=[])  # A command without configs does not have the option.
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     modules = _module_arguments()
     _add_commands_of_configs(commands, _config_arguments(modules))

@@ -9,6 +9,7 @@ from expressions import expressions
 from hypothesis import given, settings
 
 import nnlayers as nn
+from nnlayers.config.families import OPTIMIZERS
 from nnlayers.testing import LayerError, check_gradients, check_layer
 
 
@@ -241,12 +242,8 @@ def affine_graph(W, b):
     return nn.Graph(nn.relu(nn.Input("x") @ weights[0] + weights[1]))
 
 
-OPTIMIZERS = ["SGD", "Adam", "AdamW", "NAdam", "RMSProp", "AdaGrad", "AdaDelta", "Lion"]
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_graph_of_operations_trains_to_the_numbers_of_the_layers(name):
-    optimizer = getattr(nn.optim, name)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.known.values(), ids=OPTIMIZERS.known)
+def test_a_graph_of_operations_trains_to_the_numbers_of_the_layers(optimizer):
     layers = nn.Sequential(nn.Affine(4, 3, dtype="float64", rng=0), nn.ReLU())
     W, b = (nn.Parameter(p.value.copy(), name=p.name) for p in layers.parameters())
     graph = affine_graph(W, b)

@@ -1,6 +1,7 @@
 """Promises of every layer, checked on every entry of the catalogue."""
 
 import copy
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from catalogue import ENTRIES
 
 import nnlayers as nn
+from nnlayers.config.families import LAYERS
 from nnlayers.testing import check_layer
 
 every_layer = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
@@ -15,6 +17,12 @@ every_layer = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 
 def as_tuple(gradients):
     return gradients if isinstance(gradients, tuple) else (gradients,)
+
+
+def test_every_layer_is_in_the_catalogue():
+    public = {kind for kind in LAYERS.known.values() if inspect.isclass(kind)}
+    missing = public - {type(entry.make()) for entry in ENTRIES.values()}
+    assert missing == {nn.Embedding}  # It takes integers only, and has tests of its own.
 
 
 @every_layer

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from loss_catalogue import COLUMNS, both_reductions, draw, every_loss
+from loss_catalogue import COLUMNS, LOSSES, both_reductions, draw, every_loss
 
 import nnlayers as nn
+from nnlayers.config import families
 from nnlayers.testing import check_gradients
 
 SHAPE = (6, COLUMNS)
@@ -26,6 +27,11 @@ def shapes(draw_from, entry):
 
 def weights_of(shape, seed):
     return np.random.default_rng(seed).choice([0.0, 0.5, 1.0, 3.0], size=shape[0])
+
+
+def test_every_loss_is_in_the_catalogue():
+    public = set(families.LOSSES.known.values())
+    assert {type(entry.make()) for entry in LOSSES.values()} == public
 
 
 @every_loss

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
+from nnlayers.config import families
 from nnlayers.optim.layout import BLOCK
 
 OPTIMIZERS = {
@@ -47,6 +48,11 @@ PYTORCH = [
     ("AdaDelta", "Adadelta", {}),
     ("AdaDelta", "Adadelta", {"lr": 0.5, "rho": 0.7, "weight_decay": 0.1}),
 ]
+
+
+def test_every_optimizer_is_in_the_table():
+    made = {type(make([nn.Parameter([1.0])])) for make in OPTIMIZERS.values()}
+    assert made == set(families.OPTIMIZERS.known.values())
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])

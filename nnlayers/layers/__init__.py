@@ -12,11 +12,12 @@ from nnlayers.layers.affine import Affine
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Maximum, Multiply, Subtract
 from nnlayers.layers.elementary import Exp, Log, Negative, Power, Reciprocal, Sqrt, Square
 from nnlayers.layers.embedding import Embedding
+from nnlayers.layers.gated import GELU, Mish, SiLU
 from nnlayers.layers.mlp import mlp
 from nnlayers.layers.noise import Dropout, GaussianNoise
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.operation import Elementwise, Operation
-from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
+from nnlayers.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU, ReLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.residual import Residual
 from nnlayers.layers.sequential import Sequential

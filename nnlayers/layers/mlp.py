@@ -19,9 +19,10 @@ from nnlayers.layers.activations import (
     Tanh,
 )
 from nnlayers.layers.affine import Affine
+from nnlayers.layers.gated import GELU, Mish, SiLU
 from nnlayers.layers.noise import Dropout
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from nnlayers.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU
+from nnlayers.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU, ReLU
 from nnlayers.layers.sequential import Sequential
 
 __all__ = ["ACTIVATIONS", "NORMS", "mlp"]

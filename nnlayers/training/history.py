@@ -119,8 +119,8 @@ class History:
             raise ValueError(f"axes must hold {len(panels)} Axes, got {len(all_axes)}")
         for panel_axes, names in zip(all_axes, panels, strict=False):
             self._draw(panel_axes, names)
-        drawn: Figure = all_axes[0].figure
-        return drawn
+        result: Figure = all_axes[0].figure
+        return result
 
     def state_dict(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the columns as arrays by name."""

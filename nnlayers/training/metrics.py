@@ -158,13 +158,13 @@ class EpochMeter:
 
     def result(self) -> dict[str, float]:
         """Return the loss and the metrics by name."""
-        result = {"loss": self._joined_loss()}
+        result = {"loss": self._epoch_loss()}
         if self.metrics:
             labels = self.loss.decide(np.concatenate(self._outputs))
             result |= measure(self.metrics, np.concatenate(self._targets), labels)
         return result
 
-    def _joined_loss(self) -> float:
+    def _epoch_loss(self) -> float:
         values, weights = np.array(self._values), np.array(self._weights)
         if has_sum_reduction(self.loss):
             return float(values.sum())

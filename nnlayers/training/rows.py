@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, unmasked
 from nnlayers._core.checks import check_number
-from nnlayers.data import split
+from nnlayers.data import batches, split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.losses.weighting import row_weights
@@ -18,6 +18,10 @@ from nnlayers.losses.weighting import row_weights
 __all__ = ["Indices", "Rows"]
 
 Indices: TypeAlias = npt.NDArray[np.intp] | slice
+
+# The number of rows for one call of predict: enough to be fast, few enough for the outputs of all
+# layers to fit in memory.
+PREDICT_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,11 @@ class Rows:
     def targets(self, indices: Indices) -> tuple[Array, Array | None]:
         """Return the targets at these indices of X, and the weights if there are any."""
         return self.y[indices], None if self.weight is None else self.weight[indices]
+
+    def predict(self, model: Layer) -> Array:
+        """Return the model's outputs for the selected rows."""
+        chunks = map(self.indices, batches(len(self), PREDICT_ROWS))
+        return np.concatenate([model.predict(self.inputs(chunk)) for chunk in chunks])
 
     def __len__(self) -> int:
         return len(self.X) if self.index is None else len(self.index)

@@ -13,7 +13,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.state import check_names
 from nnlayers.layer import Layer
 
-__all__ = ["Generators", "Stateful", "joined_state", "load_states", "split_state"]
+__all__ = ["Generators", "Stateful", "join_states", "load_states", "split_state"]
 
 
 class Stateful(Protocol):
@@ -26,8 +26,8 @@ class Stateful(Protocol):
         """Restore the state that :meth:`state_dict` returned."""
 
 
-def joined_state(parts: Mapping[str, Stateful]) -> dict[str, Array]:
-    """Return the state of all parts, each entry behind its part's name and a dot."""
+def join_states(parts: Mapping[str, Stateful]) -> dict[str, Array]:
+    """Return the states of all parts as one, each entry prefixed with its part's name and a dot."""
     return {
         f"{prefix}.{name}": array
         for prefix, part in parts.items()
@@ -38,7 +38,7 @@ def joined_state(parts: Mapping[str, Stateful]) -> dict[str, Array]:
 def split_state(
     state: Mapping[str, npt.ArrayLike], prefixes: Iterable[str]
 ) -> tuple[dict[str, dict[str, npt.ArrayLike]], dict[str, npt.ArrayLike]]:
-    """Undo :func:`joined_state`: return the state of each part, and the entries of no part.
+    """Undo :func:`join_states`: return the state of each part, and the entries of no part.
 
     Examples
     --------

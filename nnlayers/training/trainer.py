@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_instance, check_integer, check_number
+from nnlayers._core.state import check_names
 from nnlayers.data import batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -28,22 +29,14 @@ from nnlayers.training.divergence import (
 )
 from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
 from nnlayers.training.history import History
-from nnlayers.training.metrics import (
-    EpochMeter,
-    Metric,
-    has_sum_reduction,
-    measure,
-    resolve_metrics,
-)
+from nnlayers.training.holdout import Holdout
+from nnlayers.training.metrics import EpochMeter, Metric, measure, resolve_metrics
 from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
-from nnlayers.training.state import Generators, Stateful, joined_state, load_states, split_state
+from nnlayers.training.state import Generators, Stateful, join_states, load_states, split_state
 
 __all__ = ["Trainer"]
 
-# Number of rows for one call of predict: enough to be fast, few enough for the layers' outputs to
-# fit in memory.
-PREDICT_ROWS = 4096
 # A loss that overflows or is undefined raises a DivergenceError that says more than NumPy's
 # warnings.
 QUIET: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
@@ -131,7 +124,7 @@ class Trainer:
         )
         self.history = History()
         self._unoptimized = unoptimized_parameters(model, optimizer)
-        self._split_seed: int | None = None
+        self._holdout = Holdout()
         self._stopping = False
 
     @np.errstate(**QUIET)
@@ -276,7 +269,7 @@ class Trainer:
         self._check_weights()
         rng = np.random.default_rng(rng)
         data = Rows.for_model(self.model, X, y, sample_weight)
-        rows, validation_rows = self._split(data, validation, rng)
+        rows, validation_rows = self._holdout.split(data, validation, self.model, self.loss, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.layers_by_name().values()
         self._stopping = False
@@ -328,8 +321,7 @@ class Trainer:
     def _measure(self, rows: Rows) -> dict[str, float]:
         """Return the loss and the metrics of rows."""
         with np.errstate(**QUIET):
-            chunks = map(rows.indices, batches(len(rows), PREDICT_ROWS))
-            output = np.concatenate([self.model.predict(rows.inputs(chunk)) for chunk in chunks])
+            output = rows.predict(self.model)
             y, weight = rows.targets(rows.indices(slice(None)))
             # A copy, because the loss may still hold what the backward pass of a step needs.
             value = copy.copy(self.loss).forward(output, y, weight)
@@ -354,10 +346,7 @@ class Trainer:
         parts = self._stateful_parts()
         if not history:
             del parts["history"]
-        state = joined_state(parts)
-        if self._split_seed is not None:
-            state["split_seed"] = np.array(self._split_seed)
-        return state
+        return join_states(parts) | self._holdout.state_dict()
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Restore the state that :meth:`state_dict` returned.
@@ -369,12 +358,10 @@ class Trainer:
         """
         parts = self._stateful_parts()
         states, others = split_state(state, parts)
-        seed = others.pop("split_seed", None)
-        split_seed = None if seed is None else int(np.asarray(seed))
-        for name in others:
-            raise ValueError(f"state does not fit Trainer: unknown {name!r}")
+        check_names(self, others.keys() & set(Holdout.state_names), others)
+        holdout = Holdout.from_state(others)
         load_states(parts, states)
-        self._split_seed = split_seed
+        self._holdout = holdout
 
     def _stateful_parts(self) -> dict[str, Stateful]:
         parts: dict[str, Stateful] = {
@@ -384,23 +371,6 @@ class Trainer:
             "generators": Generators(self.model),
         }
         return parts | {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
-
-    def _split(
-        self, data: Rows, validation: Any, rng: np.random.Generator
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to train on, and those for validation if there are any."""
-        if not has_sum_reduction(self.loss):
-            data = data.with_finite_total_weight()
-        if validation is None:
-            return data, None
-        if isinstance(validation, Sequence) and len(validation) == 2:
-            names = ("validation[0]", "validation[1]")
-            X, y = validation
-            return data, Rows.for_model(self.model, X, y, names=names)
-        # The seed is stored, because the next fit must not train on the rows held out in this one.
-        if self._split_seed is None:
-            self._split_seed = int(rng.integers(2**32))
-        return data.split_validation(validation, self.loss, self._split_seed)
 
     def _gradient_diverged(self) -> DivergenceError:
         """Return the error for a gradient that is not finite, and discard the gradients."""

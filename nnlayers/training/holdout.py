@@ -1,0 +1,71 @@
+"""Rows held out of the training for validation, the same ones in every fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers._core.arrays import Array
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.training.metrics import has_sum_reduction
+from nnlayers.training.rows import Rows
+
+__all__ = ["Holdout"]
+
+
+class Holdout:
+    """Split of the rows of a fit into those to train on and those for validation.
+
+    The seed of a random split is stored, because the next fit must not train on the rows that were
+    held out in this one.
+    """
+
+    state_names = ("split_seed",)
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def split(
+        self, rows: Rows, validation: Any, model: Layer, loss: Loss, rng: np.random.Generator
+    ) -> tuple[Rows, Rows | None]:
+        """Return the rows to train on, and those for validation if there are any.
+
+        Parameters
+        ----------
+        rows : Rows
+            All rows of the fit.
+        validation : float or (X, y), optional
+            The share of the rows to hold out, or other rows.
+        model : Layer
+            The model, whose dtype other rows are converted to.
+        loss : Loss
+            The loss, by whose kind of targets a random split is stratified.
+        rng : numpy.random.Generator
+            Source of the seed of the first random split.
+        """
+        # A mean of losses is finite even where the sum of the weights overflows; a sum is not.
+        if not has_sum_reduction(loss):
+            rows = rows.with_finite_total_weight()
+        if validation is None:
+            return rows, None
+        if isinstance(validation, Sequence) and len(validation) == 2:
+            X, y = validation
+            names = ("validation[0]", "validation[1]")
+            return rows, Rows.for_model(model, X, y, names=names)
+        if self.seed is None:
+            self.seed = int(rng.integers(2**32))
+        return rows.split_validation(validation, loss, self.seed)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return the seed, if there was a random split."""
+        return {} if self.seed is None else {"split_seed": np.array(self.seed)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, npt.ArrayLike]) -> Holdout:
+        """Return the holdout of a :meth:`state_dict`."""
+        seed = state.get("split_seed")
+        return cls(None if seed is None else int(np.asarray(seed)))

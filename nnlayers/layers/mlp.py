@@ -74,7 +74,7 @@ def mlp(
     ================================================ ===================== =======================
     activation                                       hidden layers         output layer
     ================================================ ===================== =======================
-    Sigmoid, Tanh, Softsign, HardTanh, Identity      2 / (fan_in+fan_out)  2 / (fan_in + fan_out)
+    bounded ones such as Tanh, and Identity          2 / (fan_in+fan_out)  2 / (fan_in + fan_out)
     Softplus                                         2 / fan_in            0.01 / fan_in
     all others, and your own                         1 / fan_in            0.01 / fan_in
     ================================================ ===================== =======================

@@ -21,7 +21,7 @@ def test_the_quick_start_holds_two_commands_of_one_line():
     assert main_job == (
         'python -m pip install -e ".[cli,sklearn]" && nnlayers train configs/digits.toml\n'
     )
-    assert tests == 'python -m pip install -e ".[test]" && python -m pytest\n'
+    assert tests == 'python -m pip install -e ".[test]" && python -m pytest -n auto\n'
 
 
 def test_the_screen_of_library_code_runs_and_learns(capsys, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -150,6 +151,14 @@ def test_a_category_not_seen_in_training_is_a_warning_of_one_line(run, workplace
     status, out, err = run("predict", "a", "new.csv")
     assert (status, len(out), len(err)) == (0, 2, 1)
     assert err[0].startswith("nnlayers: warning: new.csv: column 'kind'")
+
+
+def test_a_command_needs_none_of_the_options_of_the_others(run, monkeypatch):
+    def add_hello(commands, _):
+        commands.add_parser("hello").set_defaults(run=lambda arguments: 0)
+
+    monkeypatch.setattr(sys.modules["nnlayers.cli.main"], "_add_commands_of_configs", add_hello)
+    assert run("hello") == (0, [], [])
 
 
 def test_version_and_help_succeed(run):

@@ -132,7 +132,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class VarianceScaling:
-    r"""Draws of mean 0 and variance ``scale / fan``.
+    r"""Variance scaling (He, Glorot, LeCun): draws of mean 0 and variance ``scale / fan``.
 
     The named schemes are instances of this one:
 
@@ -150,7 +150,7 @@ class VarianceScaling:
     scale : float
         The numerator of the variance, above 0.
     fan : {"in", "average"}
-        What it is divided by: `fan_in`, or the mean of `fan_in` and `fan_out`.
+        The divisor of the variance: `fan_in`, or the mean of `fan_in` and `fan_out`.
     distribution : {"normal", "uniform"}
         The shape of the distribution; the uniform one has the bounds
         :math:`\pm\sqrt{3\,\mathrm{scale}/\mathrm{fan}}`.
@@ -192,7 +192,7 @@ class VarianceScaling:
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
+    """Orthogonal matrix: orthonormal rows or columns, whichever are fewer, times `gain`.
 
     The matrix is the Q of the QR decomposition of a matrix of normal draws, its signs fixed so
     that it is uniform over the orthogonal matrices [Saxe14]_. An array of more than two axes is
@@ -307,7 +307,7 @@ def draw(
     if reserve(shape):
         return np.broadcast_to(np.ones((), FLOAT64), shape)  # This array is one number in memory.
     value = make(shape, fan_in=fan_in, fan_out=fan_out, rng=rng)
-    array = as_floats(value, FLOAT64, f"what {initializer!r} returns")
+    array = as_floats(value, FLOAT64, f"the array that {initializer!r} returns")
     if array.shape != shape:
         raise ValueError(
             f"{initializer!r} must return an array of shape {shape}, got {array.shape}"

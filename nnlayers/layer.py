@@ -177,7 +177,7 @@ class Layer(ABC):
         """
         return {name: item for name, item in self._walk().items() if isinstance(item, Parameter)}
 
-    def layers_by_name(self) -> dict[str, Layer]:
+    def named_layers(self) -> dict[str, Layer]:
         """Return the layer itself, under the empty name, and all layers within, by name."""
         return {name: item for name, item in self._walk().items() if isinstance(item, Layer)}
 
@@ -223,7 +223,7 @@ class Layer(ABC):
         rng = np.random.default_rng(rng)
         for parameter in self.parameters():
             parameter.initialize(rng)
-        for layer in self.layers_by_name().values():
+        for layer in self.named_layers().values():
             layer.reset_state()
         return self
 
@@ -244,7 +244,7 @@ class Layer(ABC):
         changes: list[Change] = []
         for parameter in self.parameters():
             changes += parameter.prepare_astype(dtype)
-        for layer in self.layers_by_name().values():
+        for layer in self.named_layers().values():
             new = {name: getattr(layer, name).astype(dtype) for name in layer.state_names}
             new |= {"_cache": None, "_last_forward": None}
             changes += [partial(setattr, layer, name, array) for name, array in new.items()]
@@ -273,7 +273,7 @@ class Layer(ABC):
         """
         new = validated_state(self, self._arrays(), state)
         changes = [p.prepare_value(new[name]) for name, p in self.named_parameters().items()]
-        for prefix, layer in self.layers_by_name().items():
+        for prefix, layer in self.named_layers().items():
             for name in layer.state_names:
                 array = new[join(prefix, name)].copy()
                 changes.append(partial(setattr, layer, name, array))
@@ -316,7 +316,7 @@ class Layer(ABC):
 
     def _arrays(self) -> dict[str, Array]:
         arrays = {name: parameter.value for name, parameter in self.named_parameters().items()}
-        for prefix, layer in self.layers_by_name().items():
+        for prefix, layer in self.named_layers().items():
             arrays |= {join(prefix, name): getattr(layer, name) for name in layer.state_names}
         return arrays
 
@@ -329,7 +329,7 @@ class Layer(ABC):
         return walk(self, Layer, Parameter, lambda layer: layer._members())
 
     def _set_training(self, training: bool) -> Self:
-        for layer in self.layers_by_name().values():
+        for layer in self.named_layers().values():
             layer.training = training
         return self
 

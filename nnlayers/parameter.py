@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype
 from nnlayers._core.checks import Absent, check_boolean
-from nnlayers._core.placement import Placed, Placement
+from nnlayers._core.placement import ParameterMemory, Placement
 from nnlayers._core.state import commit
 
 __all__ = ["Parameter"]
 
 
-class Parameter(Placed):
+class Parameter(ParameterMemory):
     r"""Weights, and the gradient of the loss with respect to them.
 
     You never zero a gradient: ``backward`` adds to :attr:`grad`, and the optimizer's ``step``
@@ -55,9 +55,9 @@ class Parameter(Placed):
 
     def __init__(self, value: npt.ArrayLike, name: str = "W", trainable: bool = True) -> None:
         array: Array = np.array(as_floats(value, name="value"), order="C")
-        self._start(array, array.copy(), name, trainable)
+        self._set_up(array, array.copy(), name, trainable)
 
-    def _start(
+    def _set_up(
         self,
         value: Array,
         origin: Array | Callable[[np.random.Generator], Array],
@@ -70,7 +70,7 @@ class Parameter(Placed):
         self.name = name
 
     @classmethod
-    def drawn(
+    def from_draws(
         cls,
         draw: Callable[[np.random.Generator], Array],
         rng: np.random.Generator,
@@ -82,11 +82,11 @@ class Parameter(Placed):
         Examples
         --------
         >>> rng = np.random.default_rng(0)
-        >>> Parameter.drawn(lambda rng: rng.normal(size=3), rng, "float32", name="b")
+        >>> Parameter.from_draws(lambda rng: rng.normal(size=3), rng, "float32", name="b")
         Parameter('b', shape=(3,), dtype=float32)
         """
         parameter = cls.__new__(cls)  # The constructor would copy the array twice.
-        parameter._start(np.array(draw(rng), float_dtype(dtype), order="C"), draw, name, True)
+        parameter._set_up(np.array(draw(rng), float_dtype(dtype), order="C"), draw, name, True)
         return parameter
 
     @property
@@ -118,7 +118,7 @@ class Parameter(Placed):
     def trainable(self) -> bool:
         """Whether optimizers may move it.
 
-        A frozen parameter keeps its gradient: no step uses or clears it. Freeing it discards the
+        A frozen parameter keeps its gradient: no step uses or clears it. Unfreezing it discards the
         gradient accumulated meanwhile, so that its first step is like any other.
         """
         return self.placement.trainable
@@ -132,7 +132,7 @@ class Parameter(Placed):
         self._is_grad_zero = True
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw the value afresh, or restore the array that it was made from."""
+        """Draw the value afresh, or restore the array that it was created from."""
         self.value = self._origin(rng) if callable(self._origin) else self._origin
         self.zero_grad()
 
@@ -159,7 +159,8 @@ class Parameter(Placed):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # An unpickled dtype equals NumPy's own but is another object; the view has NumPy's.
+        # An unpickled dtype equals NumPy's but is another object, and dtypes are compared by
+        # identity. The view has NumPy's.
         value = state["value"].view(float_dtype(state["value"].dtype))
         self.placement = Placement(value, state["grad"], state["trainable"])
         self._is_grad_zero = state["grad"] is None

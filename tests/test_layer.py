@@ -32,7 +32,7 @@ class Holder(nn.Layer):
         vars(self).update(members)
 
     def inner(self):
-        return list(self.layers_by_name().values())[1:]
+        return list(self.named_layers().values())[1:]
 
     def forward(self, x):
         for layer in self.inner():
@@ -118,7 +118,7 @@ def test_a_shared_parameter_or_layer_is_listed_once_under_its_first_name():
     shared = Scale()
     layer = Holder(a=shared, b=[shared], c=shared.s)
     assert layer.named_parameters() == {"a.s": shared.s}
-    assert layer.layers_by_name() == {"": layer, "a": shared}
+    assert layer.named_layers() == {"": layer, "a": shared}
 
 
 def test_layers_that_hold_each_other_are_walked_once():

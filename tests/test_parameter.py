@@ -170,7 +170,9 @@ def test_a_copy_keeps_everything_but_its_position_in_a_flat_vector(copied):
 
 def test_initialize_draws_afresh_or_restores_the_initial_value():
     given = nn.Parameter([1.0, 2.0])
-    drawn = nn.Parameter.drawn(lambda rng: rng.normal(size=3), np.random.default_rng(4), "float32")
+    drawn = nn.Parameter.from_draws(
+        lambda rng: rng.normal(size=3), np.random.default_rng(4), "float32"
+    )
     for parameter in (given, drawn):
         parameter.value += 1
         parameter.grad += 1

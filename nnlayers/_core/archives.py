@@ -14,12 +14,13 @@ from nnlayers._core.arrays import Array
 
 __all__ = ["Archive", "one_line", "write_archive"]
 
-_KINDS = "?biufcmMSU"  # Entries of these dtypes are plain bytes.
+# Entries of these dtypes are plain bytes.
+_KINDS = "?biufcmMSU"
 _LARGEST_CHARACTER = 0x10FFFF
 _CHUNK = 1 << 20
-_LONGEST_HEADER = (
-    2000  # NumPy's headers take 128 bytes, and one of 64 axes of 20 digits takes 1,400.
-)
+# NumPy's headers take 128 bytes, and one of 64 axes of 20 digits takes 1,400.
+_LONGEST_HEADER = 2000
+# Messages are cut off here, because they may quote a hostile file.
 _LONGEST = 500
 
 
@@ -34,8 +35,8 @@ class Archive:
     file : binary file
         Open for reading, and at its start; it must stay open.
     expansion : int
-        How many times the file's own size all entries together may have. At 1 none may be
-        compressed.
+        The largest size of all entries together, in multiples of the file's size. At 1 no entry
+        may be compressed.
 
     Attributes
     ----------
@@ -45,8 +46,8 @@ class Archive:
     Raises
     ------
     ValueError
-        If it is not a zip archive, or holds two entries of one name, compressed or encrypted ones,
-        or more than it may.
+        If it is not a zip archive, or holds two entries of one name, entries that are encrypted or
+        may not be compressed, or more than `expansion` allows.
 
     Examples
     --------
@@ -69,15 +70,15 @@ class Archive:
             raise ValueError("this is not an .npz archive, or it is damaged") from error
         self._entries: dict[str, zipfile.ZipInfo] = {}
         methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[: 1 if expansion == 1 else 2]
-        left = expansion * self._size
+        remaining = expansion * self._size
         for entry in self._archive.infolist():
             name = one_line(repr(entry.filename))
             if entry.filename in self._entries:
                 raise ValueError(f"damaged: entry {name} occurs twice")
             if entry.compress_type not in methods:
                 raise ValueError(f"entry {name} is compressed, which is not read here")
-            left -= entry.file_size
-            if left < 0:
+            remaining -= entry.file_size
+            if remaining < 0:
                 raise ValueError(
                     f"its arrays are more than {expansion} times as large as the file, which is "
                     "not read: write it without compression"
@@ -135,10 +136,10 @@ class Archive:
             raise ValueError(f"it holds {kind}, not numbers, dates or text")
         count = math.prod(shape)
         size = count * dtype.itemsize
-        there = self._entries[entry.name].file_size - entry.tell()
+        stored = self._entries[entry.name].file_size - entry.tell()
         # The entries of some arrays have no bytes, such as those of dtype S0.
-        if size != there or not 0 <= count <= max(there, self._size) or min(shape, default=0) < 0:
-            raise ValueError(f"shape {shape} of {dtype} is not that of {there} bytes")
+        if size != stored or not 0 <= count <= max(stored, self._size) or min(shape, default=0) < 0:
+            raise ValueError(f"shape {shape} of {dtype} is not that of {stored} bytes")
         buffer = np.empty(size, np.uint8)
         _fill(buffer.data, entry)
         entry.read(1)  # Reading to the end compares the checksum.

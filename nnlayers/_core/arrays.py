@@ -1,4 +1,4 @@
-"""Convert arguments to arrays, and a few fast array kernels that layers share."""
+"""Convert arguments to arrays; fast array kernels that layers share."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def as_floats(x: npt.ArrayLike, dtype: np.dtype[Any] | None = None, name: str = "x") -> Array:
-    """Return `x` as a float array: itself where it is one already, else a converted copy.
+    """Return `x` as a float array: `x` itself if it is one already, otherwise a converted copy.
 
     Parameters
     ----------
     x : array_like of real numbers
-        What a user gave.
+        The argument.
     dtype : numpy.dtype, optional
-        The dtype to have; without it float32 and float64 stay and float16 becomes float32, the
-        rest float64.
+        The dtype of the result. By default float32 and float64 stay, float16 becomes float32 and
+        anything else float64.
     name : str
-        The argument's name, for the message of an error.
+        The argument's name, which error messages show.
 
     Raises
     ------
@@ -74,16 +74,16 @@ def as_floats(x: npt.ArrayLike, dtype: np.dtype[Any] | None = None, name: str = 
     array([1., 2.])
     """
     if type(x) is np.ndarray:
-        given = x.dtype
-        if given is dtype or (dtype is None and (given is FLOAT32 or given is FLOAT64)):
+        present = x.dtype
+        if present is dtype or (dtype is None and (present is FLOAT32 or present is FLOAT64)):
             return x
     elif isinstance(x, float) and (dtype is None or dtype is FLOAT64):
         return np.array(x, FLOAT64)
-    return _converted(x, dtype, name)
+    return _convert(x, dtype, name)
 
 
 def as_reals(x: npt.ArrayLike, name: str = "x") -> Array:
-    """Return `x` as an array of real numbers: floats, integers or booleans, as they are.
+    """Return `x` as an array of real numbers: floats, integers or booleans, without conversion.
 
     Raises
     ------
@@ -127,22 +127,22 @@ def unmasked(x: npt.ArrayLike, name: str = "x") -> Array:
 
 def refuse_masked(x: Any, name: str) -> None:
     """Raise ``ValueError`` if an entry of `x` is masked."""
-    masked = _masked_entries(x)
-    if masked:
-        raise ValueError(f"{name} must have no masked entries, got {masked}: drop or fill them")
+    count = _count_masked(x)
+    if count:
+        raise ValueError(f"{name} must have no masked entries, got {count}: drop or fill them")
 
 
-def _masked_entries(x: Any) -> int:
+def _count_masked(x: Any) -> int:
     if isinstance(x, np.ma.MaskedArray):
         return int(np.count_nonzero(x.mask))
-    # For a list of numbers this looks at the types only, which is faster than converting it.
+    # Looking at the types of a list of numbers is faster than converting it.
     holders = (np.ma.MaskedArray, list, tuple)
     if isinstance(x, list | tuple) and any(issubclass(kind, holders) for kind in set(map(type, x))):
-        return sum(map(_masked_entries, x))
+        return sum(map(_count_masked, x))
     return 0
 
 
-def _converted(x: npt.ArrayLike, dtype: np.dtype[Any] | None, name: str) -> Array:
+def _convert(x: npt.ArrayLike, dtype: np.dtype[Any] | None, name: str) -> Array:
     array = as_reals(x, name)
     if dtype is None:
         dtype = FLOAT32 if array.dtype.kind == "f" and array.itemsize <= 4 else FLOAT64

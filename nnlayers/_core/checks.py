@@ -26,7 +26,7 @@ __all__ = [
     "unknown_name",
 ]
 
-# A message shows at most this many names: a file of images has a column for each pixel.
+# A message shows at most this many names, because a file of images has a column for each pixel.
 MOST_NAMES = 50
 
 

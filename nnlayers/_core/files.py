@@ -50,9 +50,8 @@ def write_file(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if (
-            error.errno is None
-        ):  # Without an errno the error is not the system's, and its message stays as it is.
+        # An error without an errno is not the system's, and its message stays as it is.
+        if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 

@@ -10,29 +10,29 @@ __all__ = ["Formula"]
 class Formula:
     """The formula of a layer and its derivatives, in Python's syntax.
 
-    A class that states one as its attribute ``formula`` is drawn and explained with it. The names
-    in an expression are ``x`` for the input, ``a`` and ``b`` for two of them, ``x0``, ``x1`` and so
-    on for more; ``y`` for the output; ``g`` for the incoming gradient; and the layer's attributes,
-    of which numbers stand for themselves. An expression may hold arithmetic, calls, comparisons,
-    ``... if ... else ...``, ``A.T`` for a transpose and ``one(...)``, which is 1 where the
-    condition holds and else 0.
+    Drawings and explanations show the formula that a class has as its attribute ``formula``. The
+    names in an expression are ``x`` for the input, ``a`` and ``b`` for two of them, ``x0``, ``x1``
+    and so on for more; ``y`` for the output; ``g`` for the incoming gradient; and the layer's
+    attributes, of which numbers are shown by value. An expression may hold arithmetic, calls,
+    comparisons, ``... if ... else ...``, ``A.T`` for a transpose and ``one(...)``, which is 1 where
+    the condition holds and 0 elsewhere.
 
     Parameters
     ----------
     value : str
         The output.
     *derivatives : str
-        The local derivative with respect to each input; one stands for all of them. Without any, it
-        is the Jacobian, ``J``.
+        The local derivative with respect to each input; a single one applies to all inputs. Without
+        any, it is the Jacobian ``J``.
     symbol : str
         A short label for the layer, such as ``+``; by default its representation.
     sent : sequence of str
-        The gradient that each input gets, by default the product of ``g`` and the derivative.
+        The gradient with respect to each input, by default the product of ``g`` and the derivative.
     product : {"×", "@", ""}
-        The product by which ``g`` and the derivative make the gradient: entry by entry, of
+        The product of ``g`` and the derivative that gives the gradient: entry by entry, of
         matrices, or neither.
     note : str
-        An explanation of what the formulas leave open.
+        An explanation of names in the formulas.
 
     Examples
     --------

@@ -17,7 +17,7 @@ class _Node(Protocol):
 
 
 def default_names(nodes: Sequence[_Node]) -> list[str]:
-    """Return a name for each node: its own, else one after its layer, as exp, exp_2 and so on.
+    """Return a name for each node: the user's, or one after its layer such as exp, exp_2, exp_3.
 
     Raises
     ------

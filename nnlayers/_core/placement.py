@@ -1,4 +1,4 @@
-"""The memory of a parameter: where weights and gradient lie, and how they move there."""
+"""Memory of a parameter's weights and gradient, and changes of it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nnlayers._core.arrays import Array, float_dtype, product
 from nnlayers._core.checks import check_boolean
 from nnlayers._core.state import Change
 
-__all__ = ["Placed", "Placement"]
+__all__ = ["ParameterMemory", "Placement"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
     """Memory of a parameter, and whether optimizers move it.
 
-    A parameter whose memory changes, or that is frozen or freed, gets another placement. So an
-    optimizer that compares identities notices any change, and no interrupt leaves half of one.
+    A parameter whose memory changes, or that is frozen or unfrozen, gets another placement. An
+    optimizer notices any change by comparing identities, and an interrupt leaves none half done.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class Placement:
     flat: tuple[Array, Array, int] | None = None
 
 
-class Placed:
+class ParameterMemory:
     """Base of :class:`nnlayers.Parameter` that manages its memory.
 
-    The gradient is not zeroed after a step: ``_is_grad_zero`` says that it reads zero, whatever its
-    memory holds, and the first product of the next backward pass overwrites it.
+    The gradient is not zeroed after a step: ``_is_grad_zero`` states that it reads zero, whatever
+    its memory holds, and the first product of the next backward pass overwrites it.
 
     Methods named ``prepare_...`` change nothing: they return changes that
     :func:`nnlayers._core.state.commit` makes, all or none.
@@ -54,7 +54,7 @@ class Placed:
 
     __slots__ = ("_is_grad_zero", "placement")
 
-    # A slot and not a property, because optimizers compare those of all parameters at each step.
+    # This is a slot and not a property, because every optimizer step reads it of all parameters.
     placement: Placement
     _is_grad_zero: bool
 
@@ -101,8 +101,8 @@ class Placed:
             grad += product(a, b)
 
     @staticmethod
-    def consume_grads(parameters: Iterable[Placed]) -> None:
-        """Put all gradients into their memory, where a step reads them; they now read zero."""
+    def consume_grads(parameters: Iterable[ParameterMemory]) -> None:
+        """Make the memory of all gradients current, for a step to read, and let them read zero."""
         for parameter in parameters:
             if parameter._is_grad_zero:
                 parameter._grad_memory().fill(0)

@@ -15,7 +15,7 @@ __all__ = ["full", "rebuilding", "reserve"]
 
 
 class _Budget:
-    """Number of weights that may still be made."""
+    """Number of weights that may still be allocated."""
 
     def __init__(self, entries: int) -> None:
         self.entries = self.left = entries
@@ -49,7 +49,7 @@ def rebuilding(entries: int) -> Iterator[None]:
 
 
 def reserve(shape: tuple[int, ...]) -> bool:
-    """Count the weights that a layer is about to make; return whether their values do not matter.
+    """Count weights before they are allocated; return whether stored values will replace them.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from nnlayers._core.checks import unknown_name
 
-__all__ = ["check_modules", "find", "resolve_class", "within"]
+__all__ = ["check_modules", "find", "is_within", "resolve_class"]
 
 _OWN = __name__.partition(".")[0]
 # Longer paths are refused, and cut off in messages.
@@ -32,12 +32,12 @@ def check_modules(modules: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def within(module: str, modules: Iterable[str]) -> bool:
+def is_within(module: str, modules: Iterable[str]) -> bool:
     """Return whether a module is one of `modules`, or lies in a package that is.
 
     Examples
     --------
-    >>> within("mine.layers", ["mine"]), within("mine_too", ["mine"])
+    >>> is_within("mine.layers", ["mine"]), is_within("mine_too", ["mine"])
     (True, False)
     """
     return any(module == name or module.startswith(f"{name}.") for name in modules)
@@ -72,9 +72,9 @@ def find(path: str, modules: Iterable[str] = ()) -> Any:
 --allow os on the command line, modules=['os'] in Python
     """
     module_name, attributes = _parts(path)
-    if not within(module_name, (_OWN, *check_modules(modules))):
+    if not is_within(module_name, (_OWN, *check_modules(modules))):
         raise ValueError(
-            f"{_shown(path)} is code outside nnlayers, which runs only if you allow it: add "
+            f"{_shorten(path)} is code outside nnlayers, which runs only if you allow it: add "
             f"--allow {module_name} on the command line, modules=[{module_name!r}] in Python"
         )
     first, *others = attributes.split(".")
@@ -85,7 +85,7 @@ def find(path: str, modules: Iterable[str] = ()) -> Any:
             found = vars(found).get(name) if inspect.isclass(found) else None
     except Exception as error:  # The code of an allowed module may raise anything.
         raise ValueError(
-            f"cannot import {_shown(module_name)}: {type(error).__name__}: {error}"
+            f"cannot import {_shorten(module_name)}: {type(error).__name__}: {error}"
         ) from error
     if found is None:
         known = [name for name, item in vars(module).items() if inspect.isclass(item)]
@@ -121,7 +121,7 @@ def resolve_class(path: str, base: type[T], modules: Iterable[str] = ()) -> type
     """
     found = find(path, modules)
     if not (inspect.isclass(found) and issubclass(found, base)):
-        raise ValueError(f"{_shown(path)} is not a class derived from {base.__name__}")
+        raise ValueError(f"{_shorten(path)} is not a class derived from {base.__name__}")
     return found
 
 
@@ -132,9 +132,9 @@ def _parts(path: str) -> tuple[str, str]:
     # Names with two underscores lead to packages' scripts and to the internals of classes.
     plain = all(name.isidentifier() and not name.startswith("__") for name in names)
     if not plain or len(path) > _LONGEST:
-        raise ValueError(f"{_shown(path)} is not an import path such as 'module.Class'")
+        raise ValueError(f"{_shorten(path)} is not an import path such as 'module.Class'")
     return module, attributes
 
 
-def _shown(path: str) -> str:
+def _shorten(path: str) -> str:
     return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")

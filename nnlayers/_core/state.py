@@ -35,8 +35,8 @@ def commit(changes: Iterable[Change]) -> None:
     deque(map(call, changes), maxlen=0)
 
 
-def check_names(owner: object, own: Collection[str], given: Collection[str]) -> None:
-    """Raise ``ValueError`` unless a state has exactly the names of its owner's state.
+def check_names(owner: object, expected: Collection[str], names: Collection[str]) -> None:
+    """Raise ``ValueError`` unless the names of a state are those that its owner expects.
 
     Examples
     --------
@@ -44,16 +44,16 @@ def check_names(owner: object, own: Collection[str], given: Collection[str]) -> 
     Traceback (most recent call last):
     ValueError: state does not fit object: missing 'b', unknown 'c'
     """
-    problems = [f"missing {name!r}" for name in own if name not in given]
-    problems += [f"unknown {name!r}" for name in sorted(given) if name not in own]
+    problems = [f"missing {name!r}" for name in expected if name not in names]
+    problems += [f"unknown {name!r}" for name in sorted(names) if name not in expected]
     if problems:
         raise ValueError(f"state does not fit {type(owner).__name__}: {', '.join(problems)}")
 
 
 def validated_state(
-    owner: object, own: Mapping[str, Array], given: Mapping[str, npt.ArrayLike]
+    owner: object, current: Mapping[str, Array], state: Mapping[str, npt.ArrayLike]
 ) -> dict[str, Array]:
-    """Return the arrays of a state in the owner's dtypes, after a check of names and shapes.
+    """Return a state in the dtypes of the owner's current one, after a check of names and shapes.
 
     Raises
     ------
@@ -62,11 +62,11 @@ def validated_state(
     TypeError
         If one holds anything but real numbers.
     """
-    check_names(owner, own, given)
-    arrays = {name: as_floats(given[name], array.dtype, name) for name, array in own.items()}
+    check_names(owner, current, state)
+    arrays = {name: as_floats(state[name], array.dtype, name) for name, array in current.items()}
     for name, array in arrays.items():
-        if array.shape != own[name].shape:
+        if array.shape != current[name].shape:
             raise ValueError(
-                f"state entry {name!r} must have shape {own[name].shape}, got {array.shape}"
+                f"state entry {name!r} must have shape {current[name].shape}, got {array.shape}"
             )
     return arrays

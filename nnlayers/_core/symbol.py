@@ -12,9 +12,9 @@ S = TypeVar("S")
 
 
 class Symbol(ABC, Generic[S]):
-    """Base of what a layer can be called with in place of an array.
+    """Base of objects with which a layer can be called in place of arrays.
 
-    Its type argument is the class of what such a call returns.
+    Its type argument is the class of the result of such a call.
     """
 
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from nnlayers import initializers, layers, losses, optim
 from nnlayers._core import foreign_names
 from nnlayers._core.checks import unknown_name
-from nnlayers._core.resolving import find, within
+from nnlayers._core.resolving import find, is_within
 from nnlayers.data import Table, sources
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -135,7 +135,7 @@ def family_of(hint: Any, parent: Family) -> Family | None:
 
 def _fits(candidate: Any, hint: Any, modules: Iterable[str]) -> bool:
     """Return whether calling the candidate gives an object of the hint, by its annotations."""
-    is_allowed = within(getattr(candidate, "__module__", None) or "", modules)
+    is_allowed = is_within(getattr(candidate, "__module__", None) or "", modules)
     if hint is Metric:  # A metric is the function itself: a config never calls it.
         return is_allowed and inspect.isfunction(candidate)
     if inspect.isfunction(candidate):

@@ -126,7 +126,7 @@ def hidden_sizes(sizes: Any) -> list[int]:
 
 def affine_layers(network: Layer) -> list[Affine]:
     """Return the layers with weights and biases, in the order of the forward pass."""
-    return [layer for layer in network.layers_by_name().values() if isinstance(layer, Affine)]
+    return [layer for layer in network.named_layers().values() if isinstance(layer, Affine)]
 
 
 def trainable_parameters(network: Layer) -> list[Parameter]:

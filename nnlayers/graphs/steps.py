@@ -366,7 +366,7 @@ def _numbers_beside_arrays(nodes: Sequence[Node]) -> set[Input]:
 
 def _move_state(source: Layer, target: Layer) -> None:
     """Give a layer the state, such as running statistics, that its twin has now."""
-    pairs = zip(source.layers_by_name().values(), target.layers_by_name().values(), strict=True)
+    pairs = zip(source.named_layers().values(), target.named_layers().values(), strict=True)
     for new, old in pairs:
         for name in new.state_names:
             setattr(old, name, getattr(new, name))

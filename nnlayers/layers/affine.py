@@ -34,15 +34,15 @@ class Affine(Layer, guarded=False):
     in_features, out_features : int
         Number of columns of x and of y, at least 1.
     bias : bool
-        Whether there is a b.
+        Whether to add b.
     weight_init, bias_init : str or callable
         How W and b are drawn, see :mod:`nnlayers.initializers`. The default suits a hidden layer
         before a ReLU; a network's last layer does better with ``"small_normal"``, see
         :ref:`initial-weights`.
     dtype : {float32, float64}
-        Of the parameters; inputs are taken to it.
+        Of the parameters; inputs are converted to it.
     rng : int or numpy.random.Generator, optional
-        Where the draws come from.
+        Source of the random draws.
 
     Attributes
     ----------
@@ -104,8 +104,8 @@ class Affine(Layer, guarded=False):
         fans = (self.in_features, self.out_features)
         draw_weights = partial(initializers.draw, weight_init, fans, *fans)
         draw_bias = partial(initializers.draw, bias_init, fans[1:], *fans)
-        self.W = Parameter.drawn(draw_weights, rng, dtype, name="W")
-        self.b = Parameter.drawn(draw_bias, rng, dtype, name="b") if self.bias else None
+        self.W = Parameter.from_draws(draw_weights, rng, dtype, name="W")
+        self.b = Parameter.from_draws(draw_bias, rng, dtype, name="b") if self.bias else None
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = as_floats(x, self.W.dtype)

@@ -51,7 +51,7 @@ class Add(Binary):
         y = a + b, \qquad \frac{\partial\ell}{\partial a} = \frac{\partial\ell}{\partial b}
         = \frac{\partial\ell}{\partial y}
 
-    An input that was broadcast gets the sum of the gradients over the axes that it lacked.
+    An input that was broadcast gets the sum of the gradients over the broadcast axes.
 
     Examples
     --------
@@ -252,6 +252,7 @@ def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, An
     """Return two gradients in the shapes and dtypes of inputs that may have been broadcast."""
     a, b = saved
     kind, kind_a, kind_b = type(da), type(a), type(b)
+    # This shortcut is for graphs of single numbers: nothing was broadcast or converted there.
     if kind is not np.ndarray and (
         (kind_a is kind or kind_a is float) and (kind_b is kind or kind_b is float)
     ):

@@ -1,4 +1,4 @@
-"""The base of the layers that are made of layers."""
+"""Base class of containers, which can be drawn and explained."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["Drawable"]
 
 
-# Drawing is imported where it is used, as most programs draw nothing.
+# Drawing is imported where it is used, because most programs draw nothing.
 class Drawable(Layer, guarded=False):
-    r"""Base of the layers that are made of layers: they can be drawn and explained.
+    r"""Base class of layers made of layers, which can be drawn and explained.
 
     A drawing shows the computational graph from left to right. Inputs are blue ellipses, weights
     yellow hexagons, constants grey boxes, operations white and containers violet. After ``forward``

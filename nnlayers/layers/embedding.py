@@ -36,7 +36,7 @@ class Embedding(Layer, guarded=False):
     dtype : {float32, float64}
         Of W, the output and what ``backward`` returns.
     rng : int or numpy.random.Generator, optional
-        Where the draws come from.
+        Source of the random draws.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Embedding(Layer, guarded=False):
             self.num_embeddings,
             self.dim,
         )
-        self.W = Parameter.drawn(draw, np.random.default_rng(rng), dtype, name="W")
+        self.W = Parameter.from_draws(draw, np.random.default_rng(rng), dtype, name="W")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         ids = self._ids(x)
@@ -99,16 +99,16 @@ class Embedding(Layer, guarded=False):
         return np.zeros(ids.shape, self.W.dtype)
 
     def _ids(self, x: npt.ArrayLike) -> npt.NDArray[np.intp]:
-        given = unmasked(x)
-        if given.size == 0:
-            return np.zeros(given.shape, np.intp)  # NumPy makes float64 of an empty list.
-        if given.dtype.kind not in "iu":
-            raise TypeError(f"{self!r} expected x to hold integer ids, got dtype {given.dtype}")
-        bad = (given < 0) | (given >= self.num_embeddings)
+        ids = unmasked(x)
+        if ids.size == 0:
+            return np.zeros(ids.shape, np.intp)  # NumPy makes float64 of an empty list.
+        if ids.dtype.kind not in "iu":
+            raise TypeError(f"{self!r} expected x to hold integer ids, got dtype {ids.dtype}")
+        bad = (ids < 0) | (ids >= self.num_embeddings)
         if bad.any():
-            place = tuple(int(index) for index in np.argwhere(bad)[0])
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(
                 f"{self!r} expected ids from 0 to {self.num_embeddings - 1}, "
-                f"got {given[bad][0]} at {place}"
+                f"got {ids[bad][0]} at {index}"
             )
-        return given.astype(np.intp)
+        return ids.astype(np.intp)

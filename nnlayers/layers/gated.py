@@ -45,7 +45,7 @@ class Gated(Elementwise):
 
     @abstractmethod
     def gate(self, x: Any) -> tuple[Any, Any]:
-        """Return g(x), and what else :meth:`slope` needs."""
+        """Return g(x), and what :meth:`slope` needs beside it."""
 
     @abstractmethod
     def slope(self, x: Any, g: Any, saved: Any) -> Any:
@@ -71,7 +71,7 @@ class GELU(Gated):
     Parameters
     ----------
     approximate : {"none", "tanh"}
-        Which of them.
+        The exact function, or the approximation.
 
     References
     ----------

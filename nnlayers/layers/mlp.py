@@ -87,17 +87,17 @@ def mlp(
     sizes : sequence of int
         Numbers of features from the input to the output, at least two.
     activation : str or callable
-        What follows each affine layer but the last: a name, or a function that makes a layer, such
-        as its class.
+        The activation after each affine layer but the last: a name, or a function that makes a
+        layer, such as its class.
     dropout : float
         The rate of a dropout layer after each activation; at 0 there is none.
     norm : str or callable, optional
-        What stands between an affine layer and its activation: ``"batch"``, ``"layer"``, ``"rms"``,
-        or a function that makes a layer from the number of features, such as its class.
+        The normalization between an affine layer and its activation: ``"batch"``, ``"layer"``,
+        ``"rms"``, or a function that makes a layer from the number of features, such as its class.
     dtype : {float32, float64}
         Of the parameters.
     rng : int or numpy.random.Generator, optional
-        Where all draws come from.
+        Source of all random draws.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def mlp(
     for fan_in, fan_out in pairwise(sizes[:-1]):
         function = activation().astype(dtype)
         hidden_init = HIDDEN_INIT.get(type(function), "lecun_normal")
-        # Starting near 0 helps only behind activations that are not bounded.
+        # Outputs that start near 0 help only after activations that are not bounded.
         output_init = "glorot_uniform" if hidden_init == "glorot_uniform" else "small_normal"
         layers.append(Affine(fan_in, fan_out, weight_init=hidden_init, dtype=dtype, rng=rng))
         if norm is not None:

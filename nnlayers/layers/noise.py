@@ -47,7 +47,7 @@ class Dropout(Noise):
     rate : float
         The probability p of an entry to be dropped, at least 0 and below 1.
     rng : int or numpy.random.Generator, optional
-        Where the draws come from.
+        Source of the random draws.
 
     References
     ----------
@@ -99,7 +99,7 @@ class GaussianNoise(Noise):
     std : float
         The standard deviation s, at least 0.
     rng : int or numpy.random.Generator, optional
-        Where the draws come from.
+        Source of the random draws.
 
     References
     ----------

@@ -46,7 +46,7 @@ class BatchNorm(Layer, guarded=False):
     eps : float
         :math:`\epsilon`, above 0.
     dtype : {float32, float64}
-        Of the parameters and running averages; inputs are taken to it.
+        Of the parameters and running averages; inputs are converted to it.
 
     Attributes
     ----------
@@ -180,7 +180,7 @@ class LayerNorm(Layer, guarded=False):
     eps : float
         :math:`\epsilon`, above 0.
     dtype : {float32, float64}
-        Of the parameters; inputs are taken to it.
+        Of the parameters; inputs are converted to it.
 
     Attributes
     ----------
@@ -248,7 +248,7 @@ class RMSNorm(Layer, guarded=False):
     eps : float, optional
         :math:`\epsilon`, above 0; without it the distance from 1 to the next number of the dtype.
     dtype : {float32, float64}
-        Of the parameter; inputs are taken to it.
+        Of the parameter; inputs are converted to it.
 
     Attributes
     ----------

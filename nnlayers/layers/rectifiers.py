@@ -94,7 +94,7 @@ class LeakyReLU(Elementwise):
 
 
 class PReLU(Layer, guarded=False):
-    r"""Parametric rectifier, whose slope a below 0 is learnt.
+    r"""Parametric rectifier, with a trained slope a below 0.
 
     .. math::
 
@@ -108,7 +108,7 @@ class PReLU(Layer, guarded=False):
         Number of slopes: 1 for all entries of an input of any shape, else one for each column of an
         input of shape ``(..., features)``.
     dtype : {float32, float64}
-        Of the parameter; inputs are taken to it.
+        Of the parameter; inputs are converted to it.
 
     Attributes
     ----------

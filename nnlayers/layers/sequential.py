@@ -33,13 +33,13 @@ class Sequential(Drawable, guarded=False):
     Parameters
     ----------
     *layers : Layer
-        In the order of the forward pass; all different objects, for each keeps what its backward
-        pass needs.
+        Layers in the order of the forward pass. All must be different objects, because each caches
+        what its backward pass needs.
 
     Raises
     ------
     TypeError
-        If one is no layer.
+        If an argument is not a layer.
     ValueError
         If one object occurs twice.
 
@@ -71,9 +71,9 @@ class Sequential(Drawable, guarded=False):
         inner = [_ids_within(layer) for layer in layers]
         self._inner = frozenset[int]().union(*inner)
         if len(self._inner) < sum(map(len, inner)):
-            # A container that was changed since may list layers that it no longer holds.
+            # The identities that an inner container stores may be outdated if it was changed.
             self._check_distinct()
-            self._inner = frozenset(map(id, self.layers_by_name().values())) - {id(self)}
+            self._inner = frozenset(map(id, self.named_layers().values())) - {id(self)}
 
     def forward(self, x: npt.ArrayLike) -> Any:
         if not self.layers:
@@ -106,7 +106,7 @@ class Sequential(Drawable, guarded=False):
         cache = self._require_cache()
         if not self.layers:
             return self._as_dout(dout, *cache).copy() if input_grad else None
-        # Each forward pass of a layer makes another cache.
+        # Each forward pass of a layer replaces its cache.
         if not all(map(is_, map(_CACHE, self.layers), cache)):
             raise self._shared_error(cache)
         if input_grad:
@@ -126,17 +126,17 @@ class Sequential(Drawable, guarded=False):
         """Raise an error that names the first layer that two entries hold, if there is one."""
         paths: dict[int, str] = {}
         for index, layer in enumerate(self.layers):
-            for name, inner in layer.layers_by_name().items():
+            for name, inner in layer.named_layers().items():
                 path = join(str(index), name) if name else str(index)
                 if id(inner) in paths:
                     raise ValueError(
                         f"layers {paths[id(inner)]} and {path} are one object, {inner!r}: "
-                        "each place needs a layer of its own"
+                        "use a separate layer for each"
                     )
                 paths[id(inner)] = path
 
     def _shared_error(self, caches: list[Any]) -> RuntimeError:
-        """Return the error that names the first layer with another cache by now."""
+        """Return the error that names the first layer whose cache was replaced."""
         index = [*map(is_, map(_CACHE, self.layers), caches)].index(False)
         description = " ".join(repr(self.layers[index]).split())
         return RuntimeError(
@@ -146,8 +146,8 @@ class Sequential(Drawable, guarded=False):
 
     def _find_first_trained(self) -> int:
         """Return the index of the first layer with parameters, at which backward may end."""
-        # A layer in front of the known index may have got parameters since, as one does that makes
-        # them at its first forward.
+        # A layer before the known index may have parameters by now, because some create theirs in
+        # the first forward pass.
         for index, layer in enumerate(self.layers[: self._first_trained]):
             if layer.parameters():
                 self._first_trained = index
@@ -266,4 +266,4 @@ def _ids_within(layer: Layer) -> frozenset[int]:
     inner = vars(layer).get("_inner")
     if inner is not None:
         return frozenset({*inner, id(layer)})
-    return frozenset(map(id, layer.layers_by_name().values()))
+    return frozenset(map(id, layer.named_layers().values()))

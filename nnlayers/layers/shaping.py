@@ -24,12 +24,12 @@ class Reshape(Operation):
     Parameters
     ----------
     shape : int or tuple of int
-        The shape of one entry. One length may be -1: it is what the others leave.
+        The new shape of a row. One length may be -1; it follows from the others.
 
     Raises
     ------
     TypeError, ValueError
-        If `shape` is no such shape, or has not as many entries as the input's.
+        If `shape` is not such a shape, or does not have as many entries as a row of the input.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The losses, one family a file."""
+"""Losses, one family per file."""
 
 from nnlayers.losses.base import Loss
 from nnlayers.losses.cross_entropy import SigmoidCrossEntropy, SoftmaxCrossEntropy

@@ -105,7 +105,8 @@ class SoftmaxCrossEntropy(Loss):
         z = scores.astype(FLOAT64, "C").reshape(-1, scores.shape[-1])
 
         q: Array | None
-        mass = None  # the weight of each row's class, by which the mean divides
+        # The mean divides by the weights of the rows' classes.
+        mass = None
         if target.shape == scores.shape:
             q = as_probabilities(target, z)
         else:
@@ -201,7 +202,7 @@ def _below_largest(z: Array) -> tuple[Array, Array, Array]:
     best = np.take_along_axis(z, largest, axis=1)
     below = z - best
     sign = np.sign(best)
-    # 0 even for an infinite score, where `best - best` is NaN, but NaN for NaN.
+    # This is NaN for NaN, and 0 even for an infinite score, where `best - best` would be NaN.
     np.put_along_axis(below, largest, sign - sign, axis=1)
     e = np.exp(below)
     others = e.copy()

@@ -73,7 +73,7 @@ class Hinge(ElementwiseLoss):
         lost = (z - (lead - back)) - (class_score + back)
         h = np.maximum(lead + self.margin + np.where(np.isfinite(lost), lost, 0), 0)
         sign = np.sign(class_score)
-        # 0 even for an infinite score, but NaN for NaN.
+        # This is NaN for NaN, and 0 even for an infinite score.
         np.put_along_axis(h, y, sign - sign, axis=-1)
         return h.sum(axis=-1, keepdims=True) / z.shape[-1], (h, y)
 

@@ -16,7 +16,8 @@ from nnlayers.losses.weighting import apply_weights
 
 __all__ = ["GaussianNLL", "KLDivergence", "Poisson"]
 
-_LOWEST = math.log(1e-6)  # the smallest log variance that GaussianNLL uses
+# GaussianNLL uses no smaller log variance, so that the loss of an exact prediction is finite.
+_LOWEST = math.log(1e-6)
 
 
 class Poisson(ElementwiseLoss):

@@ -101,7 +101,7 @@ def minimize_lbfgs(
         model.backward_parameters(loss.backward())
         return value
 
-    modes = {layer: layer.training for layer in model.layers_by_name().values()}
+    modes = {layer: layer.training for layer in model.named_layers().values()}
     model.eval()
     try:
         return minimize_flat(params, gather_gradients, l2=l2, options=options)

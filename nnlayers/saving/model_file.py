@@ -222,7 +222,7 @@ def _parse(content: bytes | memoryview, find_class: FindClass, allow_nonfinite: 
 def _content(model: Layer) -> memoryview:
     description = Description()
     value = description.value(model)
-    layers = model.layers_by_name()
+    layers = model.named_layers()
     table = {
         "model": value,
         "layers": description.layers[:],
@@ -264,7 +264,7 @@ def _rebuild(
     with rebuilding(size):
         rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = rebuilder.value(table["model"])
-    layers, parameters = model.layers_by_name(), model.named_parameters()
+    layers, parameters = model.named_layers(), model.named_parameters()
     for name, parameter in parameters.items():
         if name in state and state[name].dtype != parameter.dtype:
             parameter.astype(state[name].dtype)
@@ -329,7 +329,7 @@ def _check_finite(state: Mapping[str, Array]) -> None:
 
 def _check_same(layers: Mapping[str, Layer], outlines: Mapping[str, Any], twin: Layer) -> None:
     """Raise an error for the first layer of a model that its rebuilt twin does not have."""
-    twins = twin.layers_by_name()
+    twins = twin.named_layers()
     twin_outlines = _outlines(twins, Description())
     for name in {**outlines, **twin_outlines}:
         if outlines.get(name) != twin_outlines.get(name):

@@ -140,7 +140,7 @@ def _require_error(
     try:
         returned = call(*arguments)
     except error as raised:
-        layers = names.layers_by_name().values() if names else ()
+        layers = names.named_layers().values() if names else ()
         if names and not any(type(layer).__name__ in str(raised) for layer in layers):
             case.fail(promise, f"the message is {str(raised)!r}")
     except Exception as other:

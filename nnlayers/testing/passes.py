@@ -219,7 +219,7 @@ def _layer_arrays(layer: Layer) -> dict[str, Array]:
     for name, parameter in layer.named_parameters().items():
         arrays[f"parameter {name!r}"] = parameter.value
         arrays[f"the gradient of parameter {name!r}"] = parameter.grad
-    for prefix, inner in layer.layers_by_name().items():
+    for prefix, inner in layer.named_layers().items():
         for name in inner.state_names:
             arrays[f"state {f'{prefix}.{name}'.lstrip('.')!r}"] = getattr(inner, name)
     return arrays

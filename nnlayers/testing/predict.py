@@ -83,7 +83,7 @@ class _Interrupter:
 
     def __init__(self, layer: Layer, pool: Executor, batch: list[Any], expected: Any) -> None:
         self.layer, self.pool, self.batch, self.expected = layer, pool, batch, expected
-        layers = layer.layers_by_name().items()
+        layers = layer.named_layers().items()
         self.attributes = {f"{name}.".lstrip("."): vars(inner) for name, inner in layers}
         self.originals = {prefix: items.copy() for prefix, items in self.attributes.items()}
         self.visits: Counter[tuple[CodeType, int]] = Counter()
@@ -123,7 +123,7 @@ def _pickled_attributes(layer: Layer) -> dict[str, bytes]:
     """Return the attributes of a layer and its inner layers, pickled, by name."""
     return {
         f"{prefix}.{name}".lstrip("."): pickle_by_reference(item)[0]
-        for prefix, inner in layer.layers_by_name().items()
+        for prefix, inner in layer.named_layers().items()
         for name, item in vars(inner).items()
     }
 

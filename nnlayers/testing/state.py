@@ -31,7 +31,7 @@ def modes_switch(case: Case) -> None:
     for call, training in (("eval", False), ("train", True)):
         returned = getattr(layer, call)()
         case.require(returned is layer, f"{call} must return the layer", f"got {returned!r}")
-        for name, inner in layer.layers_by_name().items():
+        for name, inner in layer.named_layers().items():
             attribute = f"layer {name!r}.training" if name else "training"
             promise = f"{call} must switch the layer and all within"
             case.require(inner.training is training, promise, f"{attribute} is {inner.training}")

@@ -131,7 +131,7 @@ def _weights(layer: Layer) -> Iterator[Array]:
     """Yield the parameters and running statistics of a layer and its inner layers."""
     for parameter in layer.parameters():
         yield parameter.value
-    for inner in layer.layers_by_name().values():
+    for inner in layer.named_layers().values():
         for name in inner.state_names:
             yield getattr(inner, name)
 

@@ -96,7 +96,7 @@ class Generators:
 
     def __init__(self, model: Layer) -> None:
         by_source: dict[int, tuple[str, np.random.Generator]] = {}
-        for prefix, layer in model.layers_by_name().items():
+        for prefix, layer in model.named_layers().items():
             for name, generator in _named_generators(vars(layer), prefix, set()):
                 by_source.setdefault(id(generator.bit_generator), (name, generator))
         self._by_name = dict(by_source.values())

@@ -271,7 +271,7 @@ class Trainer:
         data = Rows.for_model(self.model, X, y, sample_weight)
         rows, validation_rows = self._holdout.split(data, validation, self.model, self.loss, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
-        layers = self.model.layers_by_name().values()
+        layers = self.model.named_layers().values()
         self._stopping = False
         with DelayedSignals() as signals, ExitStack() as at_the_end:
             at_the_end.callback(self._clean_up, [(layer, layer.training) for layer in layers])

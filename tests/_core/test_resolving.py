@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from nnlayers import Layer, ReLU
-from nnlayers._core.resolving import check_modules, find, resolve_class, within
+from nnlayers._core.resolving import check_modules, find, is_within, resolve_class
 
 OWN = """
 from os import system
@@ -141,10 +141,10 @@ def test_an_import_that_fails_is_an_error_of_one_line(own, tmp_path):
 
 
 def test_a_package_is_allowed_with_its_modules():
-    assert within("own.deep.er", ["own"])
-    assert not within("own", ["own.deep"])
-    assert not within("ownx", ["own"])
-    assert not within("own", [""])
+    assert is_within("own.deep.er", ["own"])
+    assert not is_within("own", ["own.deep"])
+    assert not is_within("ownx", ["own"])
+    assert not is_within("own", [""])
 
 
 @pytest.mark.parametrize("modules", ["own", [1], [None]])

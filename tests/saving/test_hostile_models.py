@@ -309,15 +309,15 @@ def test_wide_models_nested_to_the_limit_are_not_searched_at_each_level(kind, pa
         layers.append(layer("ReLU"))
         layers.append(layer(kind, layers=[{"layer": len(layers) - 1}, inner]))
     seal_layers(path, layers)
-    search, found = nn.Layer.layers_by_name, []
+    search, found = nn.Layer.named_layers, []
 
     def counted(layer):
         found.append(search(layer))
         return found[-1]
 
-    monkeypatch.setattr(nn.Layer, "layers_by_name", counted)
+    monkeypatch.setattr(nn.Layer, "named_layers", counted)
     model = nn.load(path)
-    assert len(model.layers_by_name()) == 10_061
+    assert len(model.named_layers()) == 10_061
     assert sum(map(len, found)) < 10 * 10_061
 
 

@@ -106,7 +106,7 @@ def test_nested_layers_of_every_origin_come_back(path):
     model.forward(X)
     twin = copied(model, path)
     assert twin.predict(X).tobytes() == model.predict(X).tobytes()
-    assert list(twin.layers_by_name()) == list(model.layers_by_name())
+    assert list(twin.named_layers()) == list(model.named_layers())
     assert type(twin[1].head[1]) is Outer.Inner
 
 
@@ -121,8 +121,8 @@ def test_modes_names_and_frozen_parameters_come_back(path):
     model[0].W.trainable = False
     model[3].W.name = "last"
     twin = copied(model, path)
-    modes = {name: layer.training for name, layer in model.layers_by_name().items()}
-    assert {name: layer.training for name, layer in twin.layers_by_name().items()} == modes
+    modes = {name: layer.training for name, layer in model.named_layers().items()}
+    assert {name: layer.training for name, layer in twin.named_layers().items()} == modes
     assert repr(twin.parameters()) == repr(model.parameters())
 
 

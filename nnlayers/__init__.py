@@ -216,4 +216,11 @@ if not _TYPE_CHECKING:
         """Import ``drawing`` on first use; translate names of other libraries in the error."""
         if name == "drawing":
             return _importlib.import_module("nnlayers.drawing")
-        raise AttributeError(_missing_attribute(name), name=name, obj=_sys.modules[__name__])
+        modules = {
+            "optim": optim,
+            "optim.schedules": optim.schedules,
+            "callbacks": callbacks,
+            "initializers": initializers,
+        }
+        message = _missing_attribute(name, modules)
+        raise AttributeError(message, name=name, obj=_sys.modules[__name__])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import ModuleType
+
 __all__ = ["NAMES", "NOT_HERE", "missing_attribute"]
 
 NAMES = {
@@ -44,15 +47,6 @@ NAMES = {
     "PiecewiseConstantDecay": "optim.schedules.StepDecay",
     "ModelCheckpoint": "callbacks.Checkpoint",
     "Model": "Trainer",
-    # These have the same name, in a module.
-    "SGD": "optim.SGD",
-    "Adam": "optim.Adam",
-    "AdamW": "optim.AdamW",
-    "NAdam": "optim.NAdam",
-    "Lion": "optim.Lion",
-    "ExponentialDecay": "optim.schedules.ExponentialDecay",
-    "CosineDecay": "optim.schedules.CosineDecay",
-    "EarlyStopping": "callbacks.EarlyStopping",
 }
 
 NOT_HERE = {
@@ -69,16 +63,18 @@ NOT_HERE = {
 }
 
 
-def missing_attribute(name: str) -> str:
-    """Return the message for a name that nnlayers does not have.
+def missing_attribute(name: str, modules: Mapping[str, ModuleType]) -> str:
+    """Return the message for a name that nnlayers does not have, but perhaps one of its modules.
 
     Examples
     --------
-    >>> missing_attribute("Linear")
+    >>> missing_attribute("Linear", {})
     "nnlayers has no 'Linear': here it is nn.Affine"
     """
-    if name in NAMES:
-        return f"nnlayers has no {name!r}: here it is nn.{NAMES[name]}"
+    homes = (f"{path}.{name}" for path, module in modules.items() if name in module.__all__)
+    here = NAMES.get(name) or next(homes, None)
+    if here:
+        return f"nnlayers has no {name!r}: here it is nn.{here}"
     if name in NOT_HERE:
         return f"nnlayers has no {name!r}: there is no {NOT_HERE[name]} here"
     return f"module 'nnlayers' has no attribute {name!r}"

@@ -33,7 +33,8 @@ def test_errors_of_attributes_agree_with_the_page():
     pairs = [(theirs, ours) for theirs, ours in documented() if not hasattr(nn, theirs)]
     assert len(pairs) > 40
     for theirs, ours in pairs:
-        assert NAMES[theirs].rpartition(".")[2] == ours, theirs
+        with pytest.raises(AttributeError, match=rf"here it is nn\.(\w+\.)*{ours}$"):
+            getattr(nn, theirs)
 
 
 def test_every_name_is_on_the_page_and_its_counterpart_exists():
@@ -44,6 +45,17 @@ def test_every_name_is_on_the_page_and_its_counterpart_exists():
         assert f"`{name}`" in PAGE
         assert what in PAGE
     assert not (NAMES.keys() | NOT_HERE.keys()) & set(nn.__all__)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [nn.optim, nn.optim.schedules, nn.callbacks, nn.initializers],
+    ids=lambda m: m.__name__,
+)
+def test_a_name_of_a_module_is_an_error_that_says_where_it_is(module):
+    for name in set(module.__all__) - NAMES.keys():
+        with pytest.raises(AttributeError, match=rf"here it is nn\.([a-z]+\.)+{name}$"):
+            getattr(nn, name)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def run(options):
         ("expression of micrograd's README", readme_expression, (-4.0, 2.0)),
         ("neuron of 50 inputs", neuron, tuple(np.linspace(-1, 1, 100).tolist())),
     ):
-        nodes = [nn.Input(f"x{place}") for place in range(len(inputs))]
+        nodes = [nn.Input(f"x{index}") for index in range(len(inputs))]
         graph = nn.Graph(expression(nn.relu, *nodes))
         theirs = partial(step_of_micrograd, Value, expression, inputs)
         ours, theirs = race(partial(step, graph, *inputs), theirs, rounds)

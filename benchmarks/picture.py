@@ -19,17 +19,17 @@ def draw(races, contenders, path):
     ]
     size = (3 + 5 * len(counts), 1.6 + 0.4 * max(map(len, panels_of)))
     figure, axes = pyplot.subplots(1, len(counts), figsize=size, sharex=True, squeeze=False)
-    for panel, count, shown in zip(axes[0], counts, panels_of, strict=True):
+    for panel, count, races_shown in zip(axes[0], counts, panels_of, strict=True):
         for contender, marker in zip(others, MARKERS, strict=False):
             points = [
-                (1 / result.ratio, place)
-                for place, (_, results) in enumerate(shown)
+                (1 / result.ratio, row)
+                for row, (_, results) in enumerate(races_shown)
                 for result in results
                 if result.contender == contender
             ]
             if points:
                 panel.scatter(*zip(*points, strict=True), marker=marker, s=28, label=contender)
-        panel.set_yticks(range(len(shown)), [label for label, _ in shown])
+        panel.set_yticks(range(len(races_shown)), [label for label, _ in races_shown])
         panel.invert_yaxis()
         panel.set_xscale("log")
         panel.axvline(1, color="grey", linewidth=0.8)

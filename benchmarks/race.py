@@ -34,12 +34,12 @@ class Result:
 
 
 class Process:
-    """A contender's process."""
+    """A contender's process; the target is its module and function."""
 
-    def __init__(self, place, threads):
-        self.place = place
+    def __init__(self, target, threads):
+        self.target = target
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", place, str(threads)],
+            [sys.executable, "-m", "benchmarks.worker", target, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ class Process:
         line = self._process.stdout.readline()
         self._process.send_signal(signal.SIGSTOP)
         if not line:
-            raise RuntimeError(f"the process of {self.place} ended when asked for {request}")
+            raise RuntimeError(f"the process of {self.target} ended when asked for {request}")
         return json.loads(line)
 
     def close(self):
@@ -79,8 +79,8 @@ def is_pinned(name):
 
 def environment(threads):
     """Return the environment without such variables, but with the number of threads."""
-    kept = {name: value for name, value in os.environ.items() if not is_pinned(name)}
-    return kept | {
+    unpinned = {name: value for name, value in os.environ.items() if not is_pinned(name)}
+    return unpinned | {
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
@@ -99,8 +99,8 @@ class Starters:
     def __enter__(self):
         self._stack = ExitStack()
         self._processes = {}
-        for name, place in self.contenders.items():
-            self._processes[name] = process = Process(place, self.threads)
+        for name, target in self.contenders.items():
+            self._processes[name] = process = Process(target, self.threads)
             self._stack.callback(process.close)
         return self
 
@@ -118,12 +118,12 @@ class Starters:
                 self._left_out.add((name, problem))
                 print(f"{name} is left out: {problem}", file=sys.stderr)
         work = dict.fromkeys(ready, 1)
-        for _ in range(2):  # the second run has warm caches
+        for _ in range(2):  # The second run has warm caches.
             for name, process in ready.items():
                 work[name] = max(1, round(seconds / process.ask(run=work[name])))
-        measured = {name: [] for name in ready}
+        times = {name: [] for name in ready}
         for _ in range(rounds):
             for name, process in ready.items():
-                measured[name].append(process.ask(run=work[name]))
-        ours = measured["nnlayers"]
-        return [Result(name, times, ours) for name, times in measured.items()]
+                times[name].append(process.ask(run=work[name]))
+        ours = times["nnlayers"]
+        return [Result(name, seconds, ours) for name, seconds in times.items()]

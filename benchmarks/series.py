@@ -12,8 +12,8 @@ COLUMNS = ("race", "threads", "contender", "microseconds", "nnlayers' share")
 def run_races(name, contenders, tasks, options):
     """Race the tasks, a dictionary by label, with the options of the command line."""
     contenders = {
-        contender: place
-        for contender, place in contenders.items()
+        contender: target
+        for contender, target in contenders.items()
         if options.only is None or contender in (*options.only, "nnlayers")
     }
     report = Report(name, [name, "threads", *contenders], options.output)
@@ -32,11 +32,11 @@ def run_races(name, contenders, tasks, options):
 
 def cells(results, contenders):
     """Return each contender's microseconds and, in brackets, nnlayers' fraction of them."""
-    shown = {
-        result.contender: f"{shortened(result.median * 1e6)} ({result.ratio:.2f})"
+    by_contender = {
+        result.contender: f"{three_digits(result.median * 1e6)} ({result.ratio:.2f})"
         for result in results
     }
-    return [shown.get(contender, "") for contender in contenders]
+    return [by_contender.get(contender, "") for contender in contenders]
 
 
 def rows(races):
@@ -47,6 +47,6 @@ def rows(races):
             yield label, threads, result.contender, microseconds, ratio
 
 
-def shortened(number):
+def three_digits(number):
     """Format a number with three significant digits."""
     return f"{float(f'{number:.3g}'):,g}" if number >= 1 else f"{number:.2f}"

@@ -13,38 +13,38 @@ from time import perf_counter
 from benchmarks.contenders import Task
 
 
-def prepared(place, task):
+def prepare(target, task):
     """Return ``run`` and None, or None and the reason why the contender cannot take part."""
-    module, _, function = place.partition(":")
+    module, _, function = target.partition(":")
     try:
         make = getattr(import_module(f"benchmarks.contenders.{module}"), function)
         run = make(Task(**task | {"sizes": tuple(task["sizes"])}))
         run(1)
-    except Exception as error:  # the other contenders go on, whatever failed
+    except Exception as error:  # The race goes on without this contender.
         return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     return run, None
 
 
-def timed(run, n):
+def measure(run, n):
     """Return the seconds of one piece of work, after a run that warms the caches."""
     run(n // 8)
     start = perf_counter()
-    done = run(n)
-    return (perf_counter() - start) / done
+    pieces = run(n)
+    return (perf_counter() - start) / pieces
 
 
 def main():
-    place, cores = sys.argv[1], int(sys.argv[2])
+    target, cores = sys.argv[1], int(sys.argv[2])
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # output of a library must not mix with the answers
+    os.dup2(2, 1)  # Output of a library must not mix with the answers.
     run = None
     for line in sys.stdin:
         request = json.loads(line)
         if "task" in request:
-            run, answer = prepared(place, request["task"])
+            run, answer = prepare(target, request["task"])
         else:
-            answer = timed(run, request["run"])
+            answer = measure(run, request["run"])
         print(json.dumps(answer), file=answers)
 
 

@@ -21,7 +21,7 @@ def vector_functions():
     return nn.Graph(nn.tanh(A @ x)), nn.Graph(nn.log(nn.sum(nn.exp(y))))
 
 
-def composed(f, g):
+def compose(f, g):
     """Return the graph of f(g(x)), in which f and g are nodes."""
     return nn.Graph(f(g(nn.Input("x")).named("y")).named("z"))
 
@@ -33,7 +33,7 @@ def by_jacobians(f, g, x):
 
 def by_backward(f, g, x):
     """Return ∇x z from one backward pass, which forms no Jacobian."""
-    graph = composed(f, g)
+    graph = compose(f, g)
     graph.forward(x)
     return graph.backward(1.0)
 
@@ -61,7 +61,7 @@ def main(picture=None):
     print(f"         J(g)(x)ᵀ ∇y z = {by_jacobians(f, g, x).round(6)}")
     print(f"         backward      = {by_backward(f, g, x).round(6)}")
     print(f"         differences   = {by_differences(f, g, x).round(6)}")
-    graph = composed(f, g)
+    graph = compose(f, g)
     graph.forward(x)
     graph.backward(1.0)
     print(graph.explain())

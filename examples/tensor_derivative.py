@@ -18,7 +18,7 @@ def tensor_derivative(W, x):
     return nn.jacobian(product_graph(), (W, x), wrt="W")
 
 
-def contracted(tensor, dc):
+def contract(tensor, dc):
     """Return ∂ℓ/∂W: the sum of the slices ∂c_i/∂W, each times (∂ℓ/∂c)_i."""
     return np.tensordot(dc, tensor, axes=1)
 
@@ -39,7 +39,7 @@ def measure_costs(sizes):
     for size in sizes:
         W, x, dc = np.zeros((size, size)), np.ones(size), np.ones(size)
         tensor_bytes, outer_bytes = size**3 * x.itemsize, size**2 * x.itemsize
-        tensor_time = best_time(lambda W, x, dc: contracted(tensor_derivative(W, x), dc), W, x, dc)
+        tensor_time = best_time(lambda W, x, dc: contract(tensor_derivative(W, x), dc), W, x, dc)
         rows.append((size, tensor_bytes, tensor_time, outer_bytes, best_time(np.outer, dc, x)))
     return rows
 
@@ -48,7 +48,7 @@ def main(picture=None):
     W, x, dc = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 3.0]), np.array([10.0, -1.0])
     tensor = tensor_derivative(W, x)
     print(f"∂c/∂W {tensor.shape} =\n{tensor}")
-    print(f"contracted with ∂ℓ/∂c = {dc}:\n{contracted(tensor, dc)}")
+    print(f"contracted with ∂ℓ/∂c = {dc}:\n{contract(tensor, dc)}")
     print(f"outer product ∂ℓ/∂c xᵀ:\n{np.outer(dc, x)}")
     graph = product_graph()
     graph.forward(W=W, x=x)

@@ -66,8 +66,8 @@ def bare_steps(task):
     x, y = task.rows_and_classes()
     trainer = nn.Trainer(*parts(task))
     order = np.random.default_rng(0).permutation(len(x))
-    places = np.split(order, range(task.batch_size, len(x), task.batch_size))
-    batches = [(x[place], y[place]) for place in places]
+    row_groups = np.split(order, range(task.batch_size, len(x), task.batch_size))
+    batches = [(x[rows], y[rows]) for rows in row_groups]
 
     def steps():
         for _ in range(task.epochs):

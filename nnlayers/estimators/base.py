@@ -35,14 +35,14 @@ from nnlayers.losses import Loss
 
 try:
     from sklearn.utils.validation import validate_data
-except ImportError:  # scikit-learn 1.5 has it as a method
+except ImportError:  # In scikit-learn 1.5 it is a method of estimators.
 
     def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
-        """Return the arrays, checked."""
+        """Check the arrays, and return them."""
         return estimator._validate_data(*arrays, **options)
 
 
-__all__ = ["BaseMLP", "keep_arguments"]
+__all__ = ["BaseMLP", "store_arguments"]
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -199,12 +199,12 @@ class BaseMLP(BaseEstimator, ABC):
         self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool
     ) -> Self:
         self._check_combination(validation_data, incremental)
-        first = not hasattr(self, "network_") or not (self.warm_start or incremental)
-        X, y = self._validated(X, y, reset=first)
+        is_first = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        X, y = self._validate_rows(X, y, reset=is_first)
         self._prepare(y, self._network_width(X), incremental)
         weight = self._row_weights(sample_weight, X, y)
         self._random_state = check_random_state(self.random_state)
-        if first:
+        if is_first:
             self._initialize(X)
         else:
             check_weights(self.network_)
@@ -254,7 +254,7 @@ class BaseMLP(BaseEstimator, ABC):
             got = f"{type(validation_data).__name__}{length}"
             raise ValueError(f"validation_data must be a pair (X, y), got {got}")
 
-    def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
+    def _validate_rows(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
         """Return inputs as floats, dense or sparse, and labels or values."""
         refuse_masked(X, "X")
         refuse_masked(y, "y")
@@ -349,7 +349,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _held_out(self, data: Data, X: Any, y: Any) -> Data:
         """Return the rows of `validation_data`, checked against those to train on."""
-        X, y = self._validated(X, y, reset=False)
+        X, y = self._validate_rows(X, y, reset=False)
         if y.shape[1:] != data.y.shape[1:]:
             raise ValueError(
                 f"validation_data must have the columns of y, {data.y.shape[1:]}, got {y.shape[1:]}"
@@ -359,7 +359,7 @@ class BaseMLP(BaseEstimator, ABC):
         self._check_held_out(y)
         return self._data(X, y, None)
 
-    def _checked_output(self, X: Any) -> Array:
+    def _finite_output(self, X: Any) -> Array:
         """Return the network's output for X; raise ``ValueError`` if it is not finite."""
         check_is_fitted(self, "network_")
         refuse_masked(X, "X")
@@ -391,7 +391,7 @@ class BaseMLP(BaseEstimator, ABC):
         return tags
 
 
-def keep_arguments(arguments: dict[str, Any]) -> None:
-    """Set an estimator's attributes to the ``locals()`` of its constructor."""
+def store_arguments(arguments: dict[str, Any]) -> None:
+    """Store the ``locals()`` of an estimator's constructor as its attributes."""
     estimator = arguments.pop("self")
     vars(estimator).update(arguments)

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import (
 )
 
 from nnlayers._core.arrays import Array
-from nnlayers.estimators.base import BaseMLP, keep_arguments
+from nnlayers.estimators.base import BaseMLP, store_arguments
 from nnlayers.estimators.objectives import CLASSIFICATION, classification, weights_by_class
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
@@ -196,7 +196,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         network: Any = None,
         callbacks: Any = None,
     ) -> None:
-        keep_arguments(locals())
+        store_arguments(locals())
 
     @available_if(lambda self: self._is_stochastic())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -236,18 +236,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray, shape (n_samples,) or (n_samples, n_outputs)
         """
-        return self._decide(self._checked_output(X))
+        return self._decide(self._finite_output(X))
 
     @available_if(lambda self: self._gives_probabilities())
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, a column for each of ``classes_``."""
-        scores = self._checked_output(X)
+        scores = self._finite_output(X)
         if self.out_activation_ == "softmax":
             return Softmax().predict(scores)
         p = Sigmoid().predict(scores)
         if p.shape[1] == 1:
             return np.hstack([1 - p, p])
-        # Each output is the probability of one class by itself, and these need not add up to 1.
+        # Each output is the probability of one class alone, so they need not add up to 1.
         one_each = self._label_binarizer.y_type_ == "multiclass"
         return p / p.sum(axis=1, keepdims=True) if one_each else p
 
@@ -272,9 +272,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray, shape (n_samples, n_classes), or (n_samples,) for two classes
         """
-        scores = self._checked_output(X)
+        scores = self._finite_output(X)
         if self._loss.targets != "classes":
-            scores = self._loss.decide(scores) - 0.5  # targets are 0 and 1
+            scores = self._loss.decide(scores) - 0.5  # The targets are 0 and 1.
         if self._label_binarizer.y_type_ != "binary":
             return scores
         return scores[:, -1] - (scores[:, 0] if scores.shape[1] == 2 else 0)
@@ -371,5 +371,5 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5
+    def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5 reads this method instead.
         return {"multilabel": True}

@@ -53,14 +53,14 @@ class Records:
     stale_epochs: int = 0
     rows_seen: int = 0
 
-    def start_fit(self, network: Layer, early_stopping: bool, scored: bool) -> None:
+    def start_fit(self, network: Layer, early_stopping: bool, has_scores: bool) -> None:
         """Prepare for a fit, which may continue an earlier one."""
         if early_stopping:
             self.best_loss = None
             self.best_state = self.best_state or network.state_dict()
         elif self.best_loss is None:
             self.best_loss = math.inf
-        if scored and self.scores is None:
+        if has_scores and self.scores is None:
             self.scores = []
             self.best_score = -math.inf
 
@@ -85,7 +85,7 @@ class FitRun(Trainer):
     Parameters
     ----------
     settings : BaseMLP
-        The estimator, for its parameters.
+        The estimator, whose parameters are the settings of the fit.
     network : Layer
         The network to train.
     loss : Loss
@@ -145,7 +145,7 @@ class BatchFit:
     Attributes
     ----------
     settings : BaseMLP
-        The estimator, for its parameters.
+        The estimator, whose parameters are the settings of the fit.
     run : FitRun
         Its optimizer, callbacks and history.
     records : Records
@@ -157,7 +157,7 @@ class BatchFit:
     incremental : bool
         Whether to train for one epoch only.
     epochs : int
-        The number of epochs done.
+        The number of completed epochs.
     """
 
     settings: Any
@@ -179,8 +179,8 @@ class BatchFit:
         """
         for parameter in self.run.optimizer.params:
             parameter.zero_grad()  # A fit that ended in an error may have left gradients.
-        scored = held_out is not None
-        self.records.start_fit(self.run.model, self.settings.early_stopping, scored)
+        has_scores = held_out is not None
+        self.records.start_fit(self.run.model, self.settings.early_stopping, has_scores)
         with nullcontext() if self.incremental else self._warning_if_worse(train):
             self._train(train, held_out, rng)
         if self.settings.early_stopping:
@@ -268,23 +268,23 @@ class BatchFit:
     def _stops(self) -> bool:
         """Return whether a fit that gets no better ends, or lower its learning rate."""
         settings, optimizer = self.settings, self.run.optimizer
-        what = "Validation score" if settings.early_stopping else "Training loss"
+        quantity = "Validation score" if settings.early_stopping else "Training loss"
         message = (
-            f"{what} did not improve more than tol={settings.tol:f} "
+            f"{quantity} did not improve more than tol={settings.tol:f} "
             f"for {settings.n_iter_no_change} consecutive epochs."
         )
-        adaptive = settings.learning_rate == "adaptive" and settings.solver != "adam"
-        over = not adaptive or optimizer.lr <= 1e-6
-        if not over:
+        is_adaptive = settings.learning_rate == "adaptive" and settings.solver != "adam"
+        ends = not is_adaptive or optimizer.lr <= 1e-6
+        if not ends:
             optimizer.lr /= 5
             message += f" Setting learning rate to {optimizer.lr:f}"
-        elif adaptive:
+        elif is_adaptive:
             message += " Learning rate too small. Stopping."
         else:
             message += " Stopping."
         if settings.verbose:
             print(message)
-        return over
+        return ends
 
     def _restore_best(self) -> None:
         records = self.records

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from nnlayers._core.arrays import Array
-from nnlayers.estimators.base import BaseMLP, keep_arguments
+from nnlayers.estimators.base import BaseMLP, store_arguments
 from nnlayers.estimators.objectives import REGRESSION, regression
 from nnlayers.losses import GaussianNLL, Loss
 
@@ -86,7 +86,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         network: Any = None,
         callbacks: Any = None,
     ) -> None:
-        keep_arguments(locals())
+        store_arguments(locals())
 
     @available_if(lambda self: self._is_stochastic())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -124,7 +124,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ValueError
             If `return_std` is set and the loss is not Gaussian.
         """
-        output = self._checked_output(X)
+        output = self._finite_output(X)
         values = self._decide(output)
         if not return_std:
             return values
@@ -134,8 +134,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         # The loss has the same lower bound of 1e-6 on the variance.
         return values, np.maximum(np.exp(log_variance / 2), 1e-3).reshape(values.shape)
 
-    def _validated(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
-        return super()._validated(X, y, reset=reset, y_numeric=True, **options)
+    def _validate_rows(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Array]:
+        return super()._validate_rows(X, y, reset=reset, y_numeric=True, **options)
 
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]

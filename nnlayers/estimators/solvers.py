@@ -130,16 +130,16 @@ def minimize_by_lbfgs(settings: Any, network: Layer, loss: Loss, data: Data) -> 
     """
     network.eval()
     parameters = trainable_parameters(network)
-    taker = network_for(network, data.X)
+    model = network_for(network, data.X)
     batch = data.batch(slice(None))
-    iterations = count(1)
+    numbers = count(1)
 
     def gather_gradients() -> float:
         network.zero_grad()
-        return gradient(taker, loss, parameters, batch, settings.alpha)
+        return gradient(model, loss, parameters, batch, settings.alpha)
 
     def report(intermediate_result: Any) -> None:
-        print(f"Iteration {next(iterations)}, loss = {intermediate_result.fun:.8f}")
+        print(f"Iteration {next(numbers)}, loss = {intermediate_result.fun:.8f}")
 
     result = minimize_flat(
         parameters,
@@ -149,15 +149,15 @@ def minimize_by_lbfgs(settings: Any, network: Layer, loss: Loss, data: Data) -> 
     )
     # A conversion clears the layers' caches, which would keep all rows in memory.
     network.astype(result.x.dtype).train()
-    loss_value, done = float(result.fun), min(result.nit, settings.max_iter)
+    loss_value, iterations = float(result.fun), min(result.nit, settings.max_iter)
     if result.status != 0:
         warn_of_convergence(
-            f"lbfgs failed to converge after {done} iteration(s) "
+            f"lbfgs failed to converge after {iterations} iteration(s) "
             f"(status={result.status}): {result.message}. "
             f"A larger max_iter (now {settings.max_iter}) or scaled data may help."
         )
     check_finite_result(loss_value, parameters)
-    return loss_value, done
+    return loss_value, iterations
 
 
 def check_finite_result(loss: float, parameters: Iterable[Parameter]) -> None:

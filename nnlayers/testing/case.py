@@ -34,7 +34,7 @@ class Case:
     ) -> None:
         self.make_layer = make_layer
         self.name = _layer_name(make_layer)
-        self.inputs = _validated_inputs(inputs)
+        self.inputs = _validate_inputs(inputs)
         self.rtol, self.atol = rtol, atol
         batch = self.inputs[0].shape[:1]
         # An input whose first axis differs from the first input's, such as the second factor of a
@@ -56,8 +56,8 @@ class Case:
             for x, batched in zip(self.inputs, self.has_batch_axis, strict=True)
         ]
 
-    def rolled(self, by: int) -> list[Array]:
-        """Return a batch of another order and size, made of the same rows."""
+    def roll(self, by: int) -> list[Array]:
+        """Return a batch of the same rows in another order and number."""
         return [
             np.roll(x, by, axis=0)[: 1 + by % len(x)] if batched else x
             for x, batched in zip(self.arguments(), self.has_batch_axis, strict=True)
@@ -65,7 +65,7 @@ class Case:
 
     def other_batch(self) -> list[Array]:
         """Return inputs of the same shapes, with their rows in another order."""
-        return self.rolled(-1)
+        return self.roll(-1)
 
     def dout(self, y: Any) -> Array:
         """Return random numbers of the shape and dtype of an output."""
@@ -92,20 +92,20 @@ class Case:
         results = {"output": y}
         douts = [scale * self.dout(y)]
         for index, gradient in enumerate(input_gradients(layer, douts, len(inputs))):
-            if self.inputs[index].dtype.kind == "f":  # ids have no derivative
+            if self.inputs[index].dtype.kind == "f":  # Ids have no derivative.
                 results[f"gradient of input {index}"] = gradient
         for name, parameter in layer.named_parameters().items():
             results[f"gradient of parameter {name!r}"] = parameter.grad.copy()
         return results
 
-    def fail(self, promise: str, found: str) -> NoReturn:
+    def fail(self, promise: str, finding: str) -> NoReturn:
         """Raise an error that says which promise is broken, and how."""
-        raise LayerError(f"{self.name}: {promise}: {found}")
+        raise LayerError(f"{self.name}: {promise}: {finding}")
 
-    def require(self, condition: bool, promise: str, found: str) -> None:
+    def require(self, condition: bool, promise: str, finding: str) -> None:
         """Fail unless a condition is true."""
         if not condition:
-            self.fail(promise, found)
+            self.fail(promise, finding)
 
     def require_equal(
         self, results: dict[str, Any], expected: dict[str, Any], promise: str
@@ -144,7 +144,7 @@ def _layer_name(make_layer: Any) -> str:
     return type(layer).__name__
 
 
-def _validated_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
+def _validate_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
     if not inputs:
         raise TypeError("inputs must be at least one example array, got none")
     arrays = [as_reals(x, f"input {index}") for index, x in enumerate(inputs)]
@@ -154,23 +154,23 @@ def _validated_inputs(inputs: Sequence[npt.ArrayLike]) -> list[Array]:
     return arrays
 
 
-def describe_difference(found: Any, expected: Any) -> str:
-    """Say where two arrays differ by more than rounding; return an empty string if nowhere.
+def describe_difference(actual: Any, expected: Any) -> str:
+    """Describe the first difference of two arrays beyond rounding; return an empty string for none.
 
     Examples
     --------
     >>> describe_difference([1.0, 2.0], [1.0, 3.0])
     'at (1,) is 2.0, not 3.0'
     """
-    found, expected = np.asarray(found), np.asarray(expected)
-    if found.shape != expected.shape:
-        return f"has shape {found.shape}, not {expected.shape}"
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if actual.shape != expected.shape:
+        return f"has shape {actual.shape}, not {expected.shape}"
     size = np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected))
-    differs = ~np.isclose(found, expected, rtol=1e-6, atol=1e-9 * size, equal_nan=True)
+    differs = ~np.isclose(actual, expected, rtol=1e-6, atol=1e-9 * size, equal_nan=True)
     if not differs.any():
         return ""
     index = tuple(map(int, np.argwhere(differs)[0]))
-    return f"at {index} is {found[index].item()!r}, not {expected[index].item()!r}"
+    return f"at {index} is {actual[index].item()!r}, not {expected[index].item()!r}"
 
 
 class _Pickler(pickle.Pickler):
@@ -198,7 +198,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def pickle_by_reference(item: Any) -> tuple[bytes, list[type]]:
-    """Pickle a layer or one of its attributes, and list the classes it refers to."""
+    """Pickle a layer or one of its attributes, and list the classes that it refers to."""
     file = io.BytesIO()
     pickler = _Pickler(file)
     pickler.dump(item)

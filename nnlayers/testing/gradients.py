@@ -108,10 +108,12 @@ def check_gradients(
     differences = _Differences(point, douts)
     for name, variable in point.variables().items():
         label = f"{type(layer).__name__}: gradient of {name}"
-        gradient = _validated_gradient(gradients[name], variable.shape, label)
+        gradient = _validate_gradient(gradients[name], variable.shape, label)
         differing = list(differences.differing_entries(name, gradient, rtol, atol))
         if differing:
-            index, entry, quotient = max(differing, key=lambda found: abs(found[1] - found[2]))
+            index, entry, quotient = max(
+                differing, key=lambda difference: abs(difference[1] - difference[2])
+            )
             raise GradientError(
                 f"{label} at {index} is {entry!r}, central differences say {quotient!r} "
                 f"({len(differing)} of {gradient.size} entries differ)"
@@ -134,10 +136,10 @@ def input_gradients(layer: Layer, douts: Sequence[Array], inputs: int) -> list[A
         returned = (returned,)
     is_list = isinstance(returned, tuple | list)
     if not is_list or len(returned) != inputs:
-        found = f"{len(returned)} of them" if is_list else f"one {type(returned).__name__}"
+        description = f"{len(returned)} of them" if is_list else f"one {type(returned).__name__}"
         raise GradientError(
             f"{type(layer).__name__}: backward must return a gradient for each of "
-            f"{inputs} inputs, got {found}"
+            f"{inputs} inputs, got {description}"
         )
     return list(returned)
 
@@ -174,8 +176,8 @@ class _Point:
 class _Differences:
     """Central differences of what a layer or loss computes at a point.
 
-    To copy a layer takes about forty times as long as its forward. One copy therefore serves all
-    evaluations if its outputs repeat and it writes to none of the variables.
+    Copying a layer takes about forty times as long as its forward. One copy therefore serves all
+    evaluations if its outputs repeat and it does not write to the variables.
     """
 
     def __init__(self, point: _Point, douts: Sequence[Array]) -> None:
@@ -202,7 +204,7 @@ class _Differences:
         """Return the central difference quotient for one entry of a variable."""
         step *= max(1.0, abs(float(self.reused_variables[name][index])))
         around = [self.outputs(name, index, factor * step, reuse) for factor in (1, -1, 2, -2)]
-        with np.errstate(all="ignore"):  # outputs beyond the domain are NaN
+        with np.errstate(all="ignore"):  # Outputs beyond the end of the domain are NaN.
             changes = [
                 float(np.sum(dout * (8 * (a - b) - (c - d))))
                 for dout, a, b, c, d in zip(self.douts, *around, strict=True)
@@ -213,8 +215,8 @@ class _Differences:
         self, name: str, gradient: Array, rtol: float, atol: float
     ) -> Iterator[tuple[tuple[int, ...], float, float]]:
         """Yield index, gradient and quotient of each entry that disagrees at every step size."""
-        # A copy that served before may disagree only because of a hidden state, so a fresh one has
-        # the last word.
+        # A copy that has been used before may disagree only because of a hidden state, so a fresh
+        # copy decides.
         attempts = list(itertools.product((True, False) if self.repeats else (False,), STEPS))
         for index in np.ndindex(gradient.shape):
             entry, quotients = float(gradient[index]), []
@@ -226,7 +228,7 @@ class _Differences:
                 yield index, entry, quotients[-len(STEPS)]
 
 
-def _validated_gradient(gradient: Any, shape: tuple[int, ...], label: str) -> Array:
+def _validate_gradient(gradient: Any, shape: tuple[int, ...], label: str) -> Array:
     try:
         array = as_floats(gradient, FLOAT64, label)
     except (TypeError, ValueError) as error:

@@ -15,7 +15,7 @@ __all__ = ["INPUTS"]
 
 
 def any_memory_layout_is_accepted(case: Case) -> None:
-    promise = "strided and read-only inputs must give the same as others"
+    promise = "strided and read-only inputs must give the same results as others"
     for training in MODES.values():
         layer = case.make(training=training)
         with case.promise(promise):
@@ -63,8 +63,8 @@ def an_empty_batch_is_accepted(case: Case) -> None:
         shapes |= {f"gradient of input {index}": x.shape for index, x in enumerate(inputs)}
         results["output of predict"], shapes["output of predict"] = y, shapes["output"]
         for name, shape in shapes.items():
-            found = np.shape(results.get(name, np.empty(shape)))
-            case.require(found == shape, promise, f"{name} has shape {found}, not {shape}")
+            actual = np.shape(results.get(name, np.empty(shape)))
+            case.require(actual == shape, promise, f"{name} has shape {actual}, not {shape}")
         if results["output"].size == 0:
             zeros = {name: np.zeros_like(array) for name, array in results.items()}
             case.require_equal(results, zeros, promise)
@@ -114,12 +114,12 @@ def _require_same_as_floats(
     case: Case, kind: str, inputs: list[Array], convert: Callable[[Array], Any]
 ) -> None:
     """Fail unless converted inputs give the same as arrays of floats."""
-    layer, promise = case.make(training=False), f"{kind} must be taken as arrays of floats are"
+    layer, promise = case.make(training=False), f"{kind} must give the same as arrays of floats"
     try:
         with np.errstate(all="ignore"):
             expected = {"output": layer.forward(*inputs)}
     except (ArithmeticError, ValueError, IndexError):
-        return  # the layer is not defined for such numbers
+        return  # The layer is not defined for such numbers.
     with case.promise(promise), np.errstate(all="ignore"):
         converted = [convert(x) for x in inputs]
         results = {"output": layer.forward(*converted)}

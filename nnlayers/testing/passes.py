@@ -27,7 +27,7 @@ def nothing_is_overwritten(case: Case) -> None:
             promise = f"{call} in {mode} mode must take the example inputs"
             with case.promise(promise), _unchanged(case, call, arrays):
                 y = getattr(layer, call)(*inputs)
-            if isinstance(y, tuple):  # a graph of several outputs
+            if isinstance(y, tuple):  # A graph of several outputs returns one.
                 case.fail(f"{call} must return one array", f"a tuple of {len(y)}")
         with case.promise(f"backward in {mode} mode must take an array of the output's shape"):
             y = layer.forward(*inputs)
@@ -46,7 +46,7 @@ def gradients_agree_with_differences(case: Case) -> None:
 
 def dtypes_stay(case: Case) -> None:
     if all(x.dtype.kind != "f" for x in case.inputs) and not case.make().parameters():
-        return  # neither inputs nor parameters have a floating-point dtype
+        return  # Neither inputs nor parameters have a floating-point dtype.
     for dtype in (FLOAT32, FLOAT64):
         for mode, training in MODES.items():
             layer, inputs = case.make(dtype, training), case.arguments(dtype)
@@ -67,7 +67,7 @@ def results_are_new_arrays(case: Case) -> None:
         layer, inputs = case.make(training=training), case.arguments()
         in_use = _layer_arrays(layer) | {f"input {index}": x for index, x in enumerate(inputs)}
         results: list[_Result] = []
-        for batch in (inputs, case.rolled(1)):
+        for batch in (inputs, case.roll(1)):
             with case.promise("forward, backward and predict must serve one batch after another"):
                 new_results = list(_results(case, layer, batch, in_use))
             for call, name, array, _ in new_results:
@@ -83,7 +83,7 @@ def results_are_new_arrays(case: Case) -> None:
         for call, name, array, original in results:
             change = describe_difference(array, original)
             if change:
-                case.fail(f"what {call} returned must never change later", f"{name} {change}")
+                case.fail(f"the result of {call} must never change later", f"{name} {change}")
 
 
 def backward_adds_to_gradients(case: Case) -> None:
@@ -104,8 +104,8 @@ def backward_adds_to_gradients(case: Case) -> None:
             )
     layer.zero_grad()
     for name, parameter in layer.named_parameters().items():
-        found = f"gradient of parameter {name!r} is not 0"
-        case.require(not parameter.grad.any(), "zero_grad must discard gradients", found)
+        finding = f"gradient of parameter {name!r} is not 0"
+        case.require(not parameter.grad.any(), "zero_grad must discard gradients", finding)
 
 
 def backward_is_linear(case: Case) -> None:
@@ -125,14 +125,14 @@ def backward_is_linear(case: Case) -> None:
 def backward_belongs_to_the_last_forward(case: Case) -> None:
     condition = "after a forward of another batch of the same shape"
     for mode, training in MODES.items():
-        layer, promise = case.make(training=training), "backward must be that of the last forward"
+        layer, promise = case.make(training=training), "backward must belong to the last forward"
         with case.promise(f"{promise} {condition}"):
             layer.forward(*case.other_batch())
         _require_gradients(case, layer, case.arguments(), promise, f"in {mode} mode, {condition}")
 
 
 def backward_uses_the_mode_of_forward(case: Case) -> None:
-    promise = "backward must be in the mode in which forward was, also if it is switched since"
+    promise = "backward must use the mode of forward, even if the mode is switched in between"
     for training in MODES.values():
         layer, inputs = case.make(training=training), case.arguments()
         with case.promise(promise):
@@ -143,7 +143,7 @@ def backward_uses_the_mode_of_forward(case: Case) -> None:
 
 
 def inputs_changed_in_place_are_new_inputs(case: Case) -> None:
-    promise = "what is returned must follow from the inputs' entries, which may change in place"
+    promise = "results must follow from the entries of the inputs, which may change in place"
     layer, inputs, other = case.make(training=False), case.arguments(), case.other_batch()
     with case.promise(promise):
         fresh = layer_copies(layer)["copy.deepcopy"]
@@ -176,7 +176,7 @@ def gradients_start_from_zero_after_a_step(case: Case) -> None:
 
 
 def frozen_parameters_get_their_gradients(case: Case) -> None:
-    promise = "a frozen parameter must get its gradient as others do"
+    promise = "a frozen parameter must get its gradient like any other"
     for training in MODES.values():
         layer, inputs = case.make(training=training), case.arguments()
         with case.promise(promise):
@@ -188,7 +188,7 @@ def frozen_parameters_get_their_gradients(case: Case) -> None:
 
 
 class _Result(NamedTuple):
-    """An array that a call returned, and a copy of it made at once."""
+    """An array that a call returned, and a copy from before any other call."""
 
     call: str
     name: str

@@ -1,4 +1,4 @@
-"""Check the promises of ``predict``, that of thread safety included."""
+"""Check the promises of ``predict``, including thread safety."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from nnlayers.testing.case import (
 
 __all__ = ["PREDICT"]
 
-LOCK_TIMEOUT = 0.2  # seconds after which the other call is taken to wait for a lock
-VISITS = 3  # interruptions of a line, which a loop may run many times
+LOCK_TIMEOUT = 0.2  # After so many seconds the other call is assumed to wait for a lock.
+VISITS = 3  # A line in a loop may run many times, so its interruptions are limited.
 
 
 def predict_is_inference(case: Case) -> None:
@@ -43,27 +43,27 @@ def predict_is_inference(case: Case) -> None:
 def predict_leaves_the_layer_unchanged(case: Case) -> None:
     for training in MODES.values():
         layer, inputs = case.make(training=training), case.arguments()
-        with case.promise("predict must leave the layer as it is"):
+        with case.promise("predict must leave the layer unchanged"):
             before = _pickled_attributes(layer)
             layer.predict(*inputs)
             after = _pickled_attributes(layer)
         changed = [name for name in after | before if after.get(name) != before.get(name)]
         if changed:
-            case.fail("predict must leave the layer as it is", f"it changed {', '.join(changed)}")
+            case.fail("predict must leave the layer unchanged", f"it changed {', '.join(changed)}")
         promise = "predict between forward and backward must change neither"
         with case.promise(promise):
             expected = case.run(layer_copies(layer)["copy.deepcopy"], inputs)
-            results = case.run(layer, inputs, between=partial(layer.predict, *case.rolled(1)))
+            results = case.run(layer, inputs, between=partial(layer.predict, *case.roll(1)))
         case.require_equal(results, expected, promise)
 
 
 def predict_serves_many_threads(case: Case) -> None:
-    """Let another thread call predict between any two lines of a call.
+    """Check that another thread may call predict between any two lines of a call.
 
     Threads that merely run side by side would meet at the wrong line once in thousands of calls.
     """
     layer, promise = case.make(), "predict must be safe to call from many threads at once"
-    batches = [case.rolled(0), case.rolled(1)]
+    batches = [case.roll(0), case.roll(1)]
     expected = [layer.predict(*batch) for batch in batches]
     tracer = sys.gettrace()
     with case.promise(promise), ThreadPoolExecutor(1) as pool:
@@ -109,7 +109,7 @@ class _Interrupter:
         call = self.pool.submit(self.layer.predict, *self.batch)
         try:
             return _output_fault(call.result(timeout=LOCK_TIMEOUT), self.expected)
-        except TimeoutError:  # it waits for a lock that the interrupted call holds
+        except TimeoutError:  # It waits for a lock that the interrupted call holds.
             self.is_locked = True
             return ""
 

@@ -16,9 +16,9 @@ def parameters_have_a_fixed_order(case: Case) -> None:
     layer = case.make()
     names = list(layer.named_parameters())
     for other in (layer, case.make()):
-        found = list(other.named_parameters())
+        other_names = list(other.named_parameters())
         promise = "named_parameters must give the same names in the same order"
-        case.require(found == names, promise, f"{found}, not {names}")
+        case.require(other_names == names, promise, f"{other_names}, not {names}")
     listed = [id(parameter) for parameter in layer.parameters()]
     named = [id(parameter) for parameter in layer.named_parameters().values()]
     promise = "parameters must list what named_parameters names, in the same order"
@@ -67,7 +67,7 @@ def state_loads_into_a_new_layer(case: Case) -> None:
     for parameter in layer.parameters():
         parameter.value *= 1.25
     layer.forward(*inputs)
-    promise = "load_state_dict must take what state_dict of another gave"
+    promise = "load_state_dict must accept the state_dict of another layer"
     with case.promise(promise):
         state = layer.state_dict()
         other.load_state_dict(state)

@@ -60,7 +60,7 @@ def texts(label):
     return [html.unescape(re.sub("<[^>]*>", "", part)) for part in parts]
 
 
-def laid_out(text):
+def graphviz_layout(text):
     """Return Graphviz's layout of a text: nodes, and edges with the height at which they end."""
     done = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, check=True)
     assert done.stderr == b""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import Picture, laid_out, needs_dot
+from pictures import Picture, graphviz_layout, needs_dot
 
 import nnlayers as nn
 from nnlayers.drawing import render
@@ -335,7 +335,7 @@ def test_graphviz_reads_every_drawing(graph):
     for layer in drawn:
         text = layer.to_dot(expand=True)
         picture = Picture(text)
-        nodes, edges = laid_out(text)
+        nodes, edges = graphviz_layout(text)
         tables = {node for node in nodes if node.startswith("wire")}
         assert nodes - tables == picture.texts.keys()
         drawn_once = {wire[:2] for wire in picture.wires if wire.value is None}
@@ -348,7 +348,7 @@ def test_the_first_operand_comes_in_above_the_second():
     graph = nn.Graph([a - b, nn.maximum(b, a)])
     graph.forward(1.0, 2.0)
     text = graph.to_dot()
-    _, heights = laid_out(text)
+    _, heights = graphviz_layout(text)
     assert [wire[:2] for wire in Picture(text).wires[:4]] == [
         ("n0", "n2"), ("n1", "n2"), ("n1", "n3"), ("n0", "n3")
     ]  # fmt: skip

@@ -20,7 +20,7 @@ def graphs(draw):
     return parents
 
 
-def laid_out(parents, label=60.0):
+def checked_layout(parents, label=60.0):
     wires = {(parent, node): label for node, above in parents.items() for parent in above}
     return lay_out(parents, dict.fromkeys(parents, WIDTH), wires)
 
@@ -28,7 +28,7 @@ def laid_out(parents, label=60.0):
 @given(graphs())
 @settings(max_examples=50)
 def test_wires_go_from_left_to_right_with_room_for_their_labels(parents):
-    layout = laid_out(parents)
+    layout = checked_layout(parents)
     assert set(layout.lengths) == {(p, node) for node, above in parents.items() for p in above}
     for parent, node in layout.lengths:
         points = layout.wire(parent, node, 100)
@@ -41,7 +41,7 @@ def test_wires_go_from_left_to_right_with_room_for_their_labels(parents):
 @given(graphs())
 @settings(max_examples=50)
 def test_nodes_stand_apart_and_within_the_picture(parents):
-    layout = laid_out(parents)
+    layout = checked_layout(parents)
     for (x0, y0), (x1, y1) in combinations(layout.nodes.values(), 2):
         assert abs(x0 - x1) >= WIDTH or abs(y0 - y1) >= 40
     for x, y in layout.nodes.values():
@@ -50,26 +50,28 @@ def test_nodes_stand_apart_and_within_the_picture(parents):
 
 
 def test_an_input_stands_beside_its_first_use():
-    layout = laid_out({0: [], 1: [0], 2: [1], 3: [], 4: [2, 3]})
+    layout = checked_layout({0: [], 1: [0], 2: [1], 3: [], 4: [2, 3]})
     assert layout.nodes[3][0] == layout.nodes[2][0]
 
 
 def test_two_pairs_that_need_not_cross_do_not():
-    layout = laid_out({0: [], 1: [], 2: [1], 3: [0], 4: [2], 5: [3]})
+    layout = checked_layout({0: [], 1: [], 2: [1], 3: [0], 4: [2], 5: [3]})
     above = layout.nodes[0][1] < layout.nodes[1][1]
     for left, right in [(3, 2), (5, 4)]:
         assert (layout.nodes[left][1] < layout.nodes[right][1]) == above
 
 
 def test_a_long_wire_passes_around_the_nodes_between():
-    layout = laid_out({0: [], 1: [0], 2: [1], 3: [2, 0]})
+    layout = checked_layout({0: [], 1: [0], 2: [1], 3: [2, 0]})
     for (x, y), node in zip(layout.wire(0, 3, 9)[1:-1], (1, 2), strict=True):
         assert x == layout.nodes[node][0]
         assert abs(y - layout.nodes[node][1]) >= 40
 
 
 def test_a_wire_can_be_limited_to_its_last_points():
-    layout = laid_out({node: [node - 1] if node else [] for node in range(50)} | {50: [49, 0]})
+    layout = checked_layout(
+        {node: [node - 1] if node else [] for node in range(50)} | {50: [49, 0]}
+    )
     whole = layout.wire(0, 50, 100)
     assert len(whole) == 51
     for most in (2, 3, 50, 51):
@@ -78,5 +80,5 @@ def test_a_wire_can_be_limited_to_its_last_points():
 
 @pytest.mark.parametrize("count", [1, 1000])
 def test_chains_are_straight(count):
-    layout = laid_out({node: [node - 1] if node else [] for node in range(count)})
+    layout = checked_layout({node: [node - 1] if node else [] for node in range(count)})
     assert len({round(y, 6) for _, y in layout.nodes.values()}) == 1

@@ -188,7 +188,7 @@ def test_tensor_derivative(example, rng, h, m):
         np.testing.assert_array_equal(slice_i[i], x)
         np.testing.assert_array_equal(np.delete(slice_i, i, axis=0), 0)
     outer = np.outer(dc, x)
-    np.testing.assert_allclose(example.contracted(tensor, dc), outer, rtol=1e-12)
+    np.testing.assert_allclose(example.contract(tensor, dc), outer, rtol=1e-12)
     graph = example.product_graph()
     graph.forward(W=W, x=x)
     np.testing.assert_array_equal(graph.backward(dc)[0], outer)
@@ -211,7 +211,7 @@ def test_chain_rule_of_numbers(example):
         slope = -2 * x * np.exp(-(x**2))
         assert nn.jacobian(f, x**2) * nn.jacobian(g, x) == pytest.approx(slope)
         assert example.by_backward(f, g, x) == pytest.approx(slope)
-        check_gradients(example.composed(f, g), x)
+        check_gradients(example.compose(f, g), x)
 
 
 @of("chain_rule")

@@ -41,7 +41,7 @@ def test_any_expression_gives_pytorch_s_values_and_gradients(expression):
         np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-12 * scale)
 
 
-def test_the_contract_s_example():
+def test_a_sigmoid_of_a_product_takes_its_inputs_by_position_or_name():
     graph = sigmoid_of_a_product()
     w, x = np.array([1.0, 2.0]), np.array([3.0, -1.0])
     y = graph.forward(w=w, x=x)
@@ -218,7 +218,7 @@ def test_an_array_beside_a_node_is_a_constant():
     assert graph.backward([1.0, 1.0]) == 3.0
 
 
-def test_a_constant_stays_as_it_was_given():
+def test_a_constant_does_not_change_with_the_array_that_it_was_made_from():
     c = np.ones(2)
     graph = nn.Graph(nn.Input("x") + c)
     c[...] = 5

@@ -13,7 +13,7 @@ def towers():
     return A, B, A(x), B(x)
 
 
-def shown(graph):
+def values_and_grads(graph):
     """Return everything that depends on the names of nodes."""
     return (
         graph.names,
@@ -32,11 +32,11 @@ def test_another_graph_changes_nothing_of_the_first(others):
     x = np.random.default_rng(0).normal(size=(4, 3))
     graph.forward(x)
     graph.backward(np.ones((4, 2)), np.ones((4, 2)))
-    before, names = shown(graph), [node.name for node in graph.nodes]
+    before, names = values_and_grads(graph), [node.name for node in graph.nodes]
     numbers = [(node.value, node.grad) for node in graph.nodes]
     text = graph.explain()
     nn.Graph(others(a, b))
-    assert shown(graph) == before
+    assert values_and_grads(graph) == before
     assert graph.explain() == text
     assert [node.name for node in graph.nodes] == names
     for node, (value, grad) in zip(graph.nodes, numbers, strict=True):

@@ -221,7 +221,7 @@ def test_names_of_anything_but_layers_of_nnlayers_are_refused_without_an_import(
     assert len(str(caught.value)) < 1000
 
 
-def nested(kind, depth):
+def nested_layers(kind, depth):
     inner = [layer("ReLU")]
     return inner + [layer(kind, layers=[{"layer": index}]) for index in range(depth)]
 
@@ -244,12 +244,12 @@ LARGE = {
     "RMSNorm": [layer("RMSNorm", features=10**10)],
     "PReLU": [layer("PReLU", features=10**10)],
     "many Affines": [layer("Affine", in_features=300, out_features=300)] * 5_000,
-    "Sequentials in Sequentials": nested("Sequential", 5_000),
-    "Residuals in Residuals": nested("Residual", 32),
+    "Sequentials in Sequentials": nested_layers("Sequential", 5_000),
+    "Residuals in Residuals": nested_layers("Residual", 32),
 }
 
 
-def measured(function):
+def measure(function):
     """Return the CPU time that a call takes, and the memory."""
     tracemalloc.start()
     began = time.process_time()
@@ -262,12 +262,12 @@ def measured(function):
     return seconds, peak
 
 
-def refused(path, words):
+def assert_refused(path, words):
     def attempt():
         with pytest.raises(ValueError, match=words):
             nn.load(path, modules=[__name__])
 
-    seconds, peak = measured(attempt)
+    seconds, peak = measure(attempt)
     assert seconds < 1
     assert peak < 10_000_000 + 20 * path.stat().st_size
 
@@ -275,16 +275,16 @@ def refused(path, words):
 @pytest.mark.parametrize("layers", LARGE.values(), ids=LARGE)
 def test_layers_larger_than_their_file_are_refused_before_memory_is_allocated(layers, path):
     seal_layers(path, layers)
-    refused(path, "larger than all that the model may have|nested more than 32 deep")
+    assert_refused(path, "larger than all that the model may have|nested more than 32 deep")
 
 
 def test_an_array_is_used_once(path):
     array = np.ones(100_000)
     seal_layers(path, [layer("ReLU")], [PARAMETER] * 1_000, [array])
-    refused(path, "array 0 is used twice")
+    assert_refused(path, "array 0 is used twice")
     nodes = [{"dict": FED}] * 1_000
     seal_layers(path, [layer("Graph", nodes=nodes, **GRAPH)], [], [array])
-    refused(path, "array 0 is used twice")
+    assert_refused(path, "array 0 is used twice")
 
 
 def test_a_long_name_is_not_repeated_in_the_names_of_many_layers(path):
@@ -293,11 +293,11 @@ def test_a_long_name_is_not_repeated_in_the_names_of_many_layers(path):
     graph = layer("Graph", nodes=nodes, outputs=1, inputs=[0], names=["a", "b"])
     layers = [*MANY[:1_000], layer("Sequential", layers=ALL[:1_000])]
     seal_layers(path, [*layers, graph])
-    refused(path, "name must have at most 100 characters, got 100000")
+    assert_refused(path, "name must have at most 100 characters, got 100000")
     node[0][1] = None
     graph["config"]["names"] = ["a", "n" * 100_000]
     seal_layers(path, [*layers, graph])
-    refused(path, "name must have at most 100 characters, got 100000")
+    assert_refused(path, "name must have at most 100 characters, got 100000")
 
 
 @pytest.mark.parametrize("kind", ["Sequential", "Residual"])
@@ -362,7 +362,7 @@ def test_lists_in_lists_are_refused(depth, path):
         text = f'{{"layers": [{{"class": "nnlayers:ReLU", "config": {{"a": {opened * depth}'
         text += f'{closed * depth}}}}}], "parameters": []}}'
         seal(path, [("model.json", text)])
-        refused(path, "nested more than 32 deep|RecursionError")
+        assert_refused(path, "nested more than 32 deep|RecursionError")
 
 
 @pytest.mark.parametrize("setting", [["W"], ["W", 1], [3, True], [["W"], True], None, []])
@@ -381,7 +381,7 @@ def test_compressed_and_repeated_entries_are_refused(path):
         load(path)
     entries["bomb.npy"] = bytes(3 * 10**7)
     seal(path, entries.items(), method=zipfile.ZIP_DEFLATED)
-    refused(path, "is compressed")
+    assert_refused(path, "is compressed")
     seal(path, [*entries.items(), ("state/s.npy", npy(np.ones(2)))])
     with pytest.raises(ValueError, match=r"entry 'state/s\.npy' occurs twice"):
         load(path)

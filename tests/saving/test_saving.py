@@ -85,7 +85,7 @@ def path(tmp_path):
     return tmp_path / "model.nn"
 
 
-def copied(model, path, **options):
+def save_and_load(model, path, **options):
     return nn.load(nn.save(model, path), modules=[__name__], **options)
 
 
@@ -104,7 +104,7 @@ def test_nested_layers_of_every_origin_come_back(path):
         Renamed(2),
     )
     model.forward(X)
-    twin = copied(model, path)
+    twin = save_and_load(model, path)
     assert twin.predict(X).tobytes() == model.predict(X).tobytes()
     assert list(twin.named_layers()) == list(model.named_layers())
     assert type(twin[1].head[1]) is Outer.Inner
@@ -120,7 +120,7 @@ def test_modes_names_and_frozen_parameters_come_back(path):
     model[1].eval()
     model[0].W.trainable = False
     model[3].W.name = "last"
-    twin = copied(model, path)
+    twin = save_and_load(model, path)
     modes = {name: layer.training for name, layer in model.named_layers().items()}
     assert {name: layer.training for name, layer in twin.named_layers().items()} == modes
     assert repr(twin.parameters()) == repr(model.parameters())
@@ -130,7 +130,7 @@ def test_each_layer_keeps_its_dtype(path):
     model = nn.Sequential(
         nn.BatchNorm(2), nn.BatchNorm(2, dtype=np.float64), nn.Affine(2, 1, dtype=np.float64)
     )
-    twin = copied(model, path)
+    twin = save_and_load(model, path)
     dtypes = {name: array.dtype for name, array in model.state_dict().items()}
     assert {name: array.dtype for name, array in twin.state_dict().items()} == dtypes
 
@@ -140,7 +140,10 @@ def test_numbers_come_back_to_the_bit(dtype, path):
     special = [np.nan, np.inf, -np.inf, -0.0, np.finfo(dtype).smallest_subnormal, np.pi]
     layer = Scale(6).astype(dtype)
     layer.s.value = np.array(special, dtype)
-    assert copied(layer, path, allow_nonfinite=True).s.value.tobytes() == layer.s.value.tobytes()
+    assert (
+        save_and_load(layer, path, allow_nonfinite=True).s.value.tobytes()
+        == layer.s.value.tobytes()
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def test_numbers_come_back_to_the_bit(dtype, path):
     ids=repr,
 )
 def test_an_argument_comes_back_as_it_was(value, path):
-    twin = copied(Stores(value, value, 7, option=value), path)
+    twin = save_and_load(Stores(value, value, 7, option=value), path)
     for found in (twin.value, twin.rest[0], twin.options["option"]):
         assert type(found) is type(value)
         np.testing.assert_equal(found, value)
@@ -178,7 +181,7 @@ def test_an_argument_comes_back_as_it_was(value, path):
 def test_an_object_given_twice_is_one_after_loading(path):
     layer, W = Scale(), nn.Parameter([1.0, 2.0], name="shared")
     W.value = [3.0, 4.0]
-    twin = copied(Stores(layer, [layer], layer=nn.Sequential(Stores(W), Stores(W))), path)
+    twin = save_and_load(Stores(layer, [layer], layer=nn.Sequential(Stores(W), Stores(W))), path)
     assert twin.value is twin.rest[0][0]
     first, second = twin.options["layer"]
     assert first.value is second.value
@@ -186,7 +189,7 @@ def test_an_object_given_twice_is_one_after_loading(path):
 
 
 def test_a_loaded_model_trains_and_draws_as_a_new_one(path):
-    twin = copied(nn.mlp([2, 3, 1], dropout=0.5, rng=0), path)
+    twin = save_and_load(nn.mlp([2, 3, 1], dropout=0.5, rng=0), path)
     optimizer = nn.optim.SGD(twin.parameters(), lr=0.01)
     nn.Trainer(twin, nn.MeanSquaredError(), optimizer).fit(X, X[:, :1], epochs=2, rng=0)
     fresh = nn.mlp([2, 3, 1], dropout=0.5, rng=0)
@@ -199,7 +202,7 @@ def tied():
     return model
 
 
-def changed(change):
+def changed_block(change):
     block = Block(2, nn.ReLU())
     change(block)
     return block
@@ -231,15 +234,15 @@ def among_its_own():
         (among_its_own, "Stores is among its own arguments"),
         (lambda: Doubled(2), r"its layer '' is Doubled\(8\), not Doubled\(4\)"),
         (
-            lambda: changed(lambda b: b.more.update(norm=nn.LayerNorm(2))),
+            lambda: changed_block(lambda b: b.more.update(norm=nn.LayerNorm(2))),
             "do not fit the rebuilt model: .* 'more.norm.running_mean'",
         ),
         (
-            lambda: changed(lambda b: b.rows.__setitem__(1, nn.Softplus(beta=3.0))),
+            lambda: changed_block(lambda b: b.rows.__setitem__(1, nn.Softplus(beta=3.0))),
             r"its layer 'rows.1' is Softplus\(beta=2.0\), not Softplus\(beta=3.0\): a part that",
         ),
         (
-            lambda: changed(lambda b: b.rows.append(nn.Tanh())),
+            lambda: changed_block(lambda b: b.rows.append(nn.Tanh())),
             r"its layer 'rows.2' is None, not Tanh\(\)",
         ),
         (
@@ -325,7 +328,7 @@ def test_nothing_is_pickled(path, monkeypatch):
 
     for name in ("dump", "dumps", "load", "loads"):
         monkeypatch.setattr(pickle, name, refuse)
-    copied(Block(2, Stores(np.arange(3))), path)
+    save_and_load(Block(2, Stores(np.arange(3))), path)
 
 
 def test_one_model_gives_one_file_and_numpy_reads_its_weights(path):

@@ -10,7 +10,7 @@ import nnlayers as nn
 breaks = Broken()
 
 
-@breaks("strided and read-only inputs must give the same as others: raised ValueError")
+@breaks("strided and read-only inputs must give the same results as others: raised ValueError")
 class NeedsContiguous(Sigmoid):
     def forward(self, x):
         if not x.flags.c_contiguous:
@@ -18,14 +18,14 @@ class NeedsContiguous(Sigmoid):
         return super().forward(x)
 
 
-@breaks("integers must be taken as arrays of floats are: raised AssertionError")
+@breaks("integers must give the same as arrays of floats: raised AssertionError")
 class NeedsFloats(Sigmoid):
     def forward(self, x):
         assert x.dtype.kind == "f"
         return super().forward(x)
 
 
-@breaks(r"integers must be taken as arrays of floats are: output at \(0, 0\) is 0, not")
+@breaks(r"integers must give the same as arrays of floats: output at \(0, 0\) is 0, not")
 class CutsIntegers(Sigmoid):
     def forward(self, x):
         return super().forward(x).astype(x.dtype) if x.dtype.kind == "i" else super().forward(x)
@@ -208,7 +208,7 @@ class OtherError(Square):
         return super().forward(x)
 
 
-@breaks("lists must be taken as arrays of floats are: raised")
+@breaks("lists must give the same as arrays of floats: raised")
 @unguarded
 class NoLists(Square):
     def forward(self, x):

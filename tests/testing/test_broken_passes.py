@@ -108,7 +108,7 @@ class Buffered(Scale):
         return np.multiply(x, self.s.value, out=self.y)
 
 
-@breaks("what forward returned must never change later: the output of forward at")
+@breaks("the result of forward must never change later: the output of forward at")
 class ChangesItsOutput(Sigmoid):
     def forward(self, x):
         self.returned = super().forward(x)
@@ -171,7 +171,7 @@ class Accumulates(Scale):
         return dout * self.s.value
 
 
-@breaks("a frozen parameter must get its gradient as others do: gradient of parameter 's' at")
+@breaks("a frozen parameter must get its gradient like any other: gradient of parameter 's' at")
 class SkipsFrozen(Scale):
     def backward(self, dout):
         if self.s.trainable:
@@ -192,7 +192,7 @@ class DropsSmallGradients(Scale):
         return dout * self.s.value
 
 
-@breaks("backward must be in the mode in which forward was, .*: gradient of input 0 at")
+@breaks("backward must use the mode of forward, .*: gradient of input 0 at")
 class LooksAtTheModeLate(Sigmoid):
     def forward(self, x):
         y = super().forward(x)
@@ -202,7 +202,7 @@ class LooksAtTheModeLate(Sigmoid):
         return super().backward(dout) * (1 if self.training else 2)
 
 
-@breaks("must follow from the inputs' entries, which may change in place: output at")
+@breaks("must follow from the entries of the inputs, which may change in place: output at")
 class Memoises(Sigmoid):
     def forward(self, x):
         if getattr(self, "key", None) != id(x):
@@ -211,7 +211,9 @@ class Memoises(Sigmoid):
         return self.y.copy()
 
 
-@breaks("must follow from the inputs' entries, which may change in place: output of predict at")
+@breaks(
+    "must follow from the entries of the inputs, which may change in place: output of predict at"
+)
 class MemoisesPredictions(Sigmoid):
     memory: ClassVar = {}
 
@@ -266,14 +268,14 @@ class CopiesDiffer(Drop):
         return super().__getstate__() | {"rng": np.random.default_rng()}
 
 
-@breaks("predict must leave the layer as it is: it changed scratch")
+@breaks("predict must leave the layer unchanged: it changed scratch")
 class Scratch(Sigmoid):
     def predict(self, x):
         self.scratch = np.exp(-x)
         return 1 / (1 + self.scratch)
 
 
-@breaks("predict must leave the layer as it is: it changed log")
+@breaks("predict must leave the layer unchanged: it changed log")
 class Logs(Sigmoid):
     def __init__(self):
         self.log = []
@@ -283,7 +285,7 @@ class Logs(Sigmoid):
         return super().forward(x)
 
 
-@breaks("predict must leave the layer as it is: it changed _cache")
+@breaks("predict must leave the layer unchanged: it changed _cache")
 class HiddenScratch(Sigmoid):
     def predict(self, x):
         self._cache = np.exp(-x)
@@ -321,7 +323,7 @@ class SharedScratch(Sigmoid):
         return 1 / (1 + self.shared["e"])
 
 
-@breaks("predict must leave the layer as it is: it changed .*y")
+@breaks("predict must leave the layer unchanged: it changed .*y")
 class ForwardInPredict(Sigmoid):
     def predict(self, x):
         return self.forward(x)
@@ -346,7 +348,7 @@ class OtherPredict(Scale):
         return x * 2
 
 
-@breaks("predict must leave the layer as it is: it changed calls")
+@breaks("predict must leave the layer unchanged: it changed calls")
 class Counting(Scale):
     def __init__(self):
         super().__init__()

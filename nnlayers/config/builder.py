@@ -200,7 +200,8 @@ class Builder:
             if constructor in _WHOLE_RUN:
                 table = {"steps": steps} | dict(table)
             elif constructor is schedules.LinearWarmup and isinstance(table.get("steps"), int):
-                self.steps = max(steps - table["steps"], 1)  # for the schedule after the warm-up
+                # The schedule after the warm-up has the remaining steps.
+                self.steps = max(steps - table["steps"], 1)
         fixed = {
             name: value
             for name, value in (self.supplied | dict(supplied or {})).items()

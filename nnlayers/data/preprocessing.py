@@ -344,7 +344,7 @@ def _target_values(table: Table) -> npt.NDArray[np.float64]:
 
 
 def _class_labels(table: Table) -> Array:
-    """Return a target of integers or text; whole floats are taken as integers."""
+    """Return a target of integers or text, with whole floats converted to integers."""
     target = _target(table)
     if target.dtype != np.float64:
         return target

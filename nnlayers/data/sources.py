@@ -129,7 +129,7 @@ def csv(
     target : str
         The column to predict.
     categorical : tuple of str
-        Columns whose cells are taken as text, even if they look like numbers or missing values;
+        Columns whose cells are text, even if they look like numbers or missing values;
         only a blank cell is missing.
     delimiter : str
         The delimiter, one character.

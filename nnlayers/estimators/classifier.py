@@ -371,5 +371,5 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5 reads this method instead.
+    def _more_tags(self) -> dict[str, bool]:  # scikit-learn 1.5 reads only this.
         return {"multilabel": True}

@@ -69,7 +69,7 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     TypeError
         If `model` is not a layer.
     ValueError
-        If the model could not be rebuilt: a layer does not keep an argument of its constructor, an
+        If the model could not be rebuilt: a layer does not store an argument of its constructor, an
         argument is of a kind that a file cannot hold, a part was replaced or shared after
         construction, or layers are nested more than 32 deep.
     OSError
@@ -103,7 +103,7 @@ def load(
     Parameters
     ----------
     path : str or path-like
-        A file that :func:`save` has written.
+        A file from :func:`save`.
     modules : iterable of str
         Modules and packages from which layer classes may be imported, besides nnlayers. Importing
         a module runs its code, so name only modules that you trust.

@@ -72,7 +72,7 @@ def check_layer(
     Raises
     ------
     LayerError
-        If a promise is broken; the message names the promise and what was found instead. For a
+        If a promise is broken; the message names the promise and what was observed instead. For a
         wrong gradient it is a :class:`GradientError`.
     TypeError, ValueError
         If `make_layer` is a layer, makes none or returns the same one twice, or an input is not

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, as_floats
-from nnlayers._core.checks import check_choice, check_number, unknown_name
+from nnlayers._core.checks import check_choice, check_number, look_up
 from nnlayers._core.rebuilding import reserve
 
 __all__ = [
@@ -274,9 +274,7 @@ def get(initializer: Initializer | str) -> Initializer:
     VarianceScaling(scale=1, fan='in', distribution='normal')
     """
     if isinstance(initializer, str):
-        if initializer not in NAMES:
-            raise ValueError(unknown_name("initializer", initializer, NAMES))
-        return NAMES[initializer]
+        return look_up("initializer", initializer, NAMES)
     if not callable(initializer):
         raise TypeError(f"an initializer must be a name or callable, got {initializer!r}")
     return initializer

@@ -9,7 +9,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -22,9 +22,12 @@ __all__ = [
     "check_integer",
     "check_number",
     "check_path",
+    "look_up",
     "optional_library",
     "unknown_name",
 ]
+
+T = TypeVar("T")
 
 # A message shows at most this many names, because a file of images has a column for each pixel.
 MOST_NAMES = 50
@@ -86,6 +89,20 @@ def unknown_name(
     if len(names) > MOST_NAMES:
         names[MOST_NAMES:] = ["..."]
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}"
+
+
+def look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """Return the entry of a table, or raise ``ValueError`` with the nearest name.
+
+    Examples
+    --------
+    >>> look_up("norm", "bach", {"batch": 1})
+    Traceback (most recent call last):
+    ValueError: unknown norm 'bach', did you mean 'batch'? Known: batch
+    """
+    if name not in table:
+        raise ValueError(unknown_name(kind, name, table))
+    return table[name]
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:

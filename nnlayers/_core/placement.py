@@ -102,7 +102,7 @@ class ParameterMemory:
 
     @staticmethod
     def consume_grads(parameters: Iterable[ParameterMemory]) -> None:
-        """Make the memory of all gradients current, for a step to read, and let them read zero."""
+        """Write gradients that read zero to memory, where a step reads it; let all read zero."""
         for parameter in parameters:
             if parameter._is_grad_zero:
                 parameter._grad_memory().fill(0)

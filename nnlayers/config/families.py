@@ -144,7 +144,8 @@ def _fits(candidate: Any, hint: Any, modules: Iterable[str]) -> bool:
         return False
     if inspect.isclass(hint):
         return issubclass(candidate, hint)
-    return is_allowed and issubclass(candidate, Callable)  # type: ignore[arg-type]
+    callable_protocol: Any = Callable
+    return is_allowed and issubclass(candidate, callable_protocol)
 
 
 def _nested_hints(hint: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.checks import check_number, unknown_name
+from nnlayers._core.checks import check_number, look_up
 from nnlayers.layer import Layer
 from nnlayers.layers.activations import (
     HardTanh,
@@ -115,16 +115,12 @@ def mlp(
     )
     """
     if isinstance(norm, str):
-        if norm not in NORMS:
-            raise ValueError(unknown_name("norm", norm, NORMS))
-        norm = NORMS[norm]
+        norm = look_up("norm", norm, NORMS)
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"sizes must be a list of at least two sizes, got {sizes!r}")
     check_number("dropout", dropout, minimum=0, below=1)
     if isinstance(activation, str):
-        if activation not in ACTIVATIONS:
-            raise ValueError(unknown_name("activation", activation, ACTIVATIONS))
-        activation = ACTIVATIONS[activation]
+        activation = look_up("activation", activation, ACTIVATIONS)
     rng = np.random.default_rng(rng)
     layers: list[Layer] = []
     output_init = "glorot_uniform"

@@ -170,7 +170,8 @@ def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
     e_flat = e.ravel()
     own = e_flat[index]
     e_flat[index] = 0
-    rest = e.dot(ones(e.shape[1], e.dtype))  # a fifth of the time of `sum` for rows of 10
+    # For rows of 10 this product takes a fifth of the time of `sum`.
+    rest = e.dot(ones(e.shape[1], e.dtype))
     e_flat[index] = -rest
     losses, total = np.log1p(rest / own), rest + own
     # If e^(z_y) is smaller than this, the other exponentials may have lost digits.

@@ -87,7 +87,7 @@ class Adam(Optimizer):
         m *= np.array(beta1, dtype)
         m += g
         v *= np.array(beta2, dtype)
-        step = np.square(g)  # a quarter faster than g * g
+        step = np.square(g)  # This is a quarter faster than g * g.
         v += step
         np.sqrt(v, step)
         step += np.array(self.eps / correction, dtype)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import look_up
 from nnlayers.losses import Loss
 
 __all__ = ["EpochMeter", "Metric", "accuracy", "has_sum_reduction", "measure", "resolve_metrics"]
@@ -74,9 +74,9 @@ def resolve_metrics(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Me
         raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
     resolved: dict[str, Metric] = {}
     for metric in metrics:
-        if isinstance(metric, str) and metric not in _METRICS_BY_NAME:
-            raise ValueError(unknown_name("metric", metric, _METRICS_BY_NAME))
-        function = _METRICS_BY_NAME[metric] if isinstance(metric, str) else metric
+        function = (
+            look_up("metric", metric, _METRICS_BY_NAME) if isinstance(metric, str) else metric
+        )
         name = getattr(function, "__name__", None)
         if not callable(function) or name is None:
             raise TypeError(f"metrics must hold names or functions with a __name__, got {metric!r}")

@@ -100,7 +100,7 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Save the model if no column is watched, or if its value has improved."""
-        if self._watcher is None or self._watcher.improved(trainer.history):
+        if self._watcher is None or self._watcher.update(trainer.history):
             save(trainer.model, self._path_of(epoch=len(trainer.history)))
 
     def state_dict(self) -> dict[str, Array]:

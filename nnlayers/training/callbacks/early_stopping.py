@@ -79,7 +79,7 @@ class EarlyStopping(Watcher):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Save the weights of a better epoch, or stop after too many that are not."""
-        if self.improved(trainer.history):
+        if self.update(trainer.history):
             self.wait = 0
             if self.restore_best:
                 self._weights = trainer.model.state_dict()

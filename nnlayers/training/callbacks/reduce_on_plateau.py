@@ -108,7 +108,7 @@ class ReduceOnPlateau(Watcher):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Reduce the learning rate if the value has not improved for too long."""
-        improved = self.improved(trainer.history)
+        improved = self.update(trainer.history)
         trainer.optimizer.lr = self._rule.next_lr(trainer.optimizer.lr, improved)
 
     def state_dict(self) -> dict[str, Array]:

@@ -23,7 +23,7 @@ Mode: TypeAlias = Literal["auto", "min", "max"]
 class Watcher(Callback):
     """Base class of callbacks that watch a column of the history for its best value.
 
-    A subclass calls :meth:`improved` once an epoch.
+    A subclass calls :meth:`update` once an epoch.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Watcher(Callback):
     >>> history, watcher = History(), Watcher("loss")
     >>> for loss in [3.0, 2.0, 2.5]:
     ...     history.append({"loss": loss})
-    ...     print(watcher.improved(history), watcher.best)
+    ...     print(watcher.update(history), watcher.best)
     True 3.0
     True 2.0
     False 2.0
@@ -75,8 +75,8 @@ class Watcher(Callback):
         self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
 
-    def improved(self, history: History) -> bool:
-        """Return whether the last epoch has the best value so far, and remember it if so.
+    def update(self, history: History) -> bool:
+        """Compare the last epoch with the best so far; return whether it is better.
 
         Raises
         ------

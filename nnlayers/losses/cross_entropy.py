@@ -114,9 +114,9 @@ class SoftmaxCrossEntropy(Loss):
             mass = None if c is None else c[y]
             q = _one_hot(y, z) if self.label_smoothing else None
         if q is not None:
-            losses, slopes, total = _of_distributions(z, self._smoothed(q, c))
+            losses, slopes, total = _distribution_losses(z, self._smooth(q, c))
         else:
-            losses, slopes, total = _of_classes(z, y)
+            losses, slopes, total = _class_losses(z, y)
             if mass is not None:
                 losses, slopes = apply_weights(mass, losses), mass[:, None] * slopes
 
@@ -142,7 +142,7 @@ class SoftmaxCrossEntropy(Loss):
             )
         return self.class_weight
 
-    def _smoothed(self, q: Array, c: Array | None) -> Array:
+    def _smooth(self, q: Array, c: Array | None) -> Array:
         """Return c q, the target distribution after smoothing times the class weights."""
         share = self.label_smoothing
         if share:
@@ -151,21 +151,21 @@ class SoftmaxCrossEntropy(Loss):
 
 
 @lru_cache(maxsize=4)
-def _starts(rows: int, columns: int) -> Array:
+def _row_starts(rows: int, columns: int) -> Array:
     """Return the indices at which rows start in a flat array, cached and read-only."""
     starts = np.arange(0, rows * columns, columns)
     starts.flags.writeable = False
     return starts
 
 
-def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
+def _class_losses(z: Array, y: Array) -> tuple[Array, Array, Array]:
     """Return the losses of the rows, and the numerators and denominators of their gradients.
 
     With rest, the sum of e^(z_k) over the other classes, the loss is log(1 + rest / e^(z_y)). Its
     gradient is e^(z_k) / total, and -rest / total for the class itself. These are exact however
     certain the class is.
     """
-    index = _starts(*z.shape) + y
+    index = _row_starts(*z.shape) + y
     e = np.exp(z)
     e_flat = e.ravel()
     own = e_flat[index]
@@ -184,7 +184,7 @@ def _of_classes(z: Array, y: Array) -> tuple[Array, Array, Array]:
     return losses, e, total
 
 
-def _of_distributions(z: Array, cq: Array) -> tuple[Array, Array, Array]:
+def _distribution_losses(z: Array, cq: Array) -> tuple[Array, Array, Array]:
     """Return losses, numerators and denominators for target distributions times class weights."""
     below, e, rest = _below_largest(z)
     a = cq.sum(axis=1)

@@ -158,18 +158,18 @@ def minimize_flat(
         for parameter, values in zip(params, np.split(flat, ends), strict=True):
             parameter.value = values.reshape(parameter.shape)
 
-    def joined(arrays: Iterable[Array]) -> Array:
+    def flatten(arrays: Iterable[Array]) -> Array:
         return np.concatenate([array.ravel() for array in arrays]).astype(FLOAT64)
 
     def objective(flat: Array) -> tuple[float, Array]:
         assign(flat)
         value = gather_gradients()
-        grad = joined(parameter.grad for parameter in params)
+        grad = flatten(parameter.grad for parameter in params)
         return value + l2 / 2 * float(flat.dot(flat)), grad + l2 * flat
 
     result = minimize(
         objective,
-        joined(parameter.value for parameter in params),
+        flatten(parameter.value for parameter in params),
         jac=True,
         method="L-BFGS-B",
         callback=callback,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,42 @@ __all__ = ["History"]
 MOST_ROWS = 20
 
 
+class HistoryRows(Sequence[dict[str, float]]):
+    """Rows of a table that is stored by columns.
+
+    Examples
+    --------
+    >>> rows = HistoryRows({"loss": [0.7, 0.5], "val_loss": [0.8, 0.6]})
+    >>> rows[-1]
+    {'loss': 0.5, 'val_loss': 0.6}
+    >>> rows == [{"loss": 0.7, "val_loss": 0.8}, {"loss": 0.5, "val_loss": 0.6}]
+    True
+    """
+
+    def __init__(self, columns: Mapping[str, list[float]]) -> None:
+        self._columns = columns
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> dict[str, float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, float]]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not self._columns:
+            raise IndexError("history has no rows")
+        return {name: column[index] for name, column in self._columns.items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self._columns.values()), []))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == (list(other) if isinstance(other, HistoryRows) else other)
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
 class History:
     """Table of losses and metrics with one row per epoch.
 
@@ -28,8 +64,8 @@ class History:
     the number of epochs, and iteration yields the rows. Columns of the validation rows start with
     ``val_``. A value that was not recorded in an epoch is NaN. ``print(history)`` shows the table.
 
-    Columns and rows are copies, so getting one takes longer the more epochs there are;
-    ``history.last["loss"]`` does not.
+    Columns are copies, so getting one takes longer the more epochs there are; a row, such as
+    ``history.last`` or ``history.rows[-1]``, does not.
 
     Examples
     --------
@@ -57,9 +93,9 @@ class History:
         return tuple(self._columns)
 
     @property
-    def rows(self) -> list[dict[str, float]]:
-        """Rows of all epochs, each a dictionary by column."""
-        return list(self)
+    def rows(self) -> HistoryRows:
+        """Rows of all epochs, a sequence of dictionaries by column."""
+        return HistoryRows(self._columns)
 
     @property
     def last(self) -> dict[str, float]:
@@ -72,7 +108,7 @@ class History:
         """
         if not len(self):
             raise IndexError("history has no last row before the end of the first epoch")
-        return {name: column[-1] for name, column in self._columns.items()}
+        return self.rows[-1]
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add the row of an epoch; a new column is NaN in the epochs before."""
@@ -163,11 +199,10 @@ class History:
         return name in self._columns
 
     def __iter__(self) -> Iterator[dict[str, float]]:
-        for values in zip(*self._columns.values(), strict=True):
-            yield dict(zip(self._columns, values, strict=True))
+        return iter(self.rows)
 
     def __len__(self) -> int:
-        return len(next(iter(self._columns.values()), []))
+        return len(self.rows)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, History):

@@ -44,7 +44,8 @@ def test_the_last_row_is_a_copy_whose_cost_does_not_grow_with_the_epochs():
         tracemalloc.start()
         try:
             history.append({"loss": 1.0})
-            history.last, len(history), history.columns, "loss" in history, repr(history)
+            history.last, history.rows[-1], history.rows[-5:]
+            len(history), history.columns, "loss" in history, repr(history)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -53,6 +54,21 @@ def test_the_last_row_is_a_copy_whose_cost_does_not_grow_with_the_epochs():
     history.load_state_dict({"loss": np.arange(50_000.0)})
     history.append({"loss": 1.0})  # after which the lists have spare capacity
     assert allocated() < few + 1000
+
+
+def test_rows_index_and_slice_as_a_list_of_them_does():
+    history = history_of(*({"loss": float(epoch), "accuracy": 0.5} for epoch in range(7)))
+    rows, listed = history.rows, list(history)
+    for first in (None, -9, -2, 0, 3, 9):
+        for step in (None, -2, 1, 3):
+            assert rows[first::step] == listed[first::step]
+    for index in range(-7, 7):
+        assert rows[index] == listed[index]
+    for index in (-8, 7):
+        with pytest.raises(IndexError):
+            rows[index]
+    assert repr(rows) == repr(listed)
+    assert rows == listed == history_of(*rows).rows
 
 
 def test_an_empty_history_has_no_last_row():

@@ -93,13 +93,16 @@ def dumps(config: Mapping[str, Any]) -> str:
 def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield the key paths at which two configs differ, with both values; None for a missing one.
 
+    Arrays of different lengths differ as a whole, as ``--set`` adds no entries to an array.
+
     Examples
     --------
     >>> list(differences({"a": {"b": 1}, "c": [1, 2]}, {"a": {"b": 2}, "c": [1]}))
-    [('a.b', 1, 2), ('c.1', 2, None)]
+    [('a.b', 1, 2), ('c', [1, 2], [1])]
     """
     children, others = _children(first), _children(second)
-    if children is None or others is None:
+    resized = isinstance(first, list) and isinstance(second, list) and len(first) != len(second)
+    if children is None or others is None or resized:
         if first != second:
             yield path, first, second
         return

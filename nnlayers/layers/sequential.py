@@ -233,7 +233,7 @@ class Sequential(Drawable, guarded=False):
 def check_prediction(model: Layer, y: Any) -> Any:
     """Return a prediction, unless it is NaN because weights of the model are.
 
-    NaN that comes from the input passes. `argmax` finds NaN in an eighth of the time of ``isnan``.
+    NaN that comes from the input passes. `argmax` finds NaN in a quarter of the time of ``isnan``.
 
     Raises
     ------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,17 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import unknown_name
 
-__all__ = ["ColumnKind", "DataError", "Table", "check_finite", "check_rows", "preview"]
+__all__ = [
+    "ColumnKind",
+    "DataError",
+    "Table",
+    "check_finite",
+    "check_rows",
+    "find_missing",
+    "preview",
+]
 
-ColumnKind: TypeAlias = Literal["numeric", "categorical"]
+ColumnKind: TypeAlias = Literal["numeric", "categorical", "date"]
 
 
 class DataError(ValueError):
@@ -28,21 +38,24 @@ class Table:
     Parameters
     ----------
     columns : mapping of str to (rows,) array_like
-        The features, at least one. Numbers and booleans are converted to float64 (numeric columns),
-        strings to object arrays of ``str`` (categorical columns).
+        The features, at least one. Numbers and booleans are converted to float64 (numeric columns,
+        NaN where missing), strings to object arrays of ``str`` (categorical columns, None where
+        missing), dates to ``datetime64`` (NaT where missing; of a time zone, in UTC).
     target : (rows,) array_like, optional
         The values to predict: integers and booleans are converted to int64, other numbers to
-        float64, strings to an object array of ``str``.
+        float64, strings to an object array of ``str``. It may have missing values too.
     target_name : str
         The name of the target.
     origin : str
         The file or data set of the rows, for messages.
+    lines : (rows,) array_like of int, optional
+        The line of each row in the file, for messages.
 
     Raises
     ------
     DataError
         If there is no column, lengths differ, or a column is not one-dimensional or holds anything
-        but real numbers or strings.
+        but real numbers, strings or dates, or a mixture of them.
 
     Examples
     --------
@@ -57,6 +70,7 @@ class Table:
     target: Array | None = None
     target_name: str = "target"
     origin: str = "table"
+    lines: Array | None = None
 
     def __post_init__(self) -> None:
         columns = {
@@ -72,6 +86,10 @@ class Table:
             target = _target(self.target, f"{self.origin}: target {self.target_name!r}")
             object.__setattr__(self, "target", target)
             lengths[f"target {self.target_name!r}"] = len(target)
+        if self.lines is not None:
+            lines = np.asarray(self.lines)
+            object.__setattr__(self, "lines", lines)
+            lengths["lines"] = len(lines)
         (first, rows), *others = lengths.items()
         for name, length in others:
             if length != rows:
@@ -88,10 +106,11 @@ class Table:
             None if self.target is None else self.target[selection],
             self.target_name,
             self.origin,
+            None if self.lines is None else self.lines[selection],
         )
 
     def kind(self, name: str) -> ColumnKind:
-        """Return the kind of column `name`: ``"numeric"`` or ``"categorical"``.
+        """Return the kind of column `name`: ``"numeric"``, ``"categorical"`` or ``"date"``.
 
         Raises
         ------
@@ -100,11 +119,16 @@ class Table:
         """
         if name not in self.columns:
             raise DataError(f"{self.origin}: {unknown_name('column', name, self.columns)}")
-        return "categorical" if self.columns[name].dtype == object else "numeric"
+        kind = self.columns[name].dtype.kind
+        return "categorical" if kind == "O" else "date" if kind == "M" else "numeric"
 
 
-def check_rows(valid: Array, values: Array, location: str, problem: str) -> None:
+def check_rows(
+    valid: Array, values: Array, location: str, problem: str, lines: Array | None = None
+) -> None:
     """Raise a :class:`DataError` for the first row that is not valid, if any.
+
+    `lines` are the lines of the rows in their file; without them, the row is counted from 0.
 
     Examples
     --------
@@ -114,14 +138,33 @@ def check_rows(valid: Array, values: Array, location: str, problem: str) -> None
     """
     if not valid.all():
         row = int(np.argmin(valid))
-        raise DataError(
-            f"{location}, row {row} (counted from 0): {values.tolist()[row]!r} {problem}"
-        )
+        place = f"row {row} (counted from 0)" if lines is None else f"line {lines[row]}"
+        value = values[row]
+        shown = repr(value.item()) if values.dtype.kind in "biuf" else f"{value!r:.80}"
+        raise DataError(f"{location}, {place}: {shown} {problem}")
 
 
-def check_finite(values: Array, location: str) -> None:
+def check_finite(values: Array, location: str, lines: Array | None = None) -> None:
     """Raise a :class:`DataError` for the first value that is NaN or infinite, if any."""
-    check_rows(np.isfinite(values), values, location, "is not finite")
+    check_rows(np.isfinite(values), values, location, "is not finite", lines)
+
+
+def find_missing(values: Array) -> npt.NDArray[np.bool_]:
+    """Return where values are missing: None, NaN, NaT or pandas' NA.
+
+    Examples
+    --------
+    >>> find_missing(np.array(["a", None, float("nan")], object))
+    array([False,  True,  True])
+    """
+    if values.dtype.kind in "biu":
+        return np.zeros(values.shape, bool)
+    if values.dtype.kind in "fM":
+        return np.isnan(values)
+    pandas = sys.modules.get("pandas")  # Its NA can only occur where it was imported.
+    if pandas is not None:
+        return np.asarray(pandas.isna(values), bool)
+    return np.array([value is None or value != value for value in values.flat], bool)
 
 
 def preview(values: Sequence[object] | Array) -> str:
@@ -149,22 +192,48 @@ def _target(values: npt.ArrayLike, location: str) -> Array:
 
 
 def _one_dimensional(values: npt.ArrayLike, location: str) -> Array:
-    """Return real numbers unchanged and strings as objects; anything else is an error."""
+    """Return numbers and dates unchanged and strings as objects; anything else is an error."""
     try:
         array = unmasked(values, location)
     except ValueError as error:
         raise DataError(str(error)) from None
     if array.ndim != 1:
         raise DataError(f"{location} must be one-dimensional, got shape {array.shape}")
-    if array.dtype.kind in "biuf":
+    if array.dtype.kind in "biufM":
         return array
     if array.dtype.kind not in "OTU":
-        raise DataError(f"{location} must hold real numbers or strings, got {array.dtype}")
-    texts = array.astype(object, copy=False)
-    check_rows(
-        np.array([isinstance(text, str) for text in texts], bool),
-        texts,
-        location,
-        "is not a string",
-    )
-    return texts
+        raise DataError(f"{location} must hold real numbers, strings or dates, got {array.dtype}")
+    return _objects(array.astype(object, copy=False), location)
+
+
+def _objects(array: Array, location: str) -> Array:
+    """Return objects as strings with None, as floats with NaN, or as dates with NaT."""
+    missing = find_missing(array)
+    present = array[~missing] if missing.any() else array
+    first = present[0] if len(present) else ""
+    for noun, kinds, dtype, blank, convert in _CONVERSIONS:
+        if isinstance(first, kinds):
+            valid = np.fromiter((isinstance(value, kinds) for value in array), bool, len(array))
+            problem = f"is not {noun}, as the values before it are"
+            check_rows(valid | missing, array, location, problem)
+            if convert is None and present is array:
+                return array
+            converted = np.full(array.shape, blank, dtype)
+            converted[~missing] = present if convert is None else [*map(convert, present)]
+            return converted
+    raise DataError(f"{location} must hold real numbers, strings or dates, got {first!r:.80}")
+
+
+def _utc(date: Any) -> Any:
+    """Return a date as NumPy's, in UTC."""
+    if isinstance(date, datetime.datetime) and date.tzinfo is not None:
+        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+    return np.datetime64(date, "us")
+
+
+# The kinds of objects that a column can hold: noun, classes, dtype, missing value and conversion.
+_CONVERSIONS: tuple[tuple[str, Any, Any, Any, Callable[[Any], Any] | None], ...] = (
+    ("a string", str, object, None, None),
+    ("a number", (bool, int, float, np.number, np.bool_), np.float64, np.nan, float),
+    ("a date", datetime.date, "datetime64[us]", np.datetime64("NaT"), _utc),
+)

@@ -1,7 +1,10 @@
+import datetime
+
 import numpy as np
 import pytest
 
 from nnlayers.data import DataError, Table
+from nnlayers.data.table import check_finite
 
 
 def test_numbers_become_float64_and_strings_objects():
@@ -55,14 +58,71 @@ def test_selected_rows_of_a_table_without_target_have_no_target():
         ({"x": [1.0]}, [1, 2], "data: target 't' has 2 rows, column 'x' has 1"),
         ({"x": [[1.0]]}, None, r"data: column 'x' must be one-dimensional, got shape \(1, 1\)"),
         ({"x": [1.0]}, 3, r"data: target 't' must be one-dimensional, got shape \(\)"),
-        ({"x": [1j]}, None, "data: column 'x' must hold real numbers or strings, got complex128"),
-        ({"x": np.array(["a", None])}, None, r"column 'x', row 1 \(counted from 0\): None is not"),
+        ({"x": [1j]}, None, "data: column 'x' must hold real numbers, strings or dates, got c"),
+        (
+            {"x": np.array(["a", 3], object)},
+            None,
+            r"'x', row 1 \(counted from 0\): 3 is not a string",
+        ),
+        ({"x": np.array([3, None, "a"], object)}, None, r"row 2 .*: 'a' is not a number, as the"),
+        (
+            {"x": np.array([b"a"], object)},
+            None,
+            "must hold real numbers, strings or dates, got b'a'",
+        ),
         ({"x": [1.0]}, [2**63], "target 't': 9223372036854775808 does not fit a 64-bit integer"),
     ],
 )
 def test_bad_columns_are_named(columns, target, message):
     with pytest.raises(DataError, match=message):
         Table(columns, target, "t", "data")
+
+
+def test_missing_values_of_every_kind_are_kept():
+    day = datetime.datetime(2026, 3, 1, 12)
+    zoned = day.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+    table = Table(
+        {
+            "number": [1.5, None, float("nan")],
+            "flag": np.array([True, None, False], object),
+            "text": np.array(["a", None, float("nan")], object),
+            "date": [day, None, zoned],
+            "nothing": [None, None, None],
+        },
+        [1, None, 3],
+    )
+    kinds = ["numeric", "numeric", "categorical", "date", "categorical"]
+    assert [table.kind(name) for name in table.columns] == kinds
+    np.testing.assert_array_equal(table.columns["number"], [1.5, np.nan, np.nan])
+    np.testing.assert_array_equal(table.columns["flag"], [1.0, np.nan, 0.0])
+    assert table.columns["text"].tolist() == ["a", None, None]
+    assert table.columns["nothing"].tolist() == [None] * 3
+    expected = np.array(["2026-03-01T12", "NaT", "2026-03-01T10"], "datetime64[us]")
+    np.testing.assert_array_equal(table.columns["date"], expected)
+    np.testing.assert_array_equal(table.target, [1, np.nan, 3])
+
+
+def test_pandas_columns_become_the_same_as_lists():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"n": [1, None], "c": ["a", None], "d": ["2026-01-02", None]})
+    frame = frame.astype({"n": "Int64", "c": "category", "d": "datetime64[ns]"})
+    table = Table(dict(frame.items()))
+    np.testing.assert_array_equal(table.columns["n"], [1, np.nan])
+    assert table.columns["c"].tolist() == ["a", None]
+    np.testing.assert_array_equal(
+        table.columns["d"], np.array(["2026-01-02", "NaT"], "datetime64[ns]")
+    )
+
+
+def test_a_bad_row_is_named_by_its_line_where_the_file_is_known():
+    table = Table({"x": [1.0, np.inf, 2.0]}, origin="a.csv", lines=[2, 5, 6]).rows([2, 1])
+    with pytest.raises(DataError, match=r"^x, line 5: inf is not finite$"):
+        check_finite(table.columns["x"], "x", table.lines)
+
+
+def test_lines_must_be_as_many_as_rows():
+    with pytest.raises(DataError, match="data: lines has 1 rows, column 'x' has 2"):
+        Table({"x": [1.0, 2.0]}, origin="data", lines=[2])
 
 
 def test_kind_of_a_missing_column_suggests_the_nearest():

@@ -113,7 +113,7 @@ from nnlayers.saving import load, save
 from nnlayers.training import DivergenceError, History, Trainer, callbacks
 
 if _TYPE_CHECKING:
-    from nnlayers import drawing
+    from nnlayers import drawing, export
 
 __all__ = [
     "ELU",
@@ -182,6 +182,7 @@ __all__ = [
     "concatenate",
     "drawing",
     "exp",
+    "export",
     "initializers",
     "jacobian",
     "load",
@@ -213,9 +214,9 @@ __version__ = "0.1.0"
 if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import ``drawing`` on first use; translate names of other libraries in the error."""
-        if name == "drawing":
-            return _importlib.import_module("nnlayers.drawing")
+        """Import ``drawing`` and ``export`` on first use; translate other libraries' names."""
+        if name in ("drawing", "export"):
+            return _importlib.import_module(f"nnlayers.{name}")
         modules = {
             "optim": optim,
             "optim.schedules": optim.schedules,

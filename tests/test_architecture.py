@@ -20,7 +20,7 @@ FLOORS = [
     ["saving", "testing"],
     ["graphs"],
     ["training"],
-    ["config"],
+    ["config", "export"],
     ["cli", "estimators"],
 ]
 # Files that stand alone and build on each other; every other entry of a floor is a separate room.

@@ -1,0 +1,126 @@
+"""Find the shape and dtype of a model's inputs, and draw small batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
+from nnlayers._core.checks import check_integer, unknown_name
+from nnlayers.graphs import Graph, Node
+from nnlayers.layer import Layer
+from nnlayers.layers import BatchNorm, Embedding, LayerNorm, PReLU, RMSNorm, Sequential
+from nnlayers.layers.noise import Noise
+from nnlayers.layers.operation import Elementwise
+
+__all__ = ["InputShape", "Probe", "probes_of"]
+
+InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
+
+_ROWS = (2, 3)
+# Layers whose output has the shape of their input.
+_SAME_SHAPE = (Elementwise, Noise, PReLU, BatchNorm, LayerNorm, RMSNorm)
+
+
+class Probe(NamedTuple):
+    """Two small batches of an input of a model."""
+
+    name: str
+    batches: tuple[Array, Array]
+
+
+def probes_of(model: Layer, input_shape: InputShape = None) -> list[Probe]:
+    """Return two batches of random rows for each input of a model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape of `input_shape` is not one, there is none for an input whose width does not
+        follow from the model, or one for an input that does not exist.
+    """
+    names = _input_names(model, input_shape)
+    shapes = _given_shapes(names, input_shape)
+    dtypes = [parameter.dtype for parameter in model.parameters()]
+    dtype = FLOAT64 if dtypes and FLOAT32 not in dtypes else FLOAT32
+    rng = np.random.default_rng(0)
+    probes = []
+    for index, name in enumerate(names):
+        first = _first_layer(model, index)
+        shape = shapes.get(name) or _row_shape(first)
+        if shape is None:
+            raise ValueError(
+                f"the shape of a row of input {name!r} does not follow from the model: "
+                "pass input_shape=(features,)" + (", or a shape by name" if len(names) > 1 else "")
+            )
+        sizes = [(rows, *shape) for rows in _ROWS]
+        is_ids = isinstance(first, Embedding)
+        small, large = (
+            np.zeros(size, np.int64) if is_ids else rng.normal(size=size).astype(dtype)
+            for size in sizes
+        )
+        probes.append(Probe(name, (small, large)))
+    return probes
+
+
+def _input_names(model: Layer, given: InputShape) -> list[str]:
+    if isinstance(model, Graph):
+        return [str(node.own_name) for node in model.inputs]
+    # A layer such as Concatenate does not say how many inputs it takes.
+    if isinstance(given, Mapping) and not isinstance(model, Sequential):
+        return [*given]
+    return ["x"]
+
+
+def _given_shapes(names: Sequence[str], given: InputShape) -> dict[str, tuple[int, ...]]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        given = dict.fromkeys(names, given)
+    shapes = {}
+    for name, shape in given.items():
+        if name not in names:
+            raise ValueError(unknown_name("input", name, names))
+        lengths = [shape] if isinstance(shape, int) else shape
+        shapes[name] = tuple(check_integer("input_shape", length, minimum=1) for length in lengths)
+    return shapes
+
+
+def _row_shape(layer: Layer | None) -> tuple[int, ...] | None:
+    """Return the shape of a row that a layer says by its arguments."""
+    if isinstance(layer, Embedding):
+        return (1,)
+    width: Any = getattr(layer, "in_features", getattr(layer, "features", None))
+    # The single slope of a PReLU is that of rows of any width.
+    is_any = isinstance(layer, PReLU) and width == 1
+    return (width,) if isinstance(width, int) and not is_any else None
+
+
+def _first_layer(layer: Layer, index: int = 0) -> Layer | None:
+    """Return the first layer that states the width of an input of a model, None if none does."""
+    if isinstance(layer, Sequential):
+        for inner in layer.layers:
+            first = _first_layer(inner)
+            if first is not None or not isinstance(inner, _SAME_SHAPE):
+                return first
+        return None
+    if isinstance(layer, Graph):
+        return _first_of_node(layer, layer.inputs[index])
+    to_layers = getattr(layer, "to_layers", None)
+    if to_layers is not None and _row_shape(layer) is None:
+        return _first_layer(to_layers(), index)
+    return layer if _row_shape(layer) is not None else None
+
+
+def _first_of_node(graph: Graph, source: Node) -> Layer | None:
+    reached: list[Node] = [source]
+    for node in graph.nodes:
+        for index, parent in enumerate(node.parents):
+            if node.layer is not None and parent in reached:
+                first = _first_layer(node.layer, index)
+                if first is not None:
+                    return first
+                if isinstance(node.layer, _SAME_SHAPE):
+                    reached.append(node)
+    return None

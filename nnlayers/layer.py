@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype
-from nnlayers._core.checks import Absent
+from nnlayers._core.checks import Absent, check_number
 from nnlayers._core.constructors import call, constructor_arguments, constructor_repr
 from nnlayers._core.formula import Formula
 from nnlayers._core.guards import guard_methods
@@ -27,7 +27,7 @@ from nnlayers._core.symbol import S, Symbol
 from nnlayers._core.tree import copy_branches, join, walk
 from nnlayers.parameter import Parameter
 
-__all__ = ["Layer", "Parameter", "twin"]
+__all__ = ["Layer", "Parameter"]
 
 
 class Layer(ABC):
@@ -148,10 +148,10 @@ class Layer(ABC):
         """Return the output for inference, without caching anything.
 
         Dropout is off and running statistics are used, whatever the mode. Many threads may call it
-        at once: it runs :meth:`forward` on a twin that shares the parameters, and all lists and
+        at once: it runs :meth:`forward` on a copy that shares the parameters, and all lists and
         dictionaries without layers. If `forward` changes one of these in place, define `predict`.
         """
-        return twin(self, training=False).forward(*inputs)
+        return copy_branches(self, Layer, _switch_off_training).forward(*inputs)
 
     @overload
     def __call__(self, first: Symbol[S], /, *inputs: Any, **named_inputs: Any) -> S: ...
@@ -205,14 +205,36 @@ class Layer(ABC):
         >>> [name for name, p in model.named_parameters().items() if p.trainable]
         ['2.W', '2.b']
         """
-        return self._set_trainable(False)
+        return self._set_parameters(trainable=False)
 
     def unfreeze(self) -> Self:
         """Let optimizers move the parameters, those of inner layers too; return the layer.
 
         Gradients accumulated while a parameter was frozen are discarded.
         """
-        return self._set_trainable(True)
+        return self._set_parameters(trainable=True)
+
+    def scale_lr(self, factor: float) -> Self:
+        """Set `lr_scale` of all parameters, those of inner layers too; return the layer.
+
+        Optimizers multiply the learning rate by it, from their next step on. It replaces earlier
+        factors: ``scale_lr(1)`` restores the optimizer's own rate.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `factor` is not a finite number of at least 0; then nothing has changed.
+
+        Examples
+        --------
+        >>> import nnlayers as nn
+        >>> model = nn.mlp([4, 3, 2], rng=0)
+        >>> _ = model[0].scale_lr(0.1)
+        >>> {name: p.lr_scale for name, p in model.named_parameters().items()}
+        {'0.W': 0.1, '0.b': 0.1, '2.W': 1.0, '2.b': 1.0}
+        """
+        factor = check_number("factor", factor, minimum=0)
+        return self._set_parameters(lr_scale=factor)
 
     def initialize(self, rng: int | np.random.Generator | None = None) -> Self:
         """Draw every parameter afresh from one seed or generator; return the layer.
@@ -333,8 +355,8 @@ class Layer(ABC):
             layer.training = training
         return self
 
-    def _set_trainable(self, trainable: bool) -> Self:
-        commit(chain.from_iterable(p.prepare_trainable(trainable) for p in self.parameters()))
+    def _set_parameters(self, **settings: Any) -> Self:
+        commit(chain.from_iterable(p.prepare_settings(**settings) for p in self.parameters()))
         return self
 
     def _require_cache(self) -> Any:
@@ -373,28 +395,5 @@ class Layer(ABC):
         return constructor_repr(self)
 
 
-def twin(layer: Layer, training: bool | None = None) -> Layer:
-    """Return a copy that shares parameters, arrays and lists, but not what ``forward`` caches.
-
-    Lists, tuples and dictionaries are copied if layers are among their entries.
-
-    Parameters
-    ----------
-    layer : Layer
-        The layer to copy, with all layers within.
-    training : bool, optional
-        The mode of the copy; by default each layer keeps its own.
-
-    Examples
-    --------
-    >>> import nnlayers as nn
-    >>> layer = nn.Affine(2, 1)
-    >>> twin(layer).W is layer.W
-    True
-    """
-
-    def set_mode(copy: Layer) -> None:
-        if training is not None:
-            copy.training = training
-
-    return copy_branches(layer, Layer, set_mode)
+def _switch_off_training(layer: Layer) -> None:
+    layer.training = False

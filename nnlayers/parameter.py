@@ -21,6 +21,7 @@ class Parameter(ParameterMemory):
 
     You never zero a gradient: ``backward`` adds to :attr:`grad`, and the optimizer's ``step``
     consumes it, after which it reads zero. Several backward passes before one step accumulate.
+    :attr:`trainable`, :attr:`lr_scale` and :attr:`decay` tell optimizers how to move it.
 
     Parameters
     ----------
@@ -125,7 +126,58 @@ class Parameter(ParameterMemory):
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        commit(self.prepare_trainable(trainable))
+        commit(self.prepare_settings(trainable=trainable))
+
+    @property
+    def lr_scale(self) -> float:
+        """The factor, 1 by default, by which optimizers multiply the learning rate for it.
+
+        A change takes effect at the next step. At 0 the weights stay where they are, while the
+        optimizer goes on counting steps and averaging gradients; a frozen parameter skips both.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is set to anything but a finite number of at least 0.
+
+        Examples
+        --------
+        >>> import nnlayers as nn
+        >>> slow, fast = Parameter([0.0]), Parameter([0.0])
+        >>> optimizer = nn.optim.SGD([slow, fast], lr=1.0)
+        >>> slow.lr_scale = 0.1
+        >>> slow.grad, fast.grad = [1.0], [1.0]
+        >>> optimizer.step()
+        >>> slow.value, fast.value
+        (array([-0.1]), array([-1.]))
+        """
+        return self.placement.lr_scale
+
+    @lr_scale.setter
+    def lr_scale(self, lr_scale: float) -> None:
+        commit(self.prepare_settings(lr_scale=lr_scale))
+
+    @property
+    def decay(self) -> bool:
+        """Whether an optimizer's weight decay applies to it, as it does by default.
+
+        Biases and the scales of normalisation layers are often left out. A change takes effect at
+        the next step.
+
+        Examples
+        --------
+        >>> import nnlayers as nn
+        >>> layer = nn.Affine(2, 1, weight_init="ones", bias_init="ones")
+        >>> layer.b.decay = False
+        >>> nn.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.5).step()
+        >>> layer.W.value.ravel(), layer.b.value
+        (array([0.95, 0.95], dtype=float32), array([1.], dtype=float32))
+        """
+        return self.placement.decay
+
+    @decay.setter
+    def decay(self, decay: bool) -> None:
+        commit(self.prepare_settings(decay=decay))
 
     def zero_grad(self) -> None:
         """Discard the gradient: from here on it reads zero."""
@@ -154,7 +206,7 @@ class Parameter(ParameterMemory):
             "value": self.value.copy(),
             "grad": None if self._is_grad_zero else self.grad.copy(),
             "origin": self._origin,
-            "trainable": self.trainable,
+            "settings": (self.trainable, self.lr_scale, self.decay),
             "name": self.name,
         }
 
@@ -162,11 +214,13 @@ class Parameter(ParameterMemory):
         # An unpickled dtype equals NumPy's but is another object, and dtypes are compared by
         # identity. The view has NumPy's.
         value = state["value"].view(float_dtype(state["value"].dtype))
-        self.placement = Placement(value, state["grad"], state["trainable"])
+        self.placement = Placement(value, state["grad"], *state["settings"])
         self._is_grad_zero = state["grad"] is None
         self._origin = state["origin"]
         self.name = state["name"]
 
     def __repr__(self) -> str:
-        frozen = "" if self.trainable else ", trainable=False"
-        return f"Parameter({self.name!r}, shape={self.shape}, dtype={self.dtype}{frozen})"
+        settings = "" if self.trainable else ", trainable=False"
+        settings += "" if self.lr_scale == 1 else f", lr_scale={self.lr_scale:g}"
+        settings += "" if self.decay else ", decay=False"
+        return f"Parameter({self.name!r}, shape={self.shape}, dtype={self.dtype}{settings})"

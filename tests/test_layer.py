@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.layer import Layer, twin
+from nnlayers._core.tree import copy_branches
+from nnlayers.layer import Layer
 
 
 class Scale(nn.Layer):
@@ -182,7 +183,7 @@ def test_predict_neither_copies_nor_walks_lists_without_layers(wrap):
     layer = Owner(wrap(words), lambda held: ())
     layer.predict(np.ones(2))
     assert words.looked_at <= 300
-    assert twin(layer).held is layer.held
+    assert copy_branches(layer, Layer).held is layer.held
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_predict_goes_through_twins_of_the_layers_in_containers(hold, layers):
     layer = Owner(hold(inner), layers)
     np.testing.assert_array_equal(layer.predict([3.0]), [3.0])
     assert "x" not in vars(inner)
-    assert next(iter(layers(twin(layer).held))) is not inner
+    assert next(iter(layers(copy_branches(layer, Layer).held))) is not inner
 
 
 def test_a_list_that_holds_itself_is_accepted():
@@ -404,6 +405,19 @@ def test_freeze_and_unfreeze_set_all_parameters_within():
     assert [name for name in trainable if not trainable[name]] == ["0.W", "0.b"]
     for name, parameter in model.named_parameters().items():
         assert (parameter.grad == (0 if trainable[name] else 1)).all()
+
+
+def test_scale_lr_sets_the_rate_of_all_parameters_within():
+    model = nn.Sequential(nn.Affine(2, 3), nn.Residual(nn.Affine(3, 3)))
+    assert model.scale_lr(0.5) is model
+    assert model[1].scale_lr(0) is model[1]
+    rates = {name: p.lr_scale for name, p in model.named_parameters().items()}
+    assert rates == {"0.W": 0.5, "0.b": 0.5, "1.0.W": 0, "1.0.b": 0}
+    with pytest.raises(ValueError, match=r"factor must be a finite number of at least 0, got -1"):
+        model.scale_lr(-1)
+    model.load_state_dict(model.state_dict())
+    model.astype("float64")
+    assert {name: p.lr_scale for name, p in model.named_parameters().items()} == rates
 
 
 @pytest.mark.parametrize("name", ["trainable", "requires_grad"])

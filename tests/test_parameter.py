@@ -143,6 +143,49 @@ def test_freezing_and_freeing_show_in_the_placement():
     assert placements[3] is placements[4]
 
 
+def test_changes_of_rate_and_decay_show_in_the_placement():
+    parameter = nn.Parameter([1.0])
+    parameter.grad += 2
+    assert (parameter.lr_scale, parameter.decay) == (1.0, True)
+    placements = [parameter.placement]
+    for name, value in [("lr_scale", 0.5), ("lr_scale", 0.5), ("decay", False), ("decay", False)]:
+        setattr(parameter, name, value)
+        placements.append(parameter.placement)
+    assert len(set(placements)) == 3
+    assert (parameter.lr_scale, parameter.decay, parameter.trainable) == (0.5, False, True)
+    np.testing.assert_array_equal(parameter.grad, [2])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("lr_scale", -0.1, ValueError, "lr_scale must be .* at least 0, got -0.1"),
+        ("lr_scale", np.nan, ValueError, "lr_scale must be a finite number .*, got nan"),
+        ("lr_scale", np.inf, ValueError, "lr_scale must be a finite number .*, got inf"),
+        ("lr_scale", "slow", TypeError, "lr_scale must be a finite number .*, got 'slow'"),
+        ("lr_scale", True, TypeError, "lr_scale must be a finite number .*, got True"),
+        ("decay", 0, TypeError, "decay must be True or False, got 0"),
+        ("decay", "no", TypeError, "decay must be True or False, got 'no'"),
+    ],
+)
+def test_a_bad_rate_or_decay_changes_nothing(name, value, error, message):
+    parameter = nn.Parameter([1.0])
+    before = parameter.placement
+    with pytest.raises(error, match=message):
+        setattr(parameter, name, value)
+    assert parameter.placement is before
+
+
+def test_astype_initialize_and_a_new_value_keep_rate_and_decay():
+    parameter = nn.Parameter([1.0])
+    parameter.lr_scale, parameter.decay = 0, False
+    parameter.astype("float32")
+    parameter.initialize(np.random.default_rng(0))
+    parameter.value = [2.0]
+    assert (parameter.lr_scale, parameter.decay) == (0.0, False)
+    assert "lr_scale=0, decay=False" in repr(parameter)
+
+
 def test_requires_grad_is_called_trainable():
     parameter = nn.Parameter([1.0])
     with pytest.raises(AttributeError, match=r"Parameter has no attribute 'requires_grad'.*freeze"):
@@ -153,13 +196,17 @@ def test_requires_grad_is_called_trainable():
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_a_copy_keeps_everything_but_its_position_in_a_flat_vector(copied):
     parameter = nn.Parameter(np.ones((2, 1), np.float32), name="b", trainable=False)
+    parameter.lr_scale, parameter.decay = 0.25, False
     nn.optim.SGD([parameter], lr=0.1)
     parameter.grad += 2
     twin = copied(parameter)
     assert (
         repr(twin)
         == repr(parameter)
-        == ("Parameter('b', shape=(2, 1), dtype=float32, trainable=False)")
+        == (
+            "Parameter('b', shape=(2, 1), dtype=float32, trainable=False, lr_scale=0.25, "
+            "decay=False)"
+        )
     )
     assert twin.placement.flat is None
     np.testing.assert_array_equal([twin.value, twin.grad], [[[1], [1]], [[2], [2]]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.arrays import Array, float_dtype, product
-from nnlayers._core.checks import check_boolean
+from nnlayers._core.checks import check_boolean, check_number
 from nnlayers._core.state import Change
 
 __all__ = ["ParameterMemory", "Placement"]
 
+# What optimizers are told of a parameter, and the check of each.
+_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
+    "trainable": check_boolean,
+    "lr_scale": partial(check_number, minimum=0),
+    "decay": check_boolean,
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """Memory of a parameter, and whether optimizers move it.
+    """Memory of a parameter, and how optimizers move it.
 
-    A parameter whose memory changes, or that is frozen or unfrozen, gets another placement. An
-    optimizer notices any change by comparing identities, and an interrupt leaves none half done.
+    A parameter whose memory or settings change gets another placement. An optimizer notices any
+    change by comparing identities, and an interrupt leaves none half done.
 
     Attributes
     ----------
@@ -31,6 +38,10 @@ class Placement:
         The memory of the gradient; None before its first use.
     trainable : bool
         Whether optimizers move the parameter.
+    lr_scale : float
+        The factor of the learning rate.
+    decay : bool
+        Whether weight decay applies.
     flat : tuple of (ndarray, ndarray, int), optional
         The flat vectors of weights and of gradients of which both are views, and the index at which
         they start; None until an optimizer has laid them out.
@@ -39,6 +50,8 @@ class Placement:
     value: Array
     grad: Array | None = None
     trainable: bool = True
+    lr_scale: float = 1.0
+    decay: bool = True
     flat: tuple[Array, Array, int] | None = None
 
 
@@ -119,15 +132,29 @@ class ParameterMemory:
             return []
         grad = None if self._is_grad_zero else self._grad_memory().astype(dtype)
         old = self.placement
-        return [self.prepare_placement(Placement(old.value.astype(dtype), grad, old.trainable))]
+        new = replace(old, value=old.value.astype(dtype), grad=grad, flat=None)
+        return [self.prepare_placement(new)]
 
-    def prepare_trainable(self, trainable: bool) -> list[Change]:
-        """Return the freezing or unfreezing; the latter discards the gradient."""
-        trainable = check_boolean("trainable", trainable)
-        if trainable is self.placement.trainable:
+    def prepare_settings(self, **settings: Any) -> list[Change]:
+        """Return the change of `trainable`, `lr_scale` or `decay`.
+
+        Unfreezing discards the gradient.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a value is of the wrong kind or out of range.
+        """
+        old, new = self.placement, {}
+        for name, value in settings.items():
+            checked = _SETTINGS[name](name, value)
+            if checked != getattr(old, name):
+                new[name] = checked
+        if not new:
             return []
-        change = self.prepare_placement(replace(self.placement, trainable=trainable))
-        return [partial(setattr, self, "_is_grad_zero", True), change] if trainable else [change]
+        change = self.prepare_placement(replace(old, **new))
+        unfreezes = new.get("trainable", False)
+        return [partial(setattr, self, "_is_grad_zero", True), change] if unfreezes else [change]
 
     def prepare_placement(self, placement: Placement) -> Change:
         """Return the move to a placement that holds the same weights and gradient."""
@@ -141,7 +168,7 @@ class ParameterMemory:
         value[...] = old.value
         if not self._is_grad_zero:
             grad[...] = old.grad
-        return Placement(value, grad, old.trainable, (values, grads, start))
+        return replace(old, value=value, grad=grad, flat=(values, grads, start))
 
     def _grad_memory(self) -> Array:
         grad = self.placement.grad

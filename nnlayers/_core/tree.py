@@ -69,7 +69,7 @@ def _entries(container: Any) -> Iterable[tuple[Any, Any]]:
     return container.items() if isinstance(container, dict) else enumerate(container)
 
 
-def copy_branches(item: T, branch: type, change: Callable[[Any], None]) -> T:
+def copy_branches(item: T, branch: type, change: Callable[[Any], None] | None = None) -> T:
     """Return a copy in which all branches are copies, and everything else is shared.
 
     Containers are copied where branches are among their entries.
@@ -80,8 +80,16 @@ def copy_branches(item: T, branch: type, change: Callable[[Any], None]) -> T:
         What to copy.
     branch : type
         The class of the objects to copy.
-    change : callable
+    change : callable, optional
         Called with each copied branch.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> layer = nn.Affine(2, 1)
+    >>> copied = copy_branches(layer, nn.Layer)
+    >>> copied is layer, copied.W is layer.W
+    (False, True)
     """
     copies: dict[int, Any] = {}
 
@@ -97,7 +105,7 @@ def copy_branches(item: T, branch: type, change: Callable[[Any], None]) -> T:
             entries: Any = vars(new) if isinstance(new, branch) else new
             for key, entry in enumerate(entries) if isinstance(entries, list) else entries.items():
                 entries[key] = copy_of(entry)
-            if isinstance(new, branch):
+            if change is not None and isinstance(new, branch):
                 change(new)
         return copies[id(item)]
 

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array, as_floats, as_reals
+from nnlayers._core.tree import copy_branches
 from nnlayers.graphs.node import Input, Node, has_float_dtype
-from nnlayers.layer import Layer, Parameter, twin
+from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.arithmetic import Binary
 from nnlayers.layers.operation import is_operation
 
@@ -193,7 +194,7 @@ class LayerStep:
 
     def compute_forward(self, *inputs: Any) -> tuple[Any, tuple[Layer, tuple[Any, ...]]]:
         """Run the layer forward; it and the inputs are saved."""
-        layer = twin(self.layer) if self.shared else self.layer
+        layer = copy_branches(self.layer, Layer) if self.shared else self.layer
         y = layer.forward(*inputs)
         if self.shared:
             _move_state(layer, self.layer)

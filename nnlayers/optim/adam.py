@@ -10,7 +10,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, add_decay
+from nnlayers.optim.base import LearningRate, Optimizer
 
 __all__ = ["Adam", "AdamW", "NAdam", "check_betas"]
 
@@ -67,14 +67,10 @@ class Adam(Optimizer):
     ) -> None:
         self.betas = check_betas(betas)
         self.eps = check_number("eps", eps, above=0)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        self._move(p, add_decay(g, p, self.weight_decay), state, lr, t)
-
-    def _move(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         # The averages lack their factors 1 - beta. These, the corrections and the learning rate are
         # contained in two numbers, which leaves ten passes over memory.
         beta1, beta2 = self.betas
@@ -135,10 +131,10 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
-        """Update a block of weights and its state in place."""
+    def add_decay(self, p: Array, g: Array, lr: float) -> Array:
+        """Shrink the weights in place, and return the gradient as it is."""
         p *= 1 - lr * self.weight_decay
-        self._move(p, g, state, lr, t)
+        return g
 
 
 class NAdam(Optimizer):
@@ -193,14 +189,12 @@ class NAdam(Optimizer):
     ) -> None:
         self.betas = check_betas(betas)
         self.eps = check_number("eps", eps, above=0)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         self.momentum_decay = check_number("momentum_decay", momentum_decay, minimum=0)
         self._products = [1.0]
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        g = add_decay(g, p, self.weight_decay)
         beta1, beta2 = self.betas
         m, v = state
         m *= beta1

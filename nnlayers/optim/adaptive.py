@@ -9,7 +9,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, add_decay
+from nnlayers.optim.base import LearningRate, Optimizer
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
@@ -65,16 +65,14 @@ class AdaGrad(Optimizer):
         eps: float = 1e-10,
     ) -> None:
         self.lr_decay = check_number("lr_decay", lr_decay, minimum=0)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         self.initial_accumulator_value = check_number(
             "initial_accumulator_value", initial_accumulator_value, minimum=0
         )
         self.eps = check_number("eps", eps, above=0)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        g = add_decay(g, p, self.weight_decay)
         (s,) = state
         s += g * g
         scale = np.sqrt(s)
@@ -142,15 +140,13 @@ class RMSProp(Optimizer):
     ) -> None:
         self.alpha = check_number("alpha", alpha, minimum=0, below=1)
         self.eps = check_number("eps", eps, above=0)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         self.momentum = check_number("momentum", momentum, minimum=0, below=1)
         self.centered = check_boolean("centered", centered)
         self.state_names = ("v", *["a"] * self.centered, *["u"] * (self.momentum > 0))
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        g = add_decay(g, p, self.weight_decay)
         v, *others = state
         v *= self.alpha
         v += (1 - self.alpha) * g * g
@@ -221,12 +217,10 @@ class AdaDelta(Optimizer):
     ) -> None:
         self.rho = check_number("rho", rho, minimum=0, below=1)
         self.eps = check_number("eps", eps, above=0)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        g = add_decay(g, p, self.weight_decay)
         v, u = state
         v *= self.rho
         v += (1 - self.rho) * g * g

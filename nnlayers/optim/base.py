@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,13 +15,12 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import Absent, check_number
 from nnlayers._core.state import commit, validated_state
 from nnlayers.layer import Parameter
-from nnlayers.optim.layout import FlatLayout
+from nnlayers.optim.layout import FlatLayout, Settings
 
 __all__ = [
     "LearningRate",
     "NonfiniteGradientError",
     "Optimizer",
-    "add_decay",
     "unique_parameters",
 ]
 
@@ -57,7 +56,9 @@ class Optimizer(ABC):
     An optimizer places its parameters side by side in one flat vector, and their gradients in
     another. A step then takes a few operations on long arrays, however many layers there are. A
     subclass implements :meth:`update`, which changes a block of such a vector in place, and names
-    the arrays of state that it needs in :attr:`state_names`.
+    the arrays of state that it needs in :attr:`state_names`. The learning rate of each parameter
+    (:attr:`Parameter.lr_scale <nnlayers.Parameter.lr_scale>`) and weight decay are then right
+    without further code.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ class Optimizer(ABC):
         The parameters to train, such as ``model.parameters()``; frozen ones do not move.
     lr : float or callable
         The learning rate, or a schedule ``schedule(step) -> lr`` with steps counted from 0.
+    weight_decay : float
+        The factor of :meth:`add_decay`, at least 0.
 
     Attributes
     ----------
@@ -76,7 +79,7 @@ class Optimizer(ABC):
     Raises
     ------
     TypeError, ValueError
-        If `params` is empty or holds something else, or `lr` is below 0.
+        If `params` is empty or holds something else, or `lr` or `weight_decay` is below 0.
 
     Examples
     --------
@@ -95,10 +98,13 @@ class Optimizer(ABC):
     _layout: FlatLayout
     zero_grad = Absent("step() consumes the gradients, zero_grad() of a layer discards them")
 
-    def __init__(self, params: Iterable[Parameter], lr: LearningRate) -> None:
+    def __init__(
+        self, params: Iterable[Parameter], lr: LearningRate, weight_decay: float = 0.0
+    ) -> None:
         self.params = unique_parameters(params)
         self.steps = 0
         self.lr = lr
+        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         states = [self._fresh_state(parameter) for parameter in self.params]
         self._lay_out(states, [0] * len(self.params))
 
@@ -114,14 +120,23 @@ class Optimizer(ABC):
         p : ndarray, shape (n,)
             The weights, to be changed in place.
         g : ndarray, shape (n,)
-            Their gradient, which must not be changed.
+            Their gradient, weight decay included; it must not be changed.
         state : tuple of ndarray, shape (n,)
             An array for each of :attr:`state_names`, zeros before the first step.
         lr : float
-            The learning rate.
+            The learning rate of these weights.
         t : int
             The number of the step, from 1. Steps during which the weights were frozen do not count.
         """
+
+    def add_decay(self, p: Array, g: Array, lr: float) -> Array:
+        """Return the gradient plus that of the penalty ``weight_decay / 2 * sum(p**2)``.
+
+        A step calls this before :meth:`update` if :attr:`weight_decay` is above 0, except for
+        parameters whose ``decay`` is False. A subclass whose decay is no part of the gradient
+        shrinks `p` in place instead, and returns `g`.
+        """
+        return g + self.weight_decay * p
 
     @property
     def lr(self) -> float:
@@ -145,6 +160,21 @@ class Optimizer(ABC):
         """Whether the learning rate follows a schedule."""
         return callable(self._lr)
 
+    @property
+    def layout(self) -> FlatLayout:
+        """The flat vectors that the next step works on.
+
+        ``layout.runs`` lists the weights that move alike, each with its gradient and state, the
+        number of steps that it skipped, the factor of its learning rate, and whether weight decay
+        applies to it. The memory of gradients that read zero may hold anything until
+        ``Parameter.consume_grads(layout.trained)``.
+        """
+        layout = self._layout
+        if [parameter.placement for parameter in self.params] != layout.placements:
+            self._lay_out(layout.states, layout.skipped_until(self.steps))
+            layout = self._layout
+        return layout
+
     def step(self) -> None:
         """Move every parameter that is not frozen, and consume its gradient, which then reads zero.
 
@@ -154,10 +184,7 @@ class Optimizer(ABC):
             If a gradient holds NaN or infinity; then no parameter, gradient or state has changed.
         """
         lr = self.lr
-        layout = self._layout
-        if [parameter.placement for parameter in self.params] != layout.placements:
-            self._lay_out(layout.states, layout.skipped_until(self.steps))
-            layout = self._layout
+        layout = self.layout
         for grads in layout.grads:
             # The product with itself is the fastest way to read every entry, and `vdot` does not
             # warn when it overflows. It may overflow for finite gradients, and it reads memory that
@@ -166,8 +193,12 @@ class Optimizer(ABC):
                 self._check_gradients()
         Parameter.consume_grads(layout.trained)
         self.steps = steps = self.steps + 1
-        for values, grads, state, skipped in layout.blocks:
-            self.update(values, grads, state, lr, steps - skipped)
+        weight_decay = self.weight_decay
+        for values, grads, state, skipped, lr_scale, decay in layout.blocks:
+            rate = lr * lr_scale
+            if weight_decay and decay:
+                grads = self.add_decay(values, grads, rate)
+            self.update(values, grads, state, rate, steps - skipped)
 
     def _check_gradients(self) -> None:
         for index, parameter in enumerate(self.params):
@@ -177,11 +208,17 @@ class Optimizer(ABC):
     def state_dict(self) -> dict[str, Array]:
         """Return copies of the numbers of steps, the learning rate unless scheduled, and the state.
 
-        ``"parameter_steps"`` holds the number of steps that each parameter took part in. The arrays
-        of state are named after the parameter's index, such as ``"0.m"``.
+        ``"parameter_steps"``, ``"lr_scale"`` and ``"decay"`` hold an entry for each parameter: the
+        number of steps that it took part in, and its settings. The arrays of state are named after
+        the parameter's index, such as ``"0.m"``.
         """
         skipped = np.array(self._layout.skipped_until(self.steps))
-        state = {"steps": np.array(self.steps), "parameter_steps": self.steps - skipped}
+        state = {
+            "steps": np.array(self.steps),
+            "parameter_steps": self.steps - skipped,
+            "lr_scale": np.array([parameter.lr_scale for parameter in self.params]),
+            "decay": np.array([parameter.decay for parameter in self.params]),
+        }
         if not callable(self._lr):
             state["lr"] = np.array(self._lr)
         for index, arrays in enumerate(self._layout.states):
@@ -192,12 +229,18 @@ class Optimizer(ABC):
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Continue from a state that :meth:`state_dict` returned.
 
+        Each parameter gets the `lr_scale` and `decay` that it had; a state from before these
+        existed leaves them as they are.
+
         Raises
         ------
         ValueError
-            If an entry is missing, unknown or of another shape; then nothing has changed.
+            If an entry is missing, unknown, of another shape or out of range; then nothing has
+            changed.
         """
-        new = validated_state(self, self.state_dict(), state)
+        current = self.state_dict()
+        added_later = {name: current[name] for name in ("lr_scale", "decay")}
+        new = validated_state(self, current, added_later | dict(state))
         steps = int(new["steps"])
         skipped = [steps - int(count) for count in new["parameter_steps"]]
         states = [
@@ -207,14 +250,23 @@ class Optimizer(ABC):
         scalars: dict[str, Any] = {"steps": steps}
         if "lr" in new:
             scalars["_lr"] = check_number("lr", float(new["lr"]), minimum=0)
-        self._lay_out(states, skipped, **scalars)
+        scales = [check_number("lr_scale", float(scale), minimum=0) for scale in new["lr_scale"]]
+        settings = list(zip(scales, new["decay"].tolist(), strict=True))
+        self._lay_out(states, skipped, settings, **scalars)
 
     def _fresh_state(self, parameter: Parameter) -> list[Array]:
         return [np.zeros_like(parameter.value) for _ in self.state_names]
 
-    def _lay_out(self, states: list[list[Array]], skipped: list[int], **attributes: Any) -> None:
+    def _lay_out(
+        self,
+        states: list[list[Array]],
+        skipped: list[int],
+        settings: Sequence[Settings] | None = None,
+        **attributes: Any,
+    ) -> None:
         """Build a layout and apply it, together with other attributes, in one change."""
-        layout = FlatLayout.of(self.params, states, skipped, attributes.get("steps", self.steps))
+        steps = attributes.get("steps", self.steps)
+        layout = FlatLayout.of(self.params, states, skipped, steps, settings)
         moves = [
             parameter.prepare_placement(placement)
             for parameter, placement in zip(self.params, layout.placements, strict=True)
@@ -252,8 +304,3 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
     if not unique:
         raise ValueError("params must hold at least one Parameter, got none")
     return unique
-
-
-def add_decay(g: Array, p: Array, weight_decay: float) -> Array:
-    """Return the gradient plus that of the penalty ``weight_decay / 2 * sum(p**2)``."""
-    return g + weight_decay * p if weight_decay else g

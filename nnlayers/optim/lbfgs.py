@@ -52,7 +52,7 @@ def minimize_lbfgs(
     x, y : array_like
         All rows, and their targets.
     l2 : float
-        The penalty :math:`\lambda` on weights and biases alike, at least 0.
+        The penalty :math:`\lambda`, at least 0, on all parameters but those whose `decay` is False.
     max_iter : int
         The largest number of iterations, at least 1.
     gtol : float
@@ -69,7 +69,8 @@ def minimize_lbfgs(
     Raises
     ------
     ValueError
-        If the model has nothing to train, or an argument is out of its range.
+        If the model has nothing to train, a parameter to train has an `lr_scale` other than 1,
+        which a method without a learning rate cannot honour, or an argument is out of its range.
 
     References
     ----------
@@ -91,9 +92,16 @@ def minimize_lbfgs(
         "gtol": check_number("gtol", gtol, minimum=0),
         "ftol": check_number("ftol", ftol, minimum=0),
     }
-    params = [parameter for parameter in model.parameters() if parameter.trainable]
-    if not params:
+    named = {name: p for name, p in model.named_parameters().items() if p.trainable}
+    if not named:
         raise ValueError("model must have a parameter to train, got none")
+    for name, parameter in named.items():
+        if parameter.lr_scale != 1:
+            raise ValueError(
+                f"lr_scale of {name!r} must be 1 for L-BFGS, which has no learning rate, got "
+                f"{parameter.lr_scale}; freeze what must not move"
+            )
+    params = list(named.values())
 
     def gather_gradients() -> float:
         value = loss.forward(model.forward(x), y)
@@ -129,7 +137,7 @@ def minimize_flat(
         Called without arguments: writes the gradient for the present values into each parameter's
         ``grad``, and returns the function's value.
     l2 : float
-        The weight of the penalty ``l2 / 2 * sum(p**2)``.
+        The weight of the penalty ``l2 / 2 * sum(p**2)`` on the parameters whose `decay` is True.
     options : dict
         The options ``maxiter``, ``maxfun``, ``gtol`` and ``ftol`` of SciPy's L-BFGS-B.
     callback : callable, optional
@@ -152,7 +160,9 @@ def minimize_flat(
     # SciPy's optimizers take a tenth of a second to import.
     from scipy.optimize import minimize
 
-    ends = np.cumsum([parameter.size for parameter in params])[:-1]
+    sizes = [parameter.size for parameter in params]
+    ends = np.cumsum(sizes)[:-1]
+    penalty = np.repeat([l2 * parameter.decay for parameter in params], sizes)
 
     def assign(flat: Array) -> None:
         for parameter, values in zip(params, np.split(flat, ends), strict=True):
@@ -165,7 +175,8 @@ def minimize_flat(
         assign(flat)
         value = gather_gradients()
         grad = flatten(parameter.grad for parameter in params)
-        return value + l2 / 2 * float(flat.dot(flat)), grad + l2 * flat
+        pull = penalty * flat
+        return value + float(flat.dot(pull)) / 2, grad + pull
 
     result = minimize(
         objective,

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
 from nnlayers.optim.adam import check_betas
 from nnlayers.optim.base import LearningRate, Optimizer
@@ -61,16 +60,18 @@ class Lion(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         self.betas = check_betas(betas)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
+
+    def add_decay(self, p: Array, g: Array, lr: float) -> Array:
+        """Shrink the weights in place, and return the gradient as it is."""
+        p *= 1 - lr * self.weight_decay
+        return g
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
         beta1, beta2 = self.betas
         (m,) = state
         direction = np.sign(beta1 * m + (1 - beta1) * g)
-        if self.weight_decay:
-            p *= 1 - lr * self.weight_decay
         p -= lr * direction
         m *= beta2
         m += (1 - beta2) * g

@@ -9,7 +9,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_number
 from nnlayers.layer import Parameter
-from nnlayers.optim.base import LearningRate, Optimizer, add_decay
+from nnlayers.optim.base import LearningRate, Optimizer
 
 __all__ = ["SGD"]
 
@@ -66,16 +66,14 @@ class SGD(Optimizer):
     ) -> None:
         self.momentum = check_number("momentum", momentum, minimum=0, below=1)
         self.nesterov = check_boolean("nesterov", nesterov)
-        self.weight_decay = check_number("weight_decay", weight_decay, minimum=0)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
         if self.momentum:
             self.state_names = ("u",)
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], lr: float, t: int) -> None:
         """Update a block of weights and its state in place."""
-        g = add_decay(g, p, self.weight_decay)
         if self.momentum:
             (u,) = state
             u *= self.momentum

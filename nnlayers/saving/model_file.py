@@ -31,7 +31,7 @@ from nnlayers.saving.description import Classes, Description, FindClass, Rebuild
 
 __all__ = ["dumps", "load", "loads", "save"]
 
-VERSION = 1
+VERSION = 2
 
 _TABLE = "model.json"
 _ARGUMENTS = "arguments/"
@@ -39,8 +39,9 @@ _STATE = "state/"
 _DIGEST_LENGTH = 64
 _COMMENT = b"nnlayers model %d sha256 "
 _END = re.compile(rb"nnlayers model (\d+) sha256 [0-9a-f]{64}\Z")
-# The attributes of a parameter that are saved beside its value, in the order of the file.
-_SETTINGS = {"name": str, "trainable": bool}
+# The attributes of a parameter that are saved beside its value, in the order of the file. Files of
+# version 1 have the first two.
+_SETTINGS = {"name": str, "trainable": bool, "lr_scale": float, "decay": bool}
 
 
 def save(model: Layer, path: str | os.PathLike[str]) -> Path:
@@ -278,7 +279,10 @@ def _rebuild(
     except ValueError as error:
         raise ValueError(f"its weights do not fit the rebuilt model: {error}") from error
     for name, parameter in parameters.items():
-        for (setting, kind), value in zip(_SETTINGS.items(), table["names"][name], strict=True):
+        values = table["names"][name]
+        if len(values) == 2:
+            values = [*values, 1.0, True]
+        for (setting, kind), value in zip(_SETTINGS.items(), values, strict=True):
             if type(value) is not kind:
                 raise ValueError(f"{setting} of {name!r} must be a {kind.__name__}, got {value!r}")
             setattr(parameter, setting, value)
@@ -294,8 +298,8 @@ def _check_whole(content: bytes | memoryview) -> None:
         raise ValueError("not a model that nn.save wrote, or cut short")
     if content[-_DIGEST_LENGTH:] != _digest(memoryview(content)):
         raise ValueError("damaged: the checksum differs")
-    if int(end[1]) != VERSION:
-        raise ValueError(f"has format version {int(end[1])}, this nnlayers reads {VERSION}")
+    if not 1 <= int(end[1]) <= VERSION:
+        raise ValueError(f"has format version {int(end[1])}, this nnlayers reads up to {VERSION}")
 
 
 def _digest(content: memoryview) -> bytes:

@@ -35,6 +35,7 @@ OPERATIONS = {
     "freeze": lambda model, optimizer: model.freeze(),
     "freeze a part": lambda model, optimizer: model[0].freeze(),
     "unfreeze": lambda model, optimizer: model.unfreeze(),
+    "scale": lambda model, optimizer: model.scale_lr(0.5),
     "astype": lambda model, optimizer: model.astype("float64"),
     "load a model": lambda model, optimizer: model.load_state_dict(other_state(model)),
     "load an optimizer": lambda model, optimizer: optimizer.load_state_dict(other_state(optimizer)),
@@ -55,7 +56,7 @@ def states(model, optimizer):
     """Return everything that an operation may change."""
     parts = [model.state_dict(), optimizer.state_dict()]
     arrays = [{n: (str(a.dtype), a.tolist()) for n, a in part.items()} for part in parts]
-    grads = [(p.grad.tolist(), p.trainable) for p in model.parameters()]
+    grads = [(p.grad.tolist(), p.trainable, p.lr_scale) for p in model.parameters()]
     return arrays, grads, [vars(layer).get("_cache") for layer in model]
 
 
@@ -83,6 +84,7 @@ def test_an_interrupted_operation_is_done_or_undone_and_training_continues(opera
         lambda model: model.freeze(),
         lambda model: model[0].freeze(),
         lambda model: model.unfreeze(),
+        lambda model: model.scale_lr(0.5),
         lambda model: model.astype("float64"),
         lambda model: model[1].astype("float64"),
     ],

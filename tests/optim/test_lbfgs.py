@@ -58,6 +58,30 @@ def test_frozen_parameters_do_not_move():
     np.testing.assert_array_equal(model[0].W.value, before)
 
 
+@pytest.mark.parametrize("free", ["W", "b"])
+def test_the_penalty_leaves_out_parameters_without_decay(free):
+    x, y = rows()
+    model = nn.Affine(3, 1, dtype="float64", rng=1)
+    getattr(model, free).decay = False
+    minimize_lbfgs(model, nn.MeanSquaredError(), x, y, l2=0.3, gtol=1e-9, ftol=0)
+    design = np.hstack([x, np.ones((len(x), 1))])
+    penalty = 0.3 * np.diag([1.0, 1, 1, 0] if free == "b" else [0.0, 0, 0, 1])
+    hessian = 2 / len(x) * design.T @ design + penalty
+    expected = np.linalg.solve(hessian, 2 / len(x) * design.T @ y)
+    np.testing.assert_allclose(model.W.value, expected[:3], atol=1e-6)
+    np.testing.assert_allclose(model.b.value, expected[3], atol=1e-6)
+
+
+def test_a_learning_rate_of_a_parameter_is_refused_unless_it_is_frozen():
+    x, y = rows()
+    model = nn.mlp([3, 4, 1], rng=0)
+    model[0].scale_lr(0.1)
+    with pytest.raises(ValueError, match=r"lr_scale of '0\.W' must be 1 for L-BFGS, .* got 0\.1"):
+        minimize_lbfgs(model, nn.MeanSquaredError(), x, y)
+    model[0].freeze()
+    minimize_lbfgs(model, nn.MeanSquaredError(), x, y, max_iter=2)
+
+
 def test_it_stops_after_max_iter():
     x, y = rows()
     model = nn.mlp([3, 4, 1], dtype="float64", rng=0)

@@ -15,6 +15,7 @@ import pytest
 from effort import cases, spread
 
 import nnlayers as nn
+from nnlayers.saving.model_file import VERSION
 
 
 class Scale(nn.Layer):
@@ -79,7 +80,7 @@ def entries_of(path):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def seal(path, entries, version=1, method=zipfile.ZIP_STORED):
+def seal(path, entries, version=VERSION, method=zipfile.ZIP_STORED):
     """Write a model file of any entries, with the checksum that belongs to it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
@@ -90,7 +91,7 @@ def seal(path, entries, version=1, method=zipfile.ZIP_STORED):
     path.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
 
 
-def forge(path, change, version=1):
+def forge(path, change, version=VERSION):
     """Write the file of a Scale once more, changed and yet sealed."""
     nn.save(Scale(2), path)
     entries = entries_of(path)
@@ -127,8 +128,34 @@ def test_a_forged_file_that_changes_nothing_loads(path):
 
 
 def test_a_newer_format_is_named(path):
-    forge(path, lambda table, entries: None, version=2)
-    with pytest.raises(ValueError, match=r"model\.nn: has format version 2, this nnlayers reads 1"):
+    forge(path, lambda table, entries: None, version=3)
+    with pytest.raises(ValueError, match=r"model\.nn: has format version 3, .* reads up to 2"):
+        load(path)
+
+
+def test_a_file_of_the_first_version_has_parameters_of_usual_rate_and_decay(path):
+    forge(path, lambda table, entries: table["names"].update(s=["s", False]), version=1)
+    s = load(path).s
+    assert (s.trainable, s.lr_scale, s.decay) == (False, 1.0, True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["s"],
+        ["s", True, 1.0],
+        ["s", True, 1, True],
+        ["s", True, -1.0, True],
+        ["s", True, float("nan"), True],
+        ["s", True, 1.0, 1],
+        ["s", True, 1.0, True, 0],
+        {},
+        None,
+    ],
+)
+def test_forged_settings_of_a_parameter_are_refused(settings, path):
+    forge(path, lambda table, entries: table["names"].update(s=settings))
+    with pytest.raises(ValueError, match=r"model\.nn: "):
         load(path)
 
 

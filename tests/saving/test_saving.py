@@ -115,11 +115,12 @@ def test_save_returns_the_path_and_takes_text(path):
     assert repr(nn.load(str(path))) == "ReLU()"
 
 
-def test_modes_names_and_frozen_parameters_come_back(path):
+def test_modes_names_and_settings_of_parameters_come_back(path):
     model = nn.mlp([2, 3, 2], dropout=0.2, rng=0)
     model[1].eval()
     model[0].W.trainable = False
     model[3].W.name = "last"
+    model[3].W.lr_scale, model[3].b.decay = 0.1, False
     twin = save_and_load(model, path)
     modes = {name: layer.training for name, layer in model.named_layers().items()}
     assert {name: layer.training for name, layer in twin.named_layers().items()} == modes

@@ -76,6 +76,27 @@ def test_a_resumed_run_draws_what_the_uninterrupted_one_draws(make, tmp_path):
     assert_equal_states(resumed, trainer)
 
 
+def test_a_rate_that_changed_during_training_is_resumed():
+    def change(trainer):
+        if len(trainer.history) == 2:
+            trainer.model[0].scale_lr(0.1)
+            trainer.model[1].b.decay = False
+
+    def make():
+        trainer = noisy()
+        trainer.callbacks.append(callbacks.LambdaCallback(change))
+        trainer.optimizer.weight_decay = 0.1
+        return trainer
+
+    trainer, resumed = make(), make()
+    trainer.fit(X, Y, epochs=3, rng=5, **FIT)
+    resumed.load_state_dict(trainer.state_dict())
+    for each in (trainer, resumed):
+        each.fit(X, Y, epochs=2, rng=6, **FIT)
+    assert [p.lr_scale for p in resumed.model.parameters()] == [0.1, 0.1, 1, 1]
+    assert_equal_states(resumed, trainer)
+
+
 def test_a_generator_shared_by_layers_is_saved_once_and_stays_shared():
     trainer, resumed = shared(), shared()
     names = [name for name in trainer.state_dict() if name.startswith("generators.")]

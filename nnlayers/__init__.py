@@ -114,6 +114,7 @@ from nnlayers.training import DivergenceError, History, Trainer, callbacks
 
 if _TYPE_CHECKING:
     from nnlayers import drawing, export
+    from nnlayers.config import load_run
 
 __all__ = [
     "ELU",
@@ -186,6 +187,7 @@ __all__ = [
     "initializers",
     "jacobian",
     "load",
+    "load_run",
     "log",
     "log_softmax",
     "matmul",
@@ -214,9 +216,11 @@ __version__ = "0.1.0"
 if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import ``drawing`` and ``export`` on first use; translate other libraries' names."""
+        """Import rooms on first use; translate names of other libraries in the error."""
         if name in ("drawing", "export"):
             return _importlib.import_module(f"nnlayers.{name}")
+        if name == "load_run":
+            return _importlib.import_module("nnlayers.config").load_run
         modules = {
             "optim": optim,
             "optim.schedules": optim.schedules,

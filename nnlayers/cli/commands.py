@@ -7,18 +7,18 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nnlayers.cli.printing import printable, say
 from nnlayers.config import (
+    Comparison,
     ConfigError,
     Experiment,
     Run,
-    load_predictor,
-    load_test_rows,
+    load_run,
     numbered_directories,
     override,
     prepare,
@@ -26,11 +26,10 @@ from nnlayers.config import (
     report,
     write_file,
 )
-from nnlayers.data import read_rows
 from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
 
-__all__ = ["evaluate", "graph", "predict", "summary", "train"]
+__all__ = ["compare", "evaluate", "graph", "predict", "resume", "summary", "train"]
 
 
 def train(arguments: Namespace) -> int:
@@ -41,39 +40,47 @@ def train(arguments: Namespace) -> int:
     run = Run(experiment, directory, numbered=arguments.out is None and not arguments.resume)
     if arguments.resume:
         run.resume()
-    _describe(experiment)
-    if run.finished:
-        say(f"nothing left to train{_reason(run)}")
-    try:
-        with _termination_as_interrupt():
-            run.train(progress=sys.stderr.isatty())
-    except KeyboardInterrupt:
-        progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
-        command = _resume_command(arguments, run)
-        say(f"nnlayers: interrupted after {progress}; to continue: {command}", file=sys.stderr)
-        return 1
-    history = experiment.trainer.history
-    values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
-    say(f"epoch {len(history)} of {experiment.epochs}: {values}")
-    result = run.test()
-    say(f"saved in {run.directory}", lines=False)
-    say(result)
-    return 0
+    return _train(run, arguments.allow)
+
+
+def resume(arguments: Namespace) -> int:
+    """Train a run on from its last epoch, by the config in its directory."""
+    directory = Path(arguments.directory)
+    source = str(directory / "config.toml")
+    config = read(source)
+    if arguments.epochs is not None:
+        override(config, [f"training.epochs={arguments.epochs}"], source)
+    run = Run(prepare(config, source, arguments.allow), directory)
+    run.resume()
+    return _train(run, arguments.allow)
 
 
 def evaluate(arguments: Namespace) -> int:
-    """Score the test rows of a run again."""
-    directory = Path(arguments.directory)
-    predictor = load_predictor(directory, arguments.allow)
-    rows = load_test_rows(directory, predictor, arguments.allow)
-    say(report(predictor.score(rows), len(rows)))
+    """Score a trained model on the test rows of its run, or on the rows of a file."""
+    run = load_run(arguments.directory, modules=arguments.allow)
+    rows = run.labelled_table(arguments.data)
+    say(report(run.evaluate(rows), len(rows)))
+    return 0
+
+
+def compare(arguments: Namespace) -> int:
+    """Print a table of runs, and draw their curves in one picture."""
+    runs = [load_run(directory, modules=arguments.allow) for directory in arguments.directories]
+    comparison = Comparison(runs)
+    kind = Path(arguments.output).suffix.lstrip(".").lower()
+    if kind not in ("pdf", "png", "svg"):
+        raise ConfigError(f"-o: a picture is a .png, .svg or .pdf file, got {arguments.output}")
+    figure = comparison.plot()
+    say(comparison)
+    write_file(Path(arguments.output), lambda file: figure.savefig(file, format=kind))
+    say(f"curves in {arguments.output}", lines=False)
     return 0
 
 
 def predict(arguments: Namespace) -> int:
     """Predict the rows of a file, and write them as CSV."""
-    predictor = load_predictor(Path(arguments.directory), arguments.allow)
-    text = predictor.predictions(read_rows(arguments.data, predictor.preprocessing.columns))
+    run = load_run(arguments.directory, modules=arguments.allow)
+    text = run.predictor.predictions(run.table(arguments.data))
     if arguments.output is None:
         # A terminal would obey escape sequences in labels; a file or a program gets them unchanged.
         print(printable(text, lines=True) if sys.stdout.isatty() else text, end="", flush=True)
@@ -99,6 +106,30 @@ def graph(arguments: Namespace) -> int:
         draw(experiment.predictor.model, arguments.output, expand=arguments.expand)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(str(error)) from error
+    return 0
+
+
+def _train(run: Run, modules: Iterable[str]) -> int:
+    """Train a run to its last epoch, and say how that went."""
+    experiment = run.experiment
+    _describe(experiment)
+    if run.finished:
+        say(f"nothing left to train{_reason(run)}")
+    try:
+        with _termination_as_interrupt():
+            run.train(progress=sys.stderr.isatty())
+    except KeyboardInterrupt:
+        progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
+        words = [word for module in modules for word in ("--allow", module)]
+        command = shlex.join(["nnlayers", "resume", str(run.directory), *words])
+        say(f"nnlayers: interrupted after {progress}; to continue: {command}", file=sys.stderr)
+        return 1
+    history = experiment.trainer.history
+    values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
+    say(f"epoch {len(history)} of {experiment.epochs}: {values}")
+    result = run.test()
+    say(f"saved in {run.directory}", lines=False)
+    say(result)
     return 0
 
 
@@ -146,14 +177,6 @@ def _reason(run: Run) -> str:
         f": a callback such as EarlyStopping ended this run after epoch {last} of {epochs}, "
         "which cannot be undone; for a longer run, start a new one with more patience"
     )
-
-
-def _resume_command(arguments: Namespace, run: Run) -> str:
-    """Return the shell command that resumes a run."""
-    words = ["nnlayers", "train", arguments.config]
-    words += [word for item in arguments.assignments for word in ("--set", item)]
-    words += [word for module in arguments.allow for word in ("--allow", module)]
-    return shlex.join([*words, "--out", str(run.directory), "--resume"])
 
 
 @contextmanager

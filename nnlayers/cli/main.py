@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 import nnlayers
-from nnlayers.cli.commands import evaluate, graph, predict, summary, train
+from nnlayers.cli.commands import compare, evaluate, graph, predict, resume, summary, train
 from nnlayers.cli.printing import printable, say
 from nnlayers.config import ConfigError
 from nnlayers.data import DataError
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     modules = _module_arguments()
     _add_commands_of_configs(commands, _config_arguments(modules))
     _add_commands_of_runs(commands, _run_arguments(modules))
+    _add_command_of_several_runs(commands, modules)
     return parser
 
 
@@ -141,8 +142,20 @@ def _add_commands_of_configs(commands: Any, config: argparse.ArgumentParser) -> 
 
 def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
     """Add the commands that take a run directory."""
-    command = commands.add_parser(
-        "evaluate", parents=[run], help="score a trained model on its test rows"
+    command = commands.add_parser("resume", parents=[run], help="train a run on")
+    command.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="the number of epochs of the whole run, if it shall be longer",
+    )
+    command.set_defaults(run=resume)
+    command = commands.add_parser("evaluate", parents=[run], help="score a trained model")
+    command.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="a .csv or .npz file of raw rows with their target (default: the run's test rows)",
     )
     command.set_defaults(run=evaluate)
     command = commands.add_parser(
@@ -157,6 +170,22 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
     )
     command.set_defaults(run=predict)
+
+
+def _add_command_of_several_runs(commands: Any, modules: argparse.ArgumentParser) -> None:
+    """Add the command that takes any number of run directories."""
+    command = commands.add_parser(
+        "compare", parents=[modules], help="print a table of runs, and draw their curves together"
+    )
+    command.add_argument("directories", metavar="DIR", nargs="+", help="the run directories")
+    command.add_argument(
+        "-o",
+        dest="output",
+        default="comparison.png",
+        metavar="FILE",
+        help="the picture: .png, .svg or .pdf (default: comparison.png)",
+    )
+    command.set_defaults(run=compare)
 
 
 def _report(problem: object, status: int, *, lines: bool = True) -> int:

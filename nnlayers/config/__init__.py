@@ -2,7 +2,7 @@
 
 From a config to a trained run: :func:`read` reads the file, :func:`prepare` builds the data, the
 model, the loss, the optimizer and the trainer that it describes, and :class:`Run` trains in a run
-directory. :func:`load_predictor` reads the trained model from there.
+directory. :func:`load_run` reads the trained model from there.
 
 >>> experiment = prepare(
 ...     {
@@ -21,19 +21,22 @@ directory. :func:`load_predictor` reads the trained model from there.
 2
 """
 
+from nnlayers.config.comparison import Comparison
 from nnlayers.config.document import ConfigError, override, read
 from nnlayers.config.experiment import Experiment, prepare
 from nnlayers.config.predictor import Predictor, report
-from nnlayers.config.run import Run, load_predictor, load_test_rows
+from nnlayers.config.run import Run
 from nnlayers.config.run_files import numbered_directories, write_file
+from nnlayers.config.trained_run import TrainedRun, load_run
 
 __all__ = [
+    "Comparison",
     "ConfigError",
     "Experiment",
     "Predictor",
     "Run",
-    "load_predictor",
-    "load_test_rows",
+    "TrainedRun",
+    "load_run",
     "numbered_directories",
     "override",
     "prepare",

@@ -90,25 +90,26 @@ def dumps(config: Mapping[str, Any]) -> str:
     return str(optional_library("tomli_w", "cli").dumps(config))
 
 
-def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the key paths at which two configs differ, with both values; None for a missing one.
+def differences(*configs: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Yield the key paths at which configs differ, with the value of each; None for a missing one.
 
     Arrays of different lengths differ as a whole, as ``--set`` adds no entries to an array.
 
     Examples
     --------
     >>> list(differences({"a": {"b": 1}, "c": [1, 2]}, {"a": {"b": 2}, "c": [1]}))
-    [('a.b', 1, 2), ('c', [1, 2], [1])]
+    [('a.b', [1, 2]), ('c', [[1, 2], [1]])]
     """
-    children, others = _children(first), _children(second)
-    resized = isinstance(first, list) and isinstance(second, list) and len(first) != len(second)
-    if children is None or others is None or resized:
-        if first != second:
-            yield path, first, second
+    tables = [_children(config) for config in configs]
+    children = [table for table in tables if table is not None]
+    lengths = {len(config) for config in configs if isinstance(config, list)}
+    if len(children) < len(configs) or len(lengths) > 1:
+        if any(config != configs[0] for config in configs):
+            yield path, list(configs)
         return
-    for key in {**children, **others}:
+    for key in dict.fromkeys(key for table in children for key in table):
         inner_path = f"{path}.{toml_key(key)}" if path else toml_key(key)
-        yield from differences(children.get(key), others.get(key), inner_path)
+        yield from differences(*[table.get(key) for table in children], path=inner_path)
 
 
 def toml_text(value: Any) -> str:

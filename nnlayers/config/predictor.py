@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from nnlayers._core.arrays import Array
-from nnlayers.data import Preprocessing, Table, batches
+from nnlayers.data import DataError, Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
@@ -54,7 +54,29 @@ class Predictor:
     def outputs(self, table: Table) -> Array:
         """Return the model's outputs for raw rows."""
         x = self.preprocessing.features(table, self.dtype)
+        if len(x) <= _CHUNK:  # An empty table too has an output, without rows.
+            return np.asarray(self.model.predict(x))
         return np.concatenate([self.model.predict(x[rows]) for rows in batches(len(x), _CHUNK)])
+
+    def predict(self, table: Table) -> Array:
+        """Return the predicted targets of raw rows, in the units and class names of the data."""
+        return self.preprocessing.decode(self.loss.decide(self.outputs(table)))
+
+    def probabilities(self, table: Table) -> Array:
+        """Return the probabilities of raw rows, one column for each class.
+
+        Raises
+        ------
+        ValueError
+            If the model was trained with a loss whose outputs are not log-odds of classes.
+        """
+        probabilities = self._probabilities(self.outputs(table))
+        if not probabilities.shape[1]:
+            raise ValueError(
+                "probabilities need a model trained with SoftmaxCrossEntropy or "
+                f"SigmoidCrossEntropy, this one was trained with {type(self.loss).__name__}"
+            )
+        return probabilities
 
     def check_model(self, x: Array) -> Array:
         """Return the model's outputs for a batch, after a check of their number.
@@ -78,7 +100,14 @@ class Predictor:
         .. math:: R^2 = 1 - \frac{\sum (t - p)^2}{\sum (t - \bar t)^2}
 
         It is NaN if all targets are equal.
+
+        Raises
+        ------
+        DataError
+            If there are no rows, or they lack the target.
         """
+        if not len(table):
+            raise DataError(f"{table.origin}: there are no rows to score")
         outputs = self.outputs(table)
         target = self.preprocessing.targets(table, self.dtype)
         decisions = self.loss.decide(outputs)

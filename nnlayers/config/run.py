@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,8 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library
 from nnlayers.config.document import ConfigError, differences, dumps, read, toml_text
-from nnlayers.config.experiment import (
-    FILE_WRITERS,
-    Experiment,
-    build_loss,
-    read_parts,
-    read_sections,
-)
-from nnlayers.config.predictor import Predictor, report
+from nnlayers.config.experiment import FILE_WRITERS, Experiment
+from nnlayers.config.predictor import report
 from nnlayers.config.run_files import (
     CHECKPOINT,
     CONFIG,
@@ -28,20 +22,20 @@ from nnlayers.config.run_files import (
     MODEL,
     PREPROCESSING,
     TEST,
+    TIMING,
     make_directory,
     read_arrays,
     read_history,
-    read_json,
+    read_seconds,
     write_arrays,
     write_file,
     write_text,
 )
-from nnlayers.data import DataError, Preprocessing, Table
-from nnlayers.saving import load, save
+from nnlayers.saving import save
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
 
-__all__ = ["Run", "load_predictor", "load_test_rows"]
+__all__ = ["Run"]
 
 
 class Run:
@@ -49,8 +43,8 @@ class Run:
 
     The directory holds the completed ``config.toml`` and ``preprocessing.json``; from each epoch
     on ``checkpoint.npz`` and a row in ``metrics.csv``; when training ends, for whatever reason,
-    ``model.nn``, which :func:`nnlayers.load` opens, and ``curves.png``; and after the test
-    ``test.json``. Each file is whole or absent.
+    ``model.nn``, which :func:`nnlayers.load` opens, ``curves.png`` and ``timing.json``; and after
+    the test ``test.json``. Each file is whole or absent.
 
     Parameters
     ----------
@@ -78,6 +72,8 @@ class Run:
         self._file_writers = [item for item in callbacks if isinstance(item, FILE_WRITERS)]
         callbacks[:] = [_Rewind(self), *callbacks, _Record(self)]
         self._checkpoint = self._state()
+        self._earlier_seconds = 0.0
+        self._started = time.perf_counter()
 
     @property
     def finished(self) -> bool:
@@ -107,6 +103,7 @@ class Run:
             raise
         except Exception as error:  # A stranger's file may hold anything.
             raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+        self._earlier_seconds = read_seconds(self.directory) or 0.0
         self._is_resumed = True
 
     def train(self, *, progress: bool = False) -> None:
@@ -125,6 +122,7 @@ class Run:
             If it is interrupted.
         """
         trainer = self.experiment.trainer
+        self._started = time.perf_counter()
         try:
             if self.finished:
                 for callback in trainer.callbacks:
@@ -200,6 +198,9 @@ class Run:
         # so the checkpoint is written again from the attribute.
         self._checkpoint["stopped"] = np.array(self.stopped)
         write_arrays(self.directory / CHECKPOINT, self._checkpoint)
+        seconds = self._earlier_seconds + time.perf_counter() - self._started
+        timing = {"epochs": len(trainer.history), "seconds": round(seconds, 3)}
+        write_text(self.directory / TIMING, json.dumps(timing) + "\n")
         path = self.directory / MODEL
         try:
             save(trainer.model, path)
@@ -213,7 +214,7 @@ class Run:
         stored = read(self.directory / CONFIG)
         if isinstance(stored.get("training"), dict):
             stored["training"]["epochs"] = self.experiment.epochs
-        for path, old, new in differences(stored, self.experiment.config):
+        for path, (old, new) in differences(stored, self.experiment.config):
             was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
@@ -255,59 +256,3 @@ class _Record(Callback):
     def on_fit_end(self, trainer: Trainer) -> None:
         if self.logger is not None:
             self.logger.on_fit_end(trainer)
-
-
-def load_predictor(directory: Path, modules: Iterable[str] = ()) -> Predictor:
-    """Return the trained model of a run directory.
-
-    Parameters
-    ----------
-    directory : Path
-        The run directory.
-    modules : iterable of str
-        Modules besides nnlayers whose classes its files may name, as in :func:`prepare`.
-
-    Raises
-    ------
-    ConfigError
-        If there is no run, or one of its files is missing or damaged.
-    """
-    path = directory / CONFIG
-    sections = read_sections(read(path), str(path))
-    loss = build_loss(sections, str(path), modules).value
-    path = directory / PREPROCESSING
-    try:
-        preprocessing = Preprocessing.from_dict(read_json(path))
-    except DataError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    path = directory / MODEL
-    try:
-        model = load(path, modules=modules)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:  # It names the file.
-        raise ConfigError(str(error)) from None
-    predictor = Predictor(model, loss, preprocessing, sections.dtype)
-    try:
-        with np.errstate(all="ignore"):
-            row = np.zeros((1, preprocessing.width), sections.dtype)
-            preprocessing.decode(loss.decide(predictor.check_model(row)))
-    except Exception as error:  # The model of a stranger's file may do anything with a row.
-        raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
-    return predictor
-
-
-def load_test_rows(directory: Path, predictor: Predictor, modules: Iterable[str] = ()) -> Table:
-    """Return the test rows of a run's data.
-
-    Raises
-    ------
-    ConfigError
-        If the data cannot be read, or no row was held back.
-    """
-    source = str(directory / CONFIG)
-    sections = read_sections(read(source), source)
-    test: Table = read_parts(sections, source, predictor.loss, modules)[1].value["test"]
-    if not len(test):
-        raise ConfigError(f"{source}: split.test: is 0, there are no test rows")
-    return test

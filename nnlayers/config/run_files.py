@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from nnlayers._core import files
 from nnlayers._core.archives import Archive, write_archive
 from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_number
 from nnlayers.config.document import ConfigError
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "PREPROCESSING",
     "RUN_FILES",
     "TEST",
+    "TIMING",
     "make_directory",
     "numbered_directories",
     "read_arrays",
     "read_history",
     "read_json",
+    "read_seconds",
     "write_arrays",
     "write_file",
     "write_text",
@@ -41,7 +44,8 @@ MODEL = "model.nn"
 METRICS = "metrics.csv"
 CURVES = "curves.png"
 TEST = "test.json"
-RUN_FILES = frozenset([CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TEST])
+TIMING = "timing.json"
+RUN_FILES = frozenset([CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TEST, TIMING])
 
 
 def make_directory(path: Path, *, numbered: bool) -> Path:
@@ -163,3 +167,22 @@ def read_json(path: Path) -> Any:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (MemoryError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: not valid JSON: {error}") from None
+
+
+def read_seconds(directory: Path) -> float | None:
+    """Return how long a run has trained, in seconds; None if its directory does not say.
+
+    Raises
+    ------
+    ConfigError
+        If the file is damaged.
+    """
+    path = directory / TIMING
+    if not path.exists():
+        return None
+    try:
+        return check_number("seconds", read_json(path)["seconds"], minimum=0)
+    except ConfigError:  # It names the file already.
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: not the timing of a run: {error}") from None

@@ -10,6 +10,7 @@
 
 from nnlayers.data.batches import batches
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
+from nnlayers.data.raw_rows import as_column, table_from_rows
 from nnlayers.data.sources import (
     breast_cancer,
     csv,
@@ -32,6 +33,7 @@ __all__ = [
     "Split",
     "Table",
     "TargetKind",
+    "as_column",
     "batches",
     "breast_cancer",
     "csv",
@@ -43,5 +45,6 @@ __all__ = [
     "read_rows",
     "spirals",
     "split",
+    "table_from_rows",
     "wine",
 ]

@@ -27,6 +27,7 @@ def test_a_run_directory_holds_everything(run, workplace):
         "model.nn",
         "preprocessing.json",
         "test.json",
+        "timing.json",
     }
     with (workplace / "a" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -74,6 +75,52 @@ def test_evaluate_repeats_the_result_of_train_from_anywhere(run, workplace, monk
     monkeypatch.chdir("/")
     status, out, err = run("evaluate", workplace / "a")
     assert (status, out, err) == (0, trained[-1:], [])
+
+
+def test_evaluate_scores_the_rows_of_another_file(run, workplace):
+    run("train", "small.toml", "--out", "a")
+    rows = "x2,arm,class,x1\n0.5,?,0,0.1\n-1,?,2,0\n"
+    (workplace / "new.csv").write_text(rows)
+    status, out, err = run("evaluate", "a", "new.csv")
+    assert (status, err) == (0, [])
+    assert out[0].startswith("test accuracy ")
+    assert out[0].endswith(" 2 rows)")
+    (workplace / "new.csv").write_text("x1,x2\n0.5,1\n")
+    status, out, err = run("evaluate", "a", "new.csv")
+    assert (status, out) == (2, [])
+    assert err == ["nnlayers: new.csv: unknown column 'class'. Known: x1, x2"]
+
+
+def test_resume_needs_no_config(run, workplace, monkeypatch):
+    run("train", "small.toml", "--out", "whole", "--set", "training.epochs=4")
+    run("train", "small.toml", "--out", "a")
+    (workplace / "small.toml").unlink()
+    monkeypatch.chdir("/")
+    status, out, err = run("resume", workplace / "a")
+    assert (status, err) == (0, [])
+    assert "nothing left to train" in out
+    assert run("resume", workplace / "a", "--epochs", "4")[0] == 0
+    files = [(workplace / name / "model.nn").read_bytes() for name in ("whole", "a")]
+    assert files[0] == files[1]
+    status, _, err = run("resume", workplace / "b")
+    assert (status, err) == (2, [f"nnlayers: {workplace}/b/config.toml: No such file or directory"])
+
+
+def test_compare_prints_a_table_of_runs_and_draws_their_curves(run, workplace):
+    run("train", "small.toml", "--out", "a")
+    run("train", "small.toml", "--out", "b", "--set", "optimizer.lr=0.02")
+    status, out, err = run("compare", "a", "b")
+    assert (status, err) == (0, [])
+    header, first, second, last = (line.split() for line in out)
+    assert header[:3] == ["run", "optimizer.lr", "epochs"]
+    assert (first[:3], second[:3]) == (["a", "0.01", "2"], ["b", "0.02", "2"])
+    assert last == ["curves", "in", "comparison.png"]
+    assert (workplace / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert run("compare", "a", "-o", "c.svg")[0] == 0
+    assert "<svg" in (workplace / "c.svg").read_text()
+    status, out, err = run("compare", "a", "-o", "c.txt")
+    assert (status, out, len(err)) == (2, [], 1)
+    assert "a picture is a .png, .svg or .pdf file" in err[0]
 
 
 def test_predict_prints_or_writes_a_row_for_each_row(run, workplace):

@@ -65,7 +65,7 @@ def test_equal_configs_do_not_differ():
 
 
 def test_a_key_of_one_config_alone_differs():
-    assert list(differences({"a": {}}, {"a": {"b": 1}})) == [("a.b", None, 1)]
+    assert list(differences({"a": {}}, {"a": {"b": 1}})) == [("a.b", [None, 1])]
 
 
 def test_an_assignment_that_nests_too_deeply_is_an_error():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nnlayers.config import ConfigError, Run, load_predictor, load_test_rows, prepare
+from nnlayers.config import ConfigError, Run, load_run, prepare
 from nnlayers.config.document import dumps, read
 from nnlayers.config.families import (
     CALLBACKS,
@@ -175,9 +175,9 @@ def test_metrics_of_a_stranger_are_not_called(monkeypatch, name):
 @pytest.mark.parametrize(
     ("section", "use"),
     [
-        ("model", load_predictor),
-        ("loss", load_predictor),
-        ("data", lambda directory: load_test_rows(directory, load_predictor(directory))),
+        ("model", load_run),
+        ("loss", load_run),
+        ("data", lambda directory: load_run(directory).evaluate()),
     ],
 )
 def test_a_run_directory_of_a_stranger_runs_nothing(tmp_path, section, use):

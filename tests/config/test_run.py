@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.config import ConfigError, Run, load_predictor, prepare
+from nnlayers.config import ConfigError, Run, load_run, prepare
 from nnlayers.config.run_files import write_arrays
 
 LAYERS = [
@@ -73,7 +73,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
     with pytest.raises(KeyboardInterrupt):
         run.train()
     assert len(run.experiment.trainer.history) == epoch - 1
-    assert load_predictor(tmp_path / "parts") is not None
+    assert load_run(tmp_path / "parts") is not None
     again = start(tmp_path / "parts", resume=True, callbacks=stopping)
     again.train()
     assert again.finished
@@ -134,8 +134,8 @@ def test_early_stopping_saves_the_best_model(tmp_path):
     run.train()
     losses = run.experiment.trainer.history["val_loss"]
     assert losses[-1] > min(losses)
-    loaded = load_predictor(tmp_path / "a")
-    assert loaded.score(run.experiment.parts["validation"])["loss"] == pytest.approx(min(losses))
+    loaded = load_run(tmp_path / "a")
+    assert loaded.evaluate(run.experiment.parts["validation"])["loss"] == pytest.approx(min(losses))
 
 
 def test_only_the_number_of_epochs_may_change(tmp_path):
@@ -177,7 +177,7 @@ def test_a_damaged_or_missing_file_is_an_error_that_names_it(tmp_path, file):
         if file == "checkpoint.npz":
             start(tmp_path / "a", resume=True)
         else:
-            load_predictor(tmp_path / "a")
+            load_run(tmp_path / "a")
 
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(ConfigError, match=file):
@@ -200,7 +200,7 @@ def test_a_model_that_does_not_belong_to_its_run_is_refused(tmp_path, model, pro
     start(tmp_path / "a", epochs=1).train()
     nn.save(model, tmp_path / "a" / "model.nn")
     with pytest.raises(ConfigError, match=rf"model\.nn: does not fit config\.toml and .*{problem}"):
-        load_predictor(tmp_path / "a")
+        load_run(tmp_path / "a")
 
 
 def test_the_model_of_a_run_is_a_file_of_save(tmp_path):

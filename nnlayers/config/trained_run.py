@@ -1,0 +1,321 @@
+"""Predict, score and look at a trained model from its run directory."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_path
+from nnlayers.config.document import ConfigError, read
+from nnlayers.config.experiment import build_loss, read_parts, read_sections
+from nnlayers.config.predictor import Predictor
+from nnlayers.config.run_files import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    MODEL,
+    PREPROCESSING,
+    TEST,
+    read_arrays,
+    read_history,
+    read_json,
+    read_seconds,
+)
+from nnlayers.data import (
+    ColumnKind,
+    DataError,
+    Preprocessing,
+    Table,
+    as_column,
+    read_rows,
+    sources,
+    table_from_rows,
+)
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.saving import load
+from nnlayers.training import History
+
+__all__ = ["TrainedRun", "load_run"]
+
+
+class TrainedRun:
+    """A trained model with all that its run directory holds; :func:`load_run` makes one.
+
+    Rows are raw, in the columns, units and categories of the training data: a data frame of pandas
+    or polars; a dictionary of columns; a list of dictionaries, one a row; an array with the columns
+    of the training data in their order; or the path of a ``.csv`` or ``.npz`` file. Columns with
+    names may come in any order, and others are ignored.
+
+    Attributes
+    ----------
+    directory : Path
+        The run directory.
+    config : dict
+        The completed config.
+    predictor : Predictor
+        The model with its loss and its fitted preprocessing.
+    """
+
+    def __init__(
+        self, directory: Path, config: dict[str, Any], predictor: Predictor, modules: Iterable[str]
+    ) -> None:
+        self.directory = directory
+        self.config = config
+        self.predictor = predictor
+        self._modules = tuple(modules)
+
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.directory)!r})"
+
+    @property
+    def model(self) -> Layer:
+        """The trained model, which takes preprocessed rows."""
+        return self.predictor.model
+
+    @property
+    def loss(self) -> Loss:
+        """The loss that the model was trained with."""
+        return self.predictor.loss
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the model's input."""
+        return self.predictor.dtype
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The fitted preprocessing, from raw rows to the model's input and back."""
+        return self.predictor.preprocessing
+
+    @cached_property
+    def history(self) -> History:
+        """The losses and metrics of each epoch.
+
+        Raises
+        ------
+        ConfigError
+            If the files of the history are missing or damaged.
+        """
+        history = History()
+        path = self.directory / CHECKPOINT
+        try:
+            epochs = int(read_arrays(path)["epochs"])
+        except ConfigError:  # It names the file already.
+            raise
+        except (LookupError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+        history.load_state_dict(read_history(self.directory / METRICS, epochs))
+        return history
+
+    @property
+    def test_scores(self) -> dict[str, float]:
+        """The scores of the test rows when training ended; empty if there were none.
+
+        Raises
+        ------
+        ConfigError
+            If their file is damaged.
+        """
+        path = self.directory / TEST
+        if not path.exists():
+            return {}
+        scores = read_json(path)
+        if not isinstance(scores, dict):
+            raise ConfigError(f"{path}: not the scores of a run, got {scores!r:.80}")
+        return {name: value for name, value in scores.items() if isinstance(value, int | float)}
+
+    @property
+    def seconds(self) -> float | None:
+        """The duration of the training in seconds; None if the directory does not say."""
+        return read_seconds(self.directory)
+
+    def predict(self, rows: Any) -> Array:
+        """Return the predicted target of each row: its class, or a number in the data's units.
+
+        Parameters
+        ----------
+        rows : DataFrame, mapping, list of mappings, array_like, or path
+            The raw rows, see :class:`TrainedRun`. No rows give no predictions.
+
+        Returns
+        -------
+        (rows,) ndarray
+            Classes (int64, or objects of ``str``), or float64 values.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, or a value is not of the column's kind; the message names the
+            column and the row.
+        """
+        return self.predictor.predict(self.table(rows))
+
+    def predict_proba(self, rows: Any) -> Array:
+        """Return the probability of each class, in the order of ``run.preprocessing.classes``.
+
+        Parameters
+        ----------
+        rows : DataFrame, mapping, list of mappings, array_like, or path
+            The raw rows, as in :meth:`predict`.
+
+        Returns
+        -------
+        (rows, classes) float64 ndarray
+
+        Raises
+        ------
+        ValueError
+            If the loss was not one of class probabilities.
+        DataError
+            As in :meth:`predict`.
+        """
+        return self.predictor.probabilities(self.table(rows))
+
+    def evaluate(self, rows: Any = None, target: npt.ArrayLike | None = None) -> dict[str, float]:
+        """Return the loss and the scores of the predictions for rows with known targets.
+
+        Parameters
+        ----------
+        rows : DataFrame, mapping, list of mappings, array_like, or path, optional
+            The raw rows, as in :meth:`predict`, with the column of the target, which is the last
+            one of an array. By default, the test rows of the run's own data.
+        target : (rows,) array_like, optional
+            The targets, if they are not a column of `rows`.
+
+        Returns
+        -------
+        dict
+            ``"loss"`` and, for classes, ``"accuracy"``; for values ``"rmse"``, in raw units, and
+            ``"r2"``.
+
+        Raises
+        ------
+        DataError
+            As in :meth:`predict`; also if a target is missing or does not fit, or there are no
+            rows.
+        """
+        return self.predictor.score(self.labelled_table(rows, target))
+
+    def table(self, rows: Any) -> Table:
+        """Return raw rows as a table, without their target."""
+        if isinstance(rows, Table):
+            return rows
+        columns = self.preprocessing.columns
+        if isinstance(rows, str | os.PathLike):
+            return read_rows(os.fspath(rows), columns, **self._options(read_rows))
+        return table_from_rows(rows, columns)
+
+    def labelled_table(self, rows: Any = None, target: npt.ArrayLike | None = None) -> Table:
+        """Return raw rows as a table with their target, see :meth:`evaluate`."""
+        encoded = self.preprocessing
+        name, columns = encoded.target_name, encoded.columns
+        is_text = isinstance(next(iter(encoded.classes), 0), str)
+        kind: ColumnKind = "categorical" if is_text else "numeric"
+        if target is not None:
+            table = self.table(rows)
+            return Table(table.columns, as_column(target, name, kind), name, table.origin)
+        if rows is None:
+            return self._test_rows()
+        if isinstance(rows, Table):
+            return rows
+        if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() == ".npz":
+            return sources.npz(os.fspath(rows), **self._options(sources.npz))
+        columns = {**columns, name: kind}
+        if isinstance(rows, str | os.PathLike):
+            table = read_rows(os.fspath(rows), columns, **self._options(read_rows))
+        else:
+            table = table_from_rows(rows, columns)
+        features = {key: column for key, column in table.columns.items() if key != name}
+        return Table(features, table.columns[name], name, table.origin)
+
+    def _options(self, function: Any) -> dict[str, Any]:
+        """Return the arguments of the run's data source that a reader of other files has too."""
+        names = inspect.signature(function).parameters.keys() - {"path", "columns"}
+        return {name: value for name, value in self.config["data"].items() if name in names}
+
+    def _test_rows(self) -> Table:
+        """Return the test rows of the run's data."""
+        source = str(self.directory / CONFIG)
+        sections = read_sections(self.config, source)
+        parts = read_parts(sections, source, self.predictor.loss, self._modules)[1]
+        test: Table = parts.value["test"]
+        if not len(test):
+            raise ConfigError(f"{source}: split.test: is 0, there are no test rows")
+        return test
+
+
+def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) -> TrainedRun:
+    """Load a trained model from its run directory, with all that it takes to use it.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        The directory that ``nnlayers train`` names in its output.
+    modules : iterable of str
+        Modules besides nnlayers whose classes its files may name. Their code runs, so name only
+        modules that you trust; nothing else in a directory runs code.
+
+    Returns
+    -------
+    TrainedRun
+        The run, with ``predict``, ``predict_proba`` and ``evaluate`` for raw rows, and ``model``,
+        ``history`` and ``config``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run, or one of its files is missing or damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from nnlayers.config import Run, prepare
+    >>> config = {
+    ...     "data": {"type": "moons", "rows": 200},
+    ...     "model": {"type": "mlp", "sizes": [2, 16, 2]},
+    ...     "loss": {"type": "SoftmaxCrossEntropy"},
+    ...     "optimizer": {"type": "Adam", "lr": 0.01},
+    ...     "training": {"epochs": 20},
+    ... }
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     Run(prepare(config, "moons.toml"), Path(directory, "moons")).train()
+    ...     run = load_run(f"{directory}/moons")
+    ...     run.predict([{"x1": 0.0, "x2": 1.0}, {"x1": 1.0, "x2": -0.5}])
+    ...     run.predict_proba({"x2": [1.0], "x1": [0.0]}).shape, len(run.history)
+    array([0, 1])
+    ((1, 2), 20)
+    """
+    directory = check_path("directory", directory)
+    path = directory / CONFIG
+    config = read(path)
+    sections = read_sections(config, str(path))
+    loss = build_loss(sections, str(path), modules).value
+    path = directory / PREPROCESSING
+    try:
+        preprocessing = Preprocessing.from_dict(read_json(path))
+    except DataError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    path = directory / MODEL
+    try:
+        model = load(path, modules=modules)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:  # It names the file.
+        raise ConfigError(str(error)) from None
+    predictor = Predictor(model, loss, preprocessing, sections.dtype)
+    try:
+        with np.errstate(all="ignore"):
+            row = np.zeros((1, preprocessing.width), sections.dtype)
+            preprocessing.decode(loss.decide(predictor.check_model(row)))
+    except Exception as error:  # The model of a stranger's file may do anything with a row.
+        raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
+    return TrainedRun(directory, config, predictor, modules)

@@ -1,0 +1,204 @@
+"""Make tables of rows that a Python program holds: data frames, dictionaries, lists, arrays."""
+
+from __future__ import annotations
+
+import datetime
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers._core.arrays import Array, refuse_masked
+from nnlayers._core.checks import unknown_name
+from nnlayers.data.table import (
+    ColumnKind,
+    DataError,
+    Table,
+    check_rows,
+    find_missing,
+    preview,
+)
+
+__all__ = ["as_column", "table_from_rows"]
+
+_ORIGIN = "rows"
+
+
+def table_from_rows(rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
+    """Return the table of raw rows, with the given columns.
+
+    Parameters
+    ----------
+    rows : DataFrame, mapping, list of mappings, or array_like
+        The rows: a data frame of pandas or polars, or a structured array; a dictionary of columns;
+        a list of dictionaries, one a row; or an array of shape (rows, ...) with a value for each
+        of `columns`, in their order. Named columns may come in any order, and others are ignored.
+    columns : mapping of str to {"numeric", "categorical", "date"}
+        The columns of the training rows: :attr:`Preprocessing.columns`. Numbers and dates may be
+        given as text, and categories as numbers.
+
+    Raises
+    ------
+    TypeError
+        If `rows` is none of these.
+    DataError
+        If a column is missing, or a value is not of its kind; the message names the column and the
+        row.
+
+    Examples
+    --------
+    >>> rows = [{"color": "red", "size": 1}, {"size": "2.5", "color": "blue", "other": None}]
+    >>> table = table_from_rows(rows, {"size": "numeric", "color": "categorical"})
+    >>> table.columns["size"], table.columns["color"]
+    (array([1. , 2.5]), array(['red', 'blue'], dtype=object))
+    """
+    named = _named_columns(rows, list(columns))
+    for name in columns:
+        if name not in named:
+            raise DataError(f"{_ORIGIN}: {unknown_name('column', name, named)}")
+    return Table(
+        {name: as_column(named[name], name, kind) for name, kind in columns.items()}, origin=_ORIGIN
+    )
+
+
+def as_column(values: npt.ArrayLike, name: str, kind: ColumnKind) -> Array:
+    """Return a column as numbers, with NaN for missing ones, as text, or as dates.
+
+    Raises
+    ------
+    DataError
+        If it is not one-dimensional, or a value is missing or not of the kind.
+
+    Examples
+    --------
+    >>> as_column([1, "2", None], "size", "numeric")
+    array([ 1.,  2., nan])
+    >>> as_column([1, 2.0, "b", True], "code", "categorical")
+    array(['1', '2', 'b', 'True'], dtype=object)
+    """
+    location = f"{_ORIGIN}: column {name!r}"
+    array = _cells(values, location)
+    if array.ndim != 1:
+        raise DataError(f"{location} must be one-dimensional, got shape {array.shape}")
+    if kind == "numeric":
+        return _numbers(array, location)
+    return _texts(array, location) if kind == "categorical" else _dates(array, location)
+
+
+def _named_columns(rows: Any, order: Sequence[str]) -> dict[str, Any]:
+    """Return the columns by name, each as it came."""
+    if isinstance(rows, Mapping):
+        return {str(name): column for name, column in rows.items()}
+    is_table = isinstance(rows, Sequence) or hasattr(rows, "__array__") or hasattr(rows, "columns")
+    if isinstance(rows, str | bytes) or not is_table:
+        raise TypeError(
+            "rows must be a data frame, a dictionary of columns, a list of dictionaries or an "
+            f"array, got {rows!r:.80}"
+        )
+    if hasattr(rows, "columns"):  # A data frame of pandas or polars; a column may have any name.
+        return {str(name): rows[name] for name in rows.columns}
+    if isinstance(rows, Sequence) and any(isinstance(row, Mapping) for row in rows):
+        return _columns_of_records(rows)
+    names = getattr(getattr(rows, "dtype", None), "names", None)
+    if names is not None:
+        return {name: rows[name] for name in names}
+    return _split(_cells(rows, _ORIGIN), order)
+
+
+def _columns_of_records(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the columns of dictionaries, with None where one lacks a key."""
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise TypeError(f"rows[{index}] must be a dictionary as the others, got {row!r:.80}")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {str(name): [row.get(name) for row in rows] for name in names}
+
+
+def _split(array: Array, order: Sequence[str]) -> dict[str, Array]:
+    """Return the columns of an array of shape (rows, ...)."""
+    if array.ndim == 1 and not array.size:  # an empty list, which has no width
+        array = array.reshape(0, len(order))
+    width = int(np.prod(array.shape[1:]))
+    if array.ndim < 2 or width != len(order):
+        raise DataError(
+            f"{_ORIGIN}: an array must be of shape (rows, {len(order)}), one column for each of "
+            f"{preview(order)}; got shape {array.shape}"
+        )
+    return dict(zip(order, array.reshape(len(array), width).T, strict=True))
+
+
+def _cells(values: Any, location: str) -> Array:
+    """Return values as an array that converts none of them, with None for pandas' missing ones."""
+    try:
+        refuse_masked(values, location)
+        # NumPy would make text of the numbers in a list that holds both.
+        array = np.asarray(values, dtype=object if isinstance(values, Sequence) else None)
+    except ValueError as error:
+        raise DataError(str(error).replace("\n", " ")) from None
+    if array.dtype == object and hasattr(values, "isna"):
+        array = array.copy()
+        array[np.asarray(values.isna())] = None
+    return array
+
+
+def _numbers(array: Array, location: str) -> Array:
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64)
+    if array.dtype.kind in "OU":
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError):  # A cell is not a number, or a word for a missing one.
+            pass
+    parsed = [_number(cell) for cell in np.where(find_missing(array), "", array.astype(object))]
+    valid = np.array([number is not None for number in parsed], bool)
+    check_rows(valid, array, location, "is not a number")
+    return np.array(parsed, np.float64)
+
+
+def _number(cell: Any) -> float | None:
+    """Return the number that a cell states, NaN for a missing one, None for anything else."""
+    if isinstance(cell, numbers.Real):
+        return float(cell)
+    try:
+        return float(cell.strip() or "nan") if isinstance(cell, str) else None
+    except ValueError:
+        return None
+
+
+def _texts(array: Array, location: str) -> Array:
+    texts = np.empty(len(array), dtype=object)
+    texts[:] = [_text(cell) for cell in np.where(find_missing(array), "", array.astype(object))]
+    valid = np.array([text is not None for text in texts], bool)
+    check_rows(valid, array, location, "is a missing value")
+    return texts
+
+
+def _text(cell: Any) -> str | None:
+    """Return a cell as a file would hold it, None for a missing one."""
+    if isinstance(cell, str):
+        return cell if cell.strip() else None
+    if isinstance(cell, float) and cell.is_integer():  # Missing values make floats of integers.
+        return str(int(cell))
+    return str(cell)
+
+
+def _dates(array: Array, location: str) -> Array:
+    if array.dtype.kind not in "OU":
+        return array  # A table refuses anything but dates.
+    dates = np.empty(len(array), dtype=object)
+    dates[:] = [_date(cell) for cell in array]
+    valid = np.array([date is not None for date in dates], bool) | find_missing(array)
+    check_rows(valid, array, location, "is not a date, such as '2026-03-31'")
+    return dates
+
+
+def _date(cell: Any) -> datetime.date | None:
+    """Return the date that a cell states, None for anything else."""
+    if isinstance(cell, str):
+        try:
+            return datetime.datetime.fromisoformat(cell)
+        except ValueError:
+            return None
+    return cell if isinstance(cell, datetime.date) else None

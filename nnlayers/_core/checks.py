@@ -141,7 +141,7 @@ def check_boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
-def check_axis(axis: Any) -> int | tuple[int, ...] | None:
+def check_axis(axis: Any, name: str = "axis") -> int | tuple[int, ...] | None:
     """Return `axis` as NumPy takes it: an ``int``, a tuple of them, or None for all axes.
 
     Raises
@@ -160,7 +160,7 @@ def check_axis(axis: Any) -> int | tuple[int, ...] | None:
         return None if axis is None else operator.index(axis)
     except TypeError:
         raise TypeError(
-            f"axis must be an integer, a tuple of integers or None, got {axis!r}"
+            f"{name} must be an integer, a tuple of integers or None, got {axis!r}"
         ) from None
 
 

@@ -42,6 +42,7 @@ NAMES = {
     "RMSNormalization": "RMSNorm",
     "SparseCategoricalCrossentropy": "SoftmaxCrossEntropy",
     "BinaryCrossentropy": "SigmoidCrossEntropy",
+    "Permute": "Transpose",
     "CategoricalHinge": "Hinge",
     "Nadam": "optim.NAdam",
     "PiecewiseConstantDecay": "optim.schedules.StepDecay",

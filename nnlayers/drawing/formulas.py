@@ -18,7 +18,7 @@ MAX_NUMBERS = 6
 # brackets.
 _CHOICE, _SUM, _PRODUCT, _POWER, _WHOLE = range(5)
 
-_COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "="}
+_COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "=", ast.NotEq: "≠"}
 _FUNCTIONS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "one": "1"}
 
 
@@ -128,7 +128,6 @@ class _Text:
     space, comma = " ", ", "
     product, matrix_product = " × ", " @ "
     fraction_parts, fraction_whole = (_PRODUCT, _POWER), _PRODUCT
-    partial_whole = _WHOLE
 
     def name(self, name: str) -> str:
         return name
@@ -154,6 +153,9 @@ class _Text:
     def transposed(self, matrix: str) -> str:
         return f"{matrix}ᵀ"
 
+    def index(self, array: str, brackets: str) -> str:
+        return array + brackets
+
     def call(self, function: str, inner: str) -> str:
         return self.name(_FUNCTIONS.get(function, function)) + self.brackets(inner)
 
@@ -165,7 +167,6 @@ class _MathML(_Text):
     space, comma = "", "<mo>,</mo>"
     product, matrix_product = "<mo>×</mo>", '<mspace width="0.2em"/>'
     fraction_parts, fraction_whole = (_SUM, _SUM), _POWER
-    partial_whole = _POWER
 
     def name(self, name: str) -> str:
         head, _, foot = name.partition("_")
@@ -197,6 +198,9 @@ class _MathML(_Text):
 
     def transposed(self, matrix: str) -> str:
         return self.power(matrix, "<mi>T</mi>")
+
+    def index(self, array: str, brackets: str) -> str:
+        return f"<mrow>{array}<mtext>{escape(brackets)}</mtext></mrow>"
 
     def call(self, function: str, inner: str) -> str:
         match function:
@@ -237,13 +241,16 @@ class _Writer:
                 return self._number(name) if _is_number(name) else (notation.name(name), _WHOLE)
             case ast.Attribute(value=matrix, attr="T"):
                 return notation.transposed(part(matrix, _WHOLE)), _POWER
+            case ast.Subscript(value=array, slice=key):
+                brackets = ast.unparse(ast.Subscript(ast.Name(""), key))
+                return notation.index(part(array, _WHOLE), brackets), _WHOLE
             case ast.UnaryOp(op=ast.USub(), operand=a):
                 return notation.sign("−") + part(a, _PRODUCT), _SUM
             case ast.BinOp(left=a, op=operator, right=b):
                 return self._operation(a, operator, b)
             case ast.Call(func=ast.Name(id="d"), args=[over, under]):
                 whole = notation.partial(part(over, _WHOLE), part(under, _WHOLE))
-                return whole, notation.partial_whole
+                return whole, _POWER
             case ast.Call(func=ast.Name(id=letter), args=arguments):
                 inner = notation.comma.join([part(argument, _CHOICE) for argument in arguments])
                 return notation.call(self.names.get(letter, letter), inner), _WHOLE

@@ -14,8 +14,20 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers.layers.activations import Sigmoid, Softplus, Tanh
-from nnlayers.layers.arithmetic import MatMul, Maximum
-from nnlayers.layers.elementary import Exp, Log, Power, Reciprocal, Sqrt, Square
+from nnlayers.layers.arithmetic import MatMul
+from nnlayers.layers.choices import Maximum, Minimum, Where
+from nnlayers.layers.elementary import (
+    Abs,
+    Clip,
+    Cos,
+    Exp,
+    Log,
+    Power,
+    Reciprocal,
+    Sin,
+    Sqrt,
+    Square,
+)
 from nnlayers.layers.rectifiers import ReLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.shaping import Concatenate, Reshape
@@ -25,24 +37,30 @@ if TYPE_CHECKING:
     from nnlayers.graphs.node import Node
 
 __all__ = [
+    "abs",
+    "clip",
     "concatenate",
+    "cos",
     "exp",
     "log",
     "log_softmax",
     "matmul",
     "maximum",
     "mean",
+    "minimum",
     "power",
     "reciprocal",
     "relu",
     "reshape",
     "sigmoid",
+    "sin",
     "softmax",
     "softplus",
     "sqrt",
     "square",
     "sum",
     "tanh",
+    "where",
 ]
 
 
@@ -98,6 +116,42 @@ def power(x: npt.ArrayLike, exponent: float) -> Array: ...
 def power(x: Any, exponent: float) -> Any:
     """Return the power of x with a constant exponent, by :class:`~nnlayers.Power`."""
     return Power(exponent)(x)
+
+
+@overload
+def abs(x: Node) -> Node: ...
+@overload
+def abs(x: npt.ArrayLike) -> Array: ...
+def abs(x: Any) -> Any:
+    """Return the absolute value, by :class:`~nnlayers.Abs`."""
+    return Abs()(x)
+
+
+@overload
+def sin(x: Node) -> Node: ...
+@overload
+def sin(x: npt.ArrayLike) -> Array: ...
+def sin(x: Any) -> Any:
+    """Return the sine of an angle in radians, by :class:`~nnlayers.Sin`."""
+    return Sin()(x)
+
+
+@overload
+def cos(x: Node) -> Node: ...
+@overload
+def cos(x: npt.ArrayLike) -> Array: ...
+def cos(x: Any) -> Any:
+    """Return the cosine of an angle in radians, by :class:`~nnlayers.Cos`."""
+    return Cos()(x)
+
+
+@overload
+def clip(x: Node, low: float | None = ..., high: float | None = ...) -> Node: ...
+@overload
+def clip(x: npt.ArrayLike, low: float | None = ..., high: float | None = ...) -> Array: ...
+def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
+    """Limit x to the range from low to high, by :class:`~nnlayers.Clip`; None is no limit."""
+    return Clip(low, high)(x)
 
 
 @overload
@@ -163,6 +217,30 @@ def maximum(a: npt.ArrayLike, b: npt.ArrayLike) -> Array: ...
 def maximum(a: Any, b: Any) -> Any:
     """Return the elementwise maximum of two inputs, by :class:`~nnlayers.Maximum`."""
     return Maximum()(a, b)
+
+
+@overload
+def minimum(a: Node, b: Node | npt.ArrayLike) -> Node: ...
+@overload
+def minimum(a: npt.ArrayLike, b: Node) -> Node: ...
+@overload
+def minimum(a: npt.ArrayLike, b: npt.ArrayLike) -> Array: ...
+def minimum(a: Any, b: Any) -> Any:
+    """Return the elementwise minimum of two inputs, by :class:`~nnlayers.Minimum`."""
+    return Minimum()(a, b)
+
+
+@overload
+def where(condition: Node | npt.ArrayLike, a: Node, b: Node | npt.ArrayLike) -> Node: ...
+@overload
+def where(condition: Node | npt.ArrayLike, a: npt.ArrayLike, b: Node) -> Node: ...
+@overload
+def where(condition: Node, a: npt.ArrayLike, b: npt.ArrayLike) -> Node: ...
+@overload
+def where(condition: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> Array: ...
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Choose a where the condition is true, else b, by :class:`~nnlayers.Where`."""
+    return Where()(condition, a, b)
 
 
 @overload

@@ -15,7 +15,8 @@ from nnlayers._core.symbol import Symbol
 from nnlayers.graphs import functions
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
-from nnlayers.layers.elementary import Negative, Power
+from nnlayers.layers.elementary import Abs, Negative, Power
+from nnlayers.layers.indexing import Index, Transpose
 
 if TYPE_CHECKING:
     from nnlayers.graphs.graph import Graph
@@ -30,7 +31,8 @@ class Node(Symbol["Node"]):
     """A value of a computational graph: the result of a layer applied to other nodes.
 
     Nodes come from calling a layer with nodes, from ``+ - * / @ **`` and unary minus, and from the
-    functions named after layers, such as :func:`nnlayers.exp`. They have numbers once a
+    functions named after layers, such as :func:`nnlayers.exp`, and from ``node[:, 0]`` and
+    ``node.T``. They have numbers once a
     :class:`Graph` has run; until then they only describe the computation.
 
     Attributes
@@ -182,6 +184,20 @@ class Node(Symbol["Node"]):
     def __neg__(self) -> Node:
         return self.apply(Negative(), [self])
 
+    def __abs__(self) -> Node:
+        return self.apply(Abs(), [self])
+
+    def __getitem__(self, key: Any) -> Node:
+        return self.apply(Index(key), [self])
+
+    @property
+    def T(self) -> Node:
+        """The transpose: the node with its axes reversed."""
+        return self.apply(Transpose(), [self])
+
+    # With an index alone, Python would iterate over a node without end.
+    __iter__ = None
+
 
 # Graphs take their inputs in the order of their creation.
 _SERIAL_NUMBERS = count()
@@ -290,6 +306,7 @@ _OPERATORS: dict[Any, Callable[[Any, Any], Any]] = {
 
 def _node_argument_error(name: str) -> TypeError:
     """Return the error for a NumPy function that was called with a node."""
+    name = {"absolute": "abs"}.get(name, name)
     if name in functions.__all__:
         return TypeError(f"np.{name} does not take nodes of graphs: use nn.{name}")
     known = ", ".join(f"nn.{name}" for name in functions.__all__)

@@ -15,6 +15,7 @@ from nnlayers._core.tree import copy_branches
 from nnlayers.graphs.node import Input, Node, has_float_dtype
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.arithmetic import Binary
+from nnlayers.layers.choices import Where
 from nnlayers.layers.operation import is_operation
 
 __all__ = [
@@ -360,8 +361,12 @@ def _numbers_beside_arrays(nodes: Sequence[Node]) -> set[Input]:
     beside_arrays: set[Node] = set()
     alone: set[Node] = set()
     for node in nodes:
-        is_beside = isinstance(node.layer, Binary) and not numbers.issuperset(node.parents)
-        (beside_arrays if is_beside else alone).update(node.parents)
+        # The operands of an operation are its last two inputs: before them `Where` has a condition.
+        operands = node.parents[-2:] if isinstance(node.layer, Binary | Where) else ()
+        if numbers.issuperset(operands):
+            operands = ()
+        beside_arrays.update(operands)
+        alone.update(node.parents[: len(node.parents) - len(operands)])
     return (numbers & beside_arrays) - alone
 
 

@@ -9,10 +9,24 @@ from nnlayers.layers.activations import (
     Tanh,
 )
 from nnlayers.layers.affine import Affine
-from nnlayers.layers.arithmetic import Add, Divide, MatMul, Maximum, Multiply, Subtract
-from nnlayers.layers.elementary import Exp, Log, Negative, Power, Reciprocal, Sqrt, Square
+from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
+from nnlayers.layers.choices import Maximum, Minimum, Where
+from nnlayers.layers.elementary import (
+    Abs,
+    Clip,
+    Cos,
+    Exp,
+    Log,
+    Negative,
+    Power,
+    Reciprocal,
+    Sin,
+    Sqrt,
+    Square,
+)
 from nnlayers.layers.embedding import Embedding
 from nnlayers.layers.gated import GELU, Mish, SiLU
+from nnlayers.layers.indexing import Index, Transpose
 from nnlayers.layers.mlp import mlp
 from nnlayers.layers.noise import Dropout, GaussianNoise
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
@@ -28,10 +42,13 @@ __all__ = [
     "ELU",
     "GELU",
     "SELU",
+    "Abs",
     "Add",
     "Affine",
     "BatchNorm",
+    "Clip",
     "Concatenate",
+    "Cos",
     "Divide",
     "Dropout",
     "Elementwise",
@@ -41,6 +58,7 @@ __all__ = [
     "GaussianNoise",
     "HardTanh",
     "Identity",
+    "Index",
     "LayerNorm",
     "LeakyReLU",
     "Log",
@@ -48,6 +66,7 @@ __all__ = [
     "MatMul",
     "Maximum",
     "Mean",
+    "Minimum",
     "Mish",
     "Multiply",
     "Negative",
@@ -62,6 +81,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "Sin",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -70,5 +90,7 @@ __all__ = [
     "Subtract",
     "Sum",
     "Tanh",
+    "Transpose",
+    "Where",
     "mlp",
 ]

@@ -11,7 +11,17 @@ from nnlayers._core.arrays import as_floats
 from nnlayers._core.formula import Formula
 from nnlayers.layers.operation import Operation
 
-__all__ = ["Add", "Binary", "Divide", "MatMul", "Maximum", "Multiply", "Subtract"]
+__all__ = [
+    "Add",
+    "Binary",
+    "Divide",
+    "MatMul",
+    "Multiply",
+    "Subtract",
+    "as_operands",
+    "unbroadcast",
+    "unbroadcast_pair",
+]
 
 
 class Binary(Operation):
@@ -26,12 +36,7 @@ class Binary(Operation):
     def as_inputs(self, inputs: tuple[Any, ...]) -> Sequence[Any]:
         if len(inputs) != 2:
             raise TypeError(f"{self!r} expected 2 inputs, got {len(inputs)}")
-        if all(isinstance(x, bool | int | float) for x in inputs):
-            return [np.float64(x) for x in inputs]
-        return [
-            x if isinstance(x, bool | int | float) else as_floats(x, name=name)
-            for x, name in zip(inputs, ("a", "b"), strict=True)
-        ]
+        return as_operands(*inputs)
 
     def _run_quietly(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
         try:
@@ -69,7 +74,7 @@ class Add(Binary):
         return a + b, (a, b)
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        return _unbroadcast_pair(saved, dout, dout)
+        return unbroadcast_pair(saved, dout, dout)
 
 
 class Subtract(Binary):
@@ -95,7 +100,7 @@ class Subtract(Binary):
         return a - b, (a, b)
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
-        return _unbroadcast_pair(saved, dout, -dout)
+        return unbroadcast_pair(saved, dout, -dout)
 
 
 class Multiply(Binary):
@@ -123,7 +128,7 @@ class Multiply(Binary):
 
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
-        return _unbroadcast_pair(saved, dout * b, dout * a)
+        return unbroadcast_pair(saved, dout * b, dout * a)
 
 
 class Divide(Binary):
@@ -152,48 +157,7 @@ class Divide(Binary):
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
         # b^2 could overflow where a / b / b does not.
-        return _unbroadcast_pair(saved, dout / b, -dout * (a / b / b))
-
-
-class Maximum(Binary):
-    r"""Larger of two inputs, entry by entry.
-
-    .. math::
-
-        y = \max(a, b), \qquad
-        \frac{\partial\ell}{\partial a} = \frac{\partial\ell}{\partial y} \odot \begin{cases}
-        1 & a > b \\ 1/2 & a = b \\ 0 & a < b \end{cases}
-
-    and the reverse for b: where they are equal, each gets half, as in PyTorch.
-
-    Examples
-    --------
-    >>> maximum = Maximum()
-    >>> maximum.forward([1.0, 2.0, 3.0], 2.0)
-    array([2., 2., 3.])
-    >>> maximum.backward([1.0, 1.0, 1.0])
-    (array([0. , 0.5, 1. ]), array(1.5))
-    """
-
-    formula = Formula(
-        "max(a, b)",
-        "one(a > b) + one(a == b) / 2",
-        "one(b > a) + one(a == b) / 2",
-        symbol="max",
-        note="where both are equal, each gets half",
-    )
-
-    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
-        return np.maximum(a, b), (a, b)
-
-    def compute_backward(self, dout: Any, saved: Any) -> Any:
-        a, b = saved
-        shared = np.where(a == b, dout / 2, dout)
-        zero = dout.dtype.type(0)
-        # With NaN no comparison holds, and both get all, as in PyTorch.
-        return _unbroadcast_pair(
-            saved, np.where(a < b, zero, shared), np.where(a > b, zero, shared)
-        )
+        return unbroadcast_pair(saved, dout / b, -dout * (a / b / b))
 
 
 class MatMul(Binary):
@@ -228,15 +192,15 @@ class MatMul(Binary):
     def compute_backward(self, dout: Any, saved: Any) -> Any:
         a, b = saved
         if a.ndim == 1 and b.ndim == 1:
-            return _unbroadcast_pair(saved, dout * b, dout * a)
+            return unbroadcast_pair(saved, dout * b, dout * a)
         rows = a[np.newaxis] if a.ndim == 1 else a
         columns = b[:, np.newaxis] if b.ndim == 1 else b
         if a.ndim == 1:
             dout = np.expand_dims(dout, -2)
         if b.ndim == 1:
             dout = np.expand_dims(dout, -1)
-        da = _unbroadcast(dout @ columns.swapaxes(-1, -2), rows)
-        db = _unbroadcast(rows.swapaxes(-1, -2) @ dout, columns)
+        da = unbroadcast(dout @ columns.swapaxes(-1, -2), rows)
+        db = unbroadcast(rows.swapaxes(-1, -2) @ dout, columns)
         return da.reshape(a.shape), db.reshape(b.shape)
 
     def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
@@ -248,7 +212,17 @@ class MatMul(Binary):
 _DOT_PRODUCT = Formula("a @ b", "b", "a", symbol="@")
 
 
-def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
+def as_operands(a: Any, b: Any) -> list[Any]:
+    """Return two inputs as float arrays; a number beside an array stays one."""
+    if isinstance(a, bool | int | float) and isinstance(b, bool | int | float):
+        return [np.float64(a), np.float64(b)]
+    return [
+        x if isinstance(x, bool | int | float) else as_floats(x, name=name)
+        for x, name in ((a, "a"), (b, "b"))
+    ]
+
+
+def unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:
     """Return two gradients in the shapes and dtypes of inputs that may have been broadcast."""
     a, b = saved
     kind, kind_a, kind_b = type(da), type(a), type(b)
@@ -257,10 +231,10 @@ def _unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, An
         (kind_a is kind or kind_a is float) and (kind_b is kind or kind_b is float)
     ):
         return da, db
-    return _unbroadcast(da, a), _unbroadcast(db, b)
+    return unbroadcast(da, a), unbroadcast(db, b)
 
 
-def _unbroadcast(gradient: Any, x: Any) -> Any:
+def unbroadcast(gradient: Any, x: Any) -> Any:
     """Return the sum of a gradient over the axes in which an input was broadcast."""
     shape = np.shape(x)
     if gradient.shape != shape:

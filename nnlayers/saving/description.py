@@ -82,6 +82,10 @@ class Description:
             return {"tuple": [self.value(entry) for entry in value]}
         if type(value) is dict:
             return {"dict": [[self.value(key), self.value(item)] for key, item in value.items()]}
+        if isinstance(value, slice):
+            return {"slice": self.value([value.start, value.stop, value.step])}
+        if value is Ellipsis:
+            return {"ellipsis": None}
         if isinstance(value, Layer | Parameter):
             return {"layer" if isinstance(value, Layer) else "parameter": self._index(value)}
         if type(value) in _INITIALIZERS.values():
@@ -195,6 +199,8 @@ class Rebuilder:
             "dict": lambda pairs: {
                 self.value(key, depth + 1): self.value(item, depth + 1) for key, item in pairs
             },
+            "slice": lambda bounds: slice(*self.value(bounds, depth + 1)),
+            "ellipsis": lambda _: Ellipsis,
             "layer": self._layer_at,
             "parameter": lambda index: self._parameters[_check_index(index)],
             "initializer": self._initializer,

@@ -13,9 +13,12 @@ from nnlayers.drawing.operations import describe, local_derivatives
 from nnlayers.layers.arithmetic import Binary
 from nnlayers.layers.operation import Elementwise, Operation
 
-LETTERS = {1: ["x"], 2: ["a", "b"]}
+LETTERS = {1: ["x"], 2: ["a", "b"], 3: ["x0", "x1", "x2"]}
+SHAPES = {1: [(3, 4)], 2: [(3, 4), (4,)], 3: [(3, 1), (3, 4), (4,)]}
 FUNCTIONS = {
     "exp": math.exp,
+    "sin": math.sin,
+    "cos": math.cos,
     "log": math.log,
     "sqrt": math.sqrt,
     "tanh": math.tanh,
@@ -37,7 +40,8 @@ OPERATIONS = {
 BY_ENTRY = {
     name: entry
     for name, entry in OPERATIONS.items()
-    if isinstance(layer := entry.make(), Elementwise | Binary) and not isinstance(layer, nn.MatMul)
+    if isinstance(layer := entry.make(), Elementwise | Binary | nn.Where)
+    and not isinstance(layer, nn.MatMul)
 }
 
 
@@ -85,11 +89,13 @@ def test_every_operation_of_the_library_states_its_formulas():
 @pytest.mark.parametrize("entry", BY_ENTRY.values(), ids=BY_ENTRY)
 def test_formulas_give_the_values_and_the_gradients_of_the_layer(entry):
     layer, rng = entry.make(), np.random.default_rng(7)
-    shapes = {"a": (3, 4), "b": (4,)} if isinstance(layer, Binary) else {"x": (3, 4)}
+    count = len(entry.shapes)
     inputs = {
         letter: rng.uniform(0.5 if entry.positive else -2, 2, size=shape)
-        for letter, shape in shapes.items()
+        for letter, shape in zip(LETTERS[count], SHAPES[count], strict=True)
     }
+    if isinstance(layer, nn.Where):
+        inputs["x0"][1] = 0
     described = describe(layer, list(inputs))
     g = rng.normal(size=(3, 4))
     y, gradients, local = run(layer, list(inputs.values()), g)
@@ -100,8 +106,8 @@ def test_formulas_give_the_values_and_the_gradients_of_the_layer(entry):
         np.testing.assert_allclose(local[i].factor, factor, rtol=1e-9, atol=1e-12)
         assert local[i].is_summed == (gradient.shape != y.shape)
         sent = entrywise(described.sent[i], known)
-        if gradient.shape != y.shape:  # The input b was broadcast along the rows.
-            sent = sent.sum(axis=0)
+        if gradient.shape != y.shape:  # The input was broadcast along the rows or the columns.
+            sent = sent.sum(axis=tuple(range(2 - gradient.ndim)) or 1, keepdims=gradient.ndim == 2)
         np.testing.assert_allclose(gradient, sent, rtol=1e-9, atol=1e-12)
 
 
@@ -170,6 +176,11 @@ def test_formulas_of_rows_give_the_values_and_the_gradients(layer):
         (nn.ReLU(), "ReLU"),
         (nn.LeakyReLU(0.2), "LeakyReLU(negative_slope=0.2)"),
         (nn.Affine(3, 2), "Affine(3, 2)"),
+        (nn.Index((slice(None), 0)), "[:, 0]"),
+        (nn.Index((..., None, [0, -1], slice(1, 9, 2))), "[..., None, [0, -1], 1:9:2]"),
+        (nn.Index((0,)), "[0,]"),
+        (nn.Index(()), "[()]"),
+        (nn.Index(np.arange(1000)), "Index"),
         (nn.mlp([3, 4, 5, 2]), "Sequential"),
     ],
 )
@@ -396,3 +407,28 @@ def test_formula_that_cannot_be_read_is_an_error_that_names_the_layer():
 
     with pytest.raises(ValueError, match=r"^Broken\(2\.0\): cannot read the formula 's \* \(x'"):
         describe(Broken(2.0), ["x"])
+
+
+def test_formulas_of_an_index_and_a_transpose_are_those_of_python():
+    index = describe(nn.Index((slice(None), [0, 2], -1)), ["h"], "y")
+    assert index.value.text == "h[:, [0, 2], -1]"
+    assert index.sent[0].text == "put(∂ℓ/∂y)"
+    assert "<mtext>[:, [0, 2], -1]</mtext>" in index.value.mathml
+    transpose = describe(nn.Transpose(), ["h"], "y")
+    assert (transpose.value.text, transpose.sent[0].text) == ("hᵀ", "(∂ℓ/∂y)ᵀ")
+    assert describe(nn.Transpose((0, 2, 1)), ["h"]).value.text == "transpose(h)"
+
+
+def test_formula_of_clip_shows_the_limits_that_it_has():
+    assert describe(nn.Clip(-1, 2), ["h"]).value.text == "min(max(h, −1), 2)"
+    assert describe(nn.Clip(low=0.5), ["h"]).derivatives[0].text == "1(h ≥ 0.5)"
+    assert describe(nn.Clip(high=0.5), ["h"]).value.text == "min(h, 0.5)"
+
+
+class Opposite(nn.Clip):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+def test_subclass_of_a_layer_with_formulas_of_its_objects_does_not_inherit_them():
+    assert Opposite(0, 1).formula_for() is None

@@ -21,6 +21,14 @@ UNARY = {
     "tanh": (nn.tanh, lambda torch, a: torch.tanh(a)),
     "softplus": (nn.softplus, lambda torch, a: torch.log1p(torch.exp(-a.abs())) + a.clamp(min=0)),
     "relu": (nn.relu, lambda torch, a: torch.relu(a)),
+    "abs": (nn.abs, lambda torch, a: torch.abs(a)),
+    "sin": (nn.sin, lambda torch, a: torch.sin(a)),
+    "cos": (nn.cos, lambda torch, a: torch.cos(a)),
+    "clip": (lambda a: nn.clip(a, -0.7, 1.3), lambda torch, a: torch.clamp(a, -0.7, 1.3)),
+    "transpose": (lambda a: a.T, lambda torch, a: a.permute(tuple(range(a.ndim))[::-1])),
+    "row": (lambda a: a[-1], lambda torch, a: a[-1]),
+    "entries": (lambda a: a[..., [0, 2, 0]], lambda torch, a: a[..., [0, 2, 0]]),
+    "new axis": (lambda a: a[None], lambda torch, a: a[None]),
     "cube": (lambda a: a**3, lambda torch, a: a**3),
     "sum": (nn.sum, lambda torch, a: a.sum()),
     "mean": (nn.mean, lambda torch, a: a.mean()),
@@ -32,6 +40,11 @@ BINARY = {
     "multiply": (lambda a, b: a * b, lambda torch, a, b: a * b),
     "divide": (lambda a, b: a / (1 + b * b), lambda torch, a, b: a / (1 + b * b)),
     "maximum": (nn.maximum, lambda torch, a, b: torch.maximum(a, b)),
+    "minimum": (nn.minimum, lambda torch, a, b: torch.minimum(a, b)),
+    "where": (
+        lambda a, b: nn.where([True, False, True], a, b),
+        lambda torch, a, b: torch.where(torch.tensor([True, False, True]), a, b),
+    ),
     "matmul": (lambda a, b: a @ b, lambda torch, a, b: a @ b),
 }
 
@@ -73,7 +86,7 @@ def expressions(draw):
         indices = [len(values) - 1, draw(st.integers(0, len(values) - 1))][: 1 + (name in BINARY)]
         try:
             value = OPERATIONS[name][0](*[values[i] for i in indices])
-        except (TypeError, ValueError):  # The shapes do not fit.
+        except (IndexError, TypeError, ValueError):  # The shapes do not fit.
             value = np.full((), np.inf)
         if np.abs(value).max() > 20:
             name, indices = "tanh", indices[:1]

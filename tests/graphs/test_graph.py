@@ -138,6 +138,11 @@ def scaled(x, y):
         lambda x, c: x / c(4) ** 2,
         lambda x, c: x * (nn.exp(c(0.5)) + c(1)) * c(0.5),
         lambda x, c: nn.maximum(x, nn.sqrt(c(2))),
+        lambda x, c: nn.minimum(c(1), x),
+        lambda x, c: nn.where(x, c(0.5), x) + nn.where([True, False], x, c(2)),
+        lambda x, c: nn.where(c(1), c(0.5), c(2)) * x,
+        lambda x, c: nn.where(c([[1], [0]]), x[:, 0], c([3, 4])),
+        lambda x, c: nn.clip(nn.abs(x.T), 0.3, 1.7),
         lambda x, c: scaled(x, c(3)),
         lambda x, c: scaled(x, c(0.3)),
         lambda x, c: scaled(c(True), x),
@@ -460,3 +465,57 @@ def test_contributions_are_the_gradients_that_each_use_sends_back():
     np.testing.assert_array_equal(to_x + through_h, dx)
     np.testing.assert_array_equal(cell.W.grad, weight_gradient)
     assert graph.contributions(x) == ()
+
+
+def test_indices_slices_and_transposes_are_those_of_numpy():
+    x, given = nn.Input("x"), np.arange(24.0).reshape(2, 3, 4)
+    for key in [
+        0,
+        -1,
+        slice(1, None),
+        (slice(None), 0),
+        (..., slice(None, None, -2)),
+        (0, None, ..., -1),
+        [1, 0, 1],
+        ([0, 1], slice(None), [3, 3]),
+        (slice(None), [[0, 2], [1, 1]]),
+        [True, False],
+        (slice(None), np.array([True, False, True])),
+        np.zeros((2, 3, 4), bool),
+        [],
+        (),
+        ...,
+        None,
+        np.int64(1),
+    ]:
+        graph = nn.Graph(x[key])
+        y = graph.forward(given)
+        np.testing.assert_array_equal(y, given[key])
+        check_gradients(graph, given)
+    np.testing.assert_array_equal(nn.Graph(x.T).forward(given), given.T)
+    check_gradients(nn.Graph(x.T[1:, :, 0]), given)
+    assert nn.Graph(abs(x)).forward(-2.0) == 2.0
+
+
+def test_an_index_does_not_change_with_the_array_that_it_was_made_from():
+    ids = np.array([0, 1])
+    graph = nn.Graph(nn.Input("x")[ids])
+    ids[...] = 0
+    assert graph.forward([5.0, 6.0]).tolist() == [5, 6]
+
+
+def test_a_choice_keeps_what_is_not_chosen_out_of_the_gradients():
+    x = nn.Input("x")
+    graph = nn.Graph(nn.where([True, False], nn.log(x), 0.0))
+    assert graph.forward([1.0, 0.0]).tolist() == [0, 0]
+    graph.backward([1.0, 1.0])
+    assert graph["log"].grad.tolist() == [1, 0]
+
+
+def test_the_condition_of_a_choice_may_enter_the_graph():
+    mask, x = nn.Input("mask"), nn.Input("x")
+    graph = nn.Graph(nn.sum(nn.where(mask, x, -x)))
+    x0 = np.array([1.0, 2.0], np.float32)
+    assert graph.forward(mask=[True, False], x=x0).dtype == np.float32
+    dmask, dx = graph.backward(1.0)
+    assert (dmask.tolist(), dx.tolist()) == ([0, 0], [1, -1])

@@ -177,6 +177,9 @@ def test_functions_of_numpy_name_the_function_of_the_library(name):
         "concatenate": [[x, x]],
         "reshape": [x, (2,)],
         "maximum": [[1.0], x],
+        "minimum": [[1.0], x],
+        "clip": [x, 0.0, 1.0],
+        "where": [[True], x, x],
     }.get(name, [x])
     with pytest.raises(TypeError, match=rf"np\.{name} does not take nodes .*: use nn\.{name}"):
         getattr(np, name)(*arguments)
@@ -187,7 +190,9 @@ def test_functions_of_numpy_name_the_function_of_the_library(name):
     [np.cbrt, np.add.reduce, np.std, lambda x: np.floor_divide(2, x), lambda x: np.ones(2) < x],
 )
 def test_other_functions_of_numpy_name_the_functions_that_exist(call):
-    with pytest.raises(TypeError, match=r"does not take nodes .*; these functions do: nn\.conc"):
+    with pytest.raises(
+        TypeError, match=r"does not take nodes .*; these functions do: nn\.abs, nn\.clip"
+    ):
         call(nn.Input("x"))
 
 
@@ -216,3 +221,26 @@ def test_an_array_takes_a_node_by_its_operators():
     total += x
     assert nn.Graph(total).forward([1.0, 2.0]).tolist() == [1, 2]
     assert left.tolist() == [0, 0]
+
+
+def test_a_node_cannot_be_iterated_over():
+    x = nn.Input("x")
+    for call in (iter, list, lambda x: 1 in x, lambda x: [*x]):
+        with pytest.raises(TypeError, match=r"is not (iterable|a container)"):
+            call(x)
+
+
+def test_an_index_that_does_not_fit_is_reported_with_node_and_shape():
+    x = nn.Input("x")
+    graph = nn.Graph(x[:, 3].named("third"))
+    for call in (graph.forward, graph.predict):
+        with pytest.raises(
+            ValueError, match=r"node 'third' of x \(5, 2\): Index\(.* got x of shape"
+        ):
+            call(np.ones((5, 2)))
+
+
+@pytest.mark.parametrize("key", [1.5, "a", True, [0.5], slice(0, 1.5), (0, nn.Input("i"))])
+def test_a_key_that_is_no_index_is_refused_where_it_is_written(key):
+    with pytest.raises(TypeError, match="key must "):
+        nn.Input("x")[key]

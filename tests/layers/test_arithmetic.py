@@ -13,6 +13,7 @@ BINARY = {
     "Multiply": (nn.Multiply, np.multiply),
     "Divide": (nn.Divide, np.divide),
     "Maximum": (nn.Maximum, np.maximum),
+    "Minimum": (nn.Minimum, np.minimum),
 }
 every_binary = pytest.mark.parametrize(("make", "function"), BINARY.values(), ids=BINARY)
 dtypes = pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-10)])
@@ -69,6 +70,7 @@ TORCH = {
     "Multiply": (nn.Multiply, lambda torch, a, b: a * b),
     "Divide": (nn.Divide, lambda torch, a, b: a / b),
     "Maximum": (nn.Maximum, lambda torch, a, b: torch.maximum(a, b)),
+    "Minimum": (nn.Minimum, lambda torch, a, b: torch.minimum(a, b)),
     "MatMul": (nn.MatMul, lambda torch, a, b: a @ b),
 }
 
@@ -133,7 +135,7 @@ def test_gradients_are_separate_arrays():
     assert not np.shares_memory(da, dout)
 
 
-@pytest.mark.parametrize("make", [nn.Add, nn.Subtract, nn.Multiply, nn.Divide, nn.Maximum])
+@pytest.mark.parametrize("make", [make for make, _ in BINARY.values()])
 def test_shapes_that_do_not_broadcast_are_shown(make):
     for call in (make().forward, make().predict):
         with pytest.raises(

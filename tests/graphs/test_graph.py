@@ -519,3 +519,11 @@ def test_the_condition_of_a_choice_may_enter_the_graph():
     assert graph.forward(mask=[True, False], x=x0).dtype == np.float32
     dmask, dx = graph.backward(1.0)
     assert (dmask.tolist(), dx.tolist()) == ([0, 0], [1, -1])
+
+
+@pytest.mark.parametrize("of_number", [lambda x: x + 0.5, lambda x: nn.where([1, 0], x, 0.5)])
+def test_a_number_takes_the_dtype_of_the_array_beside_it_whatever_else_is_in_the_graph(of_number):
+    x, z = nn.Input("x"), nn.Input("z")
+    graph = nn.Graph([of_number(x), of_number(z)])
+    y = graph.forward(np.ones(2, np.float32), np.ones(2))
+    assert [a.dtype for a in y] == [np.float32, np.float64]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 __all__ = [
+    "MOST_NAMES",
     "Absent",
     "check_axis",
     "check_boolean",

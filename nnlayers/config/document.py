@@ -13,6 +13,10 @@ from nnlayers._core.checks import optional_library
 
 __all__ = ["ConfigError", "differences", "dumps", "override", "read", "toml_key", "toml_text"]
 
+# A key path, in which quotes may enclose an equals sign, and a value.
+_ASSIGNMENT = re.compile(
+    r"""(?P<path>(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(?P<value>.*)""", re.DOTALL
+)
 # The limit for tables and arrays within each other, far below Python's recursion limit.
 _MAX_DEPTH = 64
 
@@ -44,7 +48,8 @@ def read(path: str | Path) -> dict[str, Any]:
 def override(config: dict[str, Any], assignments: Iterable[str], source: str) -> None:
     """Set keys of `config` in place from ``key.path=value``; a number indexes an array.
 
-    A value that is not TOML becomes a string.
+    A key with a dot in it stands in quotes, as in ``optimizer.scale."*.b"=0.1``. A value that is
+    not TOML becomes a string.
 
     Parameters
     ----------
@@ -69,10 +74,11 @@ def override(config: dict[str, Any], assignments: Iterable[str], source: str) ->
     {'optimizer': {'lr': 0.01}, 'layers': [{'rate': 0.2}], 'loss': {'type': 'Huber'}}
     """
     for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals or not path:
+        match = _ASSIGNMENT.fullmatch(assignment)
+        if match is None:
             raise ConfigError(f"--set must be key=value, got {assignment!r}")
-        *parents, last = path.strip().split(".")
+        path, text = match["path"].strip(), match["value"]
+        *parents, last = _split_path(path)
         table: Any = config
         for depth, name in enumerate(parents, start=1):
             prefix = f"{source}: {'.'.join(parents[:depth])}"
@@ -167,6 +173,19 @@ def _key(table: dict[str, Any] | list[Any], name: str, prefix: str) -> Any:
     if not (name.isascii() and name.isdecimal()) or int(name) >= len(table):
         raise ConfigError(f"{prefix}: there are {len(table)} entries, counted from 0")
     return int(name)
+
+
+def _split_path(path: str) -> list[str]:
+    """Return the keys of a path, which may stand in quotes as in TOML."""
+    try:
+        table: Any = tomllib.loads(f"{path} = 0")
+    except (RecursionError, ValueError):
+        return path.split(".")
+    keys = []
+    while isinstance(table, dict) and len(table) == 1:
+        ((key, table),) = table.items()
+        keys.append(key)
+    return keys if table == 0 else path.split(".")
 
 
 def _parse_value(text: str) -> Any:

@@ -19,6 +19,7 @@ from nnlayers.config.document import ConfigError, dumps, toml_text
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS, SOURCES
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import RUN_FILES
+from nnlayers.config.settings import set_parameters, split_settings
 from nnlayers.data import DataError, Preprocessing, Split, Table, batches, split
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -69,7 +70,8 @@ class Sections:
         working directory.
     model, loss, optimizer : table
         Constructors: ``type`` and arguments. The schedules ``CosineDecay`` and ``OneCycle`` last as
-        long as the run unless they state their steps.
+        long as the run unless they state their steps. The tables ``scale`` and ``decay`` of the
+        optimizer set ``lr_scale`` and ``decay`` of the parameters whose names match a pattern.
     training : table
         Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``.
     split : table
@@ -283,7 +285,10 @@ def _build_optimizer(
 ) -> BuildResult:
     """Return the optimizer for a run of so many steps, and its section completed."""
     builder = Builder(source, {"params": model.parameters()}, modules=modules, steps=steps)
-    return builder.build(sections.optimizer, "optimizer", OPTIMIZERS)
+    constructor, tables = split_settings(sections.optimizer)
+    settings = set_parameters(model, tables, builder)
+    built = builder.build(constructor, "optimizer", OPTIMIZERS)
+    return BuildResult(built.value, built.table | settings)
 
 
 def _trainer_arguments() -> dict[str, Argument]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -17,17 +18,19 @@ from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Add, Residual, Sequential
 
-__all__ = ["HasLayers", "library_class", "trace"]
+__all__ = ["LIBRARY_CLASSES", "HasLayers", "library_class", "trace"]
 
 Dtype: TypeAlias = np.dtype[Any]
 
+_CONTAINERS = (Sequential, Residual, Graph)
 # Every layer that is written by a rule; containers are opened instead.
-_CLASSES = frozenset(
+LIBRARY_CLASSES: frozenset[type[Layer]] = frozenset(
     item
     for item in map(vars(layers).get, layers.__all__)
-    if isinstance(item, type) and issubclass(item, Layer)
+    if inspect.isclass(item)
+    and issubclass(item, Layer)
+    and not (inspect.isabstract(item) or item in _CONTAINERS)
 )
-_CONTAINERS = (Sequential, Residual, Graph)
 # Names that a class may define without a change of what its layers predict.
 _HARMLESS = frozenset(
     ["backward", "config", "diagram", "formula", "formula_for", "from_config", "state_names"]
@@ -88,7 +91,7 @@ def library_class(layer: Layer) -> type[Layer] | None:
     """
     changed: set[str] = set()
     for cls in type(layer).__mro__:
-        if cls in _CLASSES or cls in _CONTAINERS:
+        if cls in LIBRARY_CLASSES or cls in _CONTAINERS:
             same = not any(hasattr(cls, name) for name in changed)
             return cls if same else None
         public = {name for name in vars(cls) if not name.startswith(("__", "_abc", "_takes"))}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import ENTRIES
+from rows import shapes_of
 
 import nnlayers as nn
 from nnlayers.export import HasLayers, program_of, trace
@@ -26,13 +27,6 @@ class Scale(nn.Layer):
 class OpenScale(Scale):
     def to_layers(self):
         return nn.Graph(nn.Input("x") * nn.Input("s", self.s) * self.factor)
-
-
-def shapes_of(entry):
-    """Return the shapes of a row by input name, as `trace` takes them."""
-    model = entry.make()
-    names = [node.name for node in model.inputs] if isinstance(model, nn.Graph) else "xyz"
-    return {name: shape[1:] for name, shape in zip(names, entry.shapes, strict=False)}
 
 
 def run(program, *inputs):

@@ -72,7 +72,8 @@ class OnnxBuilder:
         """Return the name of a number's initializer; equal numbers share one."""
         key = (float(value), str(np.copysign(1, value)), dtype)
         if key not in self._constants:
-            self._constants[key] = self.array(np.array(value, dtype))
+            with np.errstate(over="ignore"):
+                self._constants[key] = self.array(np.array(value).astype(dtype))
         return self._constants[key]
 
     def integers(self, values: Sequence[int]) -> str:

@@ -1,84 +1,75 @@
-"""Rules for ONNX: how each layer is written in operators.
-
-The operators are those whose numbers agree with the layers everywhere. Where a runtime's own
-operator is right only to an absolute error, as `Sigmoid`, `Elu`, `Mish` and `LogSoftmax` are, the
-layer is written in operators that are right to a relative one.
-"""
+"""Rules for ONNX: how each layer is written in operators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from nnlayers._core.arrays import FLOAT64
 from nnlayers._core.tree import join
-from nnlayers.export import gaussian
+from nnlayers.export import onnx_activations
+from nnlayers.export.onnx_activations import Rule
 from nnlayers.export.onnx_builder import OnnxBuilder
 from nnlayers.export.program import Cast, Instruction
+from nnlayers.export.row_indices import row_indices
 from nnlayers.export.rules import Rules
 from nnlayers.layers import (
-    ELU,
-    GELU,
-    SELU,
+    Abs,
     Add,
     Affine,
     BatchNorm,
     Concatenate,
+    Cos,
     Divide,
     Dropout,
     Embedding,
     Exp,
     Flatten,
     GaussianNoise,
-    HardTanh,
     Identity,
+    Index,
     LayerNorm,
-    LeakyReLU,
     Log,
-    LogSoftmax,
     MatMul,
     Maximum,
     Mean,
-    Mish,
+    Minimum,
     Multiply,
     Negative,
     Power,
-    PReLU,
     Reciprocal,
     ReLU,
     Reshape,
     RMSNorm,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
+    Sin,
     Sqrt,
     Square,
     Subtract,
     Sum,
     Tanh,
+    Transpose,
+    Where,
 )
 
 __all__ = ["RULES", "Rule"]
 
-# A rule adds the nodes of an instruction, whose layer it also gets, and returns the result's name.
-Rule: TypeAlias = Callable[..., str]
-RULES: Rules[Rule] = Rules("ONNX")
+RULES: Rules[Rule] = Rules("ONNX", onnx_activations.RULES)
 
 _OPERATORS: dict[type, str] = {
+    Abs: "Abs",
     Add: "Add",
+    Cos: "Cos",
     Divide: "Div",
     Exp: "Exp",
     Log: "Log",
     MatMul: "MatMul",
     Maximum: "Max",
+    Minimum: "Min",
     Multiply: "Mul",
     Negative: "Neg",
     Reciprocal: "Reciprocal",
     ReLU: "Relu",
+    Sin: "Sin",
     Sqrt: "Sqrt",
     Subtract: "Sub",
     Tanh: "Tanh",
@@ -149,130 +140,6 @@ def _inverse_root_mean_square(b: OnnxBuilder, i: Instruction, eps: float, x: str
     return b.op("Div", b.op("Sqrt", squares), squares)
 
 
-@RULES.add(Sigmoid)
-def _sigmoid(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
-    return _logistic(b, i.output.dtype, x)
-
-
-def _logistic(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
-    n = b.op("Exp", b.op("Min", x, b.number(40, dtype)))
-    return b.op("Div", n, b.op("Add", n, b.number(1, dtype)))
-
-
-@RULES.add(Softplus)
-def _softplus(b: OnnxBuilder, i: Instruction, layer: Softplus, x: str) -> str:
-    dtype = i.output.dtype
-    if layer.beta != 1:
-        # The exponential enlarges the rounding of the product.
-        wide = x if dtype == FLOAT64 else b.cast(x, FLOAT64)
-        beta = b.number(layer.beta, FLOAT64)
-        y = b.op("Div", _softplus_of(b, FLOAT64, b.op("Mul", wide, beta)), beta)
-        return y if dtype == FLOAT64 else b.cast(y, dtype)
-    return _softplus_of(b, dtype, x)
-
-
-def _softplus_of(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
-    e = b.op("Exp", b.op("Neg", b.op("Abs", x)))
-    return b.op("Add", b.op("Relu", x), _log_1_plus(b, dtype, e))
-
-
-@RULES.add(Softsign)
-def _softsign(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
-    c = _clip(b, i, x, -1e30, 1e30)
-    return b.op("Div", c, b.op("Add", b.op("Abs", c), b.number(1, i.output.dtype)))
-
-
-@RULES.add(HardTanh)
-def _hard_tanh(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
-    return _clip(b, i, x, -1, 1)
-
-
-def _clip(b: OnnxBuilder, i: Instruction, x: str, low: float, high: float) -> str:
-    """Return x between two bounds; unlike Clip it keeps infinity within infinite bounds."""
-    dtype = i.output.dtype
-    return b.op("Min", b.op("Max", x, b.number(low, dtype)), b.number(high, dtype))
-
-
-@RULES.add(LeakyReLU)
-def _leaky_relu(b: OnnxBuilder, i: Instruction, layer: LeakyReLU, x: str) -> str:
-    slope = layer.negative_slope
-    if slope == 0:
-        return b.op("Relu", x)
-    below = b.op("Mul", x, b.number(slope, i.output.dtype))
-    return b.op("Max" if slope <= 1 else "Min", x, below)
-
-
-@RULES.add(PReLU)
-def _prelu(b: OnnxBuilder, i: Instruction, layer: PReLU, x: str) -> str:
-    below = b.op("Min", x, b.number(0, i.output.dtype))
-    scaled = b.op("Mul", below, b.weight(layer.a, join(i.path, "a")))
-    y = b.op("Add", b.op("Relu", x), scaled)
-    # A slope of shape (1,) gives a number an axis.
-    return y if i.inputs[0].shape else b.op("Squeeze", y)
-
-
-@RULES.add(ELU, SELU)
-def _elu(b: OnnxBuilder, i: Instruction, layer: ELU, x: str) -> str:
-    dtype = i.output.dtype
-    below = _exp_minus_1(b, dtype, b.op("Min", x, b.number(0, dtype)))
-    y = b.op("Add", b.op("Relu", x), b.op("Mul", below, b.number(layer.alpha, dtype)))
-    return b.op("Mul", y, b.number(layer.scale, dtype)) if isinstance(layer, SELU) else y
-
-
-def _exp_minus_1(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
-    """Return exp(x) - 1 for x of at most 0 without cancellation: 2h / (1 - h), h = tanh(x/2)."""
-    h = b.op("Tanh", b.op("Mul", x, b.number(0.5, dtype)))
-    return b.op("Div", b.op("Add", h, h), b.op("Sub", b.number(1, dtype), h))
-
-
-@RULES.add(SiLU)
-def _silu(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
-    return _gated(b, i, x, _logistic(b, i.output.dtype, x))
-
-
-@RULES.add(Mish)
-def _mish(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
-    dtype = i.output.dtype
-    two = b.number(2, dtype)
-    n = b.op("Exp", b.op("Min", x, b.number(40, dtype)))
-    p = b.op("Mul", n, b.op("Add", n, two))
-    return _gated(b, i, x, b.op("Div", p, b.op("Add", p, two)))
-
-
-@RULES.add(GELU)
-def _gelu(b: OnnxBuilder, i: Instruction, layer: GELU, x: str) -> str:
-    dtype = i.output.dtype
-    if layer.approximate == "none":
-        return _gated(b, i, x, _normal(b, dtype, x))
-    # The exponential enlarges the rounding of its argument.
-    wide = x if dtype == FLOAT64 else b.cast(x, FLOAT64)
-    twice_u = 2 * (2 / np.pi) ** 0.5
-    inner = b.op("Mul", b.op("Mul", wide, wide), b.number(0.044715 * twice_u, FLOAT64))
-    argument = b.op("Mul", b.op("Add", inner, b.number(twice_u, FLOAT64)), wide)
-    gate = _logistic(b, FLOAT64, argument)
-    return _gated(b, i, x, gate if dtype == FLOAT64 else b.cast(gate, dtype))
-
-
-def _gated(b: OnnxBuilder, i: Instruction, x: str, gate: str) -> str:
-    """Return x times a gate; far below 0, where the gate is closed, even for minus infinity."""
-    return b.op("Mul", b.op("Max", x, b.number(-1000, i.output.dtype)), gate)
-
-
-def _normal(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
-    """Return the probability that a normal draw is below x, see :mod:`.gaussian`."""
-    one = b.number(1, dtype)
-    scaled = b.op("Mul", b.op("Abs", x), b.number(gaussian.SCALE, dtype))
-    t = b.op("Reciprocal", b.op("Add", scaled, one))
-    s = b.op("Sub", b.op("Add", t, t), one)
-    *lower, q = [b.number(a, dtype) for a in gaussian.tail_coefficients(dtype)]
-    for coefficient in reversed(lower):
-        q = b.op("Add", b.op("Mul", q, s), coefficient)
-    exponent = b.op("Mul", b.op("Mul", x, x), b.number(-0.5, dtype))
-    tail = b.op("Mul", b.op("Mul", q, t), b.op("Exp", exponent))
-    is_above = b.op("Greater", x, b.number(0, dtype))
-    return b.op("Where", is_above, b.op("Sub", one, tail), tail)
-
-
 @RULES.add(Square)
 def _square(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
     return b.op("Mul", x, x)
@@ -293,33 +160,6 @@ def _reduce(b: OnnxBuilder, i: Instruction, layer: Sum, x: str) -> str:
     return b.op(operator, x, *axes, keepdims=int(layer.keepdims))
 
 
-@RULES.add(Softmax)
-def _softmax(b: OnnxBuilder, i: Instruction, layer: Softmax, x: str) -> str:
-    return b.op("Softmax", x, axis=layer.axis)
-
-
-@RULES.add(LogSoftmax)
-def _log_softmax(b: OnnxBuilder, i: Instruction, layer: LogSoftmax, x: str) -> str:
-    axis, dtype = layer.axis, i.output.dtype
-    top = b.op("ArgMax", x, axis=axis, keepdims=1)
-    shifted = b.op("Sub", x, b.op("GatherElements", x, top, axis=axis))
-    # The sum leaves the largest entry out, exp(0) = 1, so that log(1 + sum) is exact near 0.
-    zero = b.op("GatherElements", shifted, top, axis=axis)
-    others = b.op("ScatterElements", b.op("Exp", shifted), top, zero, axis=axis)
-    total = b.op("ReduceSum", others, b.integers([axis]), keepdims=1)
-    return b.op("Sub", shifted, _log_1_plus(b, dtype, total))
-
-
-def _log_1_plus(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
-    """Return log(1 + x), exact for small x too: log(w) x / (w - 1) with w = 1 + x rounded."""
-    one = b.number(1, dtype)
-    w = b.op("Add", x, one)
-    difference = b.op("Sub", w, one)
-    is_tiny = b.op("Equal", difference, b.number(0, dtype))
-    divisor = b.op("Where", is_tiny, one, difference)
-    return b.op("Where", is_tiny, x, b.op("Div", b.op("Mul", b.op("Log", w), x), divisor))
-
-
 @RULES.add(Flatten)
 def _flatten(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
     return b.op("Flatten", x)
@@ -335,3 +175,61 @@ def _reshape(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
 @RULES.add(Concatenate)
 def _concatenate(b: OnnxBuilder, i: Instruction, layer: Concatenate, *inputs: str) -> str:
     return b.op("Concat", *inputs, axis=layer.axis)
+
+
+@RULES.add(Transpose)
+def _transpose(b: OnnxBuilder, i: Instruction, layer: Transpose, x: str) -> str:
+    axes = range(len(i.output.shape))
+    order = reversed(axes) if layer.axes is None else [axis % len(axes) for axis in layer.axes]
+    return b.op("Transpose", x, perm=list(order))
+
+
+@RULES.add(Where)
+def _where(b: OnnxBuilder, i: Instruction, layer: Any, condition: str, x: str, y: str) -> str:
+    is_zero = b.op("Equal", condition, b.number(0, i.inputs[0].dtype))
+    return b.op("Where", is_zero, y, x)
+
+
+@RULES.add(Index)
+def _index(b: OnnxBuilder, i: Instruction, layer: Index, x: str) -> str:
+    row = i.inputs[0].shape[1:]
+    indices = row_indices(layer, row)
+    if indices is not None:
+        flat = b.op("Flatten", x) if len(row) != 1 else x
+        return b.op("Gather", flat, b.array(indices, "indices"), axis=1)
+    parts = layer.key if isinstance(layer.key, tuple) else (layer.key,)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        raise RULES.error(i, "its key chooses rows by an array")
+    return _basic_index(b, x, parts, len(i.inputs[0].shape))
+
+
+def _basic_index(b: OnnxBuilder, x: str, parts: tuple[Any, ...], axes: int) -> str:
+    """Return x at integers, slices, new axes and an ellipsis."""
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    if Ellipsis not in parts:
+        parts = (*parts, Ellipsis)
+    position = parts.index(Ellipsis)
+    full = [slice(None)] * (axes - used)
+    parts = (*parts[:position], *full, *parts[position + 1 :])
+    existing = [part for part in parts if part is not None]
+    for axis, part in enumerate(existing):
+        if isinstance(part, slice):
+            if part != slice(None):
+                x = _slice(b, x, part, axis)
+        else:
+            # A slice of one entry; -1 ends at the end, not before the first entry.
+            x = _slice(b, x, slice(part, part + 1 if part != -1 else None), axis)
+    integers = [axis for axis, part in enumerate(existing) if not isinstance(part, slice)]
+    if integers:
+        x = b.op("Squeeze", x, b.integers(integers))
+    remaining = [part for part in parts if part is None or isinstance(part, slice)]
+    new = [axis for axis, part in enumerate(remaining) if part is None]
+    return b.op("Unsqueeze", x, b.integers(new)) if new else x
+
+
+def _slice(b: OnnxBuilder, x: str, part: slice, axis: int) -> str:
+    step = 1 if part.step is None else part.step
+    end = np.iinfo(np.int64)
+    start = part.start if part.start is not None else (0 if step > 0 else end.max)
+    stop = part.stop if part.stop is not None else (end.max if step > 0 else end.min)
+    return b.op("Slice", x, *[b.integers([int(item)]) for item in (start, stop, axis, step)])

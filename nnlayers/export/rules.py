@@ -19,6 +19,8 @@ class Rules(Generic[R]):
     ----------
     name : str
         The name of the format, for messages.
+    *parts : Rules
+        Tables whose rules this one has too.
 
     Examples
     --------
@@ -34,9 +36,11 @@ class Rules(Generic[R]):
     ['(exp x)']
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *parts: Rules[R]) -> None:
         self.name = name
         self._rules: dict[type, R] = {}
+        for part in parts:
+            self._rules |= part._rules
 
     def add(self, *kinds: type) -> Callable[[R], R]:
         """Return the decorator of a function that writes these layers."""

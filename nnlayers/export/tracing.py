@@ -191,8 +191,13 @@ class Tracer:
         except (ArithmeticError, TypeError, ValueError) as error:
             raise ValueError(f"{_name(layer, path)} cannot predict: {error}") from error
         output = self._value(name or path or kind.__name__.lower(), examples)
-        converted = tuple([self._converted(value, kind, path, output.dtype) for value in inputs])
-        self.instructions.append(Instruction(kind, layer, path, converted, output))
+        # A condition is true or false in its own dtype.
+        condition, operands = (inputs[:1], inputs[1:]) if kind is layers.Where else ((), inputs)
+        converted = [
+            *[self._converted(value, kind, path, FLOAT64) for value in condition],
+            *[self._converted(value, kind, path, output.dtype) for value in operands],
+        ]
+        self.instructions.append(Instruction(kind, layer, path, tuple(converted), output))
         return output
 
     def _converted(self, value: Value, kind: type, path: str, dtype: Dtype) -> Value:

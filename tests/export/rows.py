@@ -60,6 +60,8 @@ def assert_agree(name, y, expected, *inputs):
     assert y.dtype == expected.dtype
     assert y.shape == expected.shape
     atol = np.finfo(y.dtype).tiny
+    if name in ("Sin", "Cos"):  # At a zero the rounding of pi shows.
+        atol = 4 * np.finfo(y.dtype).eps
     if any(part in name for part in ADDS_UP):
         with np.errstate(invalid="ignore"):
             largest = [np.abs(x.reshape(len(x), -1)).max(axis=1) for x in inputs]

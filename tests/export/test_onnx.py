@@ -60,6 +60,48 @@ def test_an_embedding_takes_ids(tmp_path):
     np.testing.assert_allclose(run(path, ids)[0], model.predict(ids), rtol=1e-5, atol=1e-6)
 
 
+KEYS = [
+    (slice(None), 0),
+    (slice(None), slice(3, None, -2)),
+    (..., [2, 0, 2]),
+    (slice(None), [True, False, True, False]),
+    (slice(None), None, [[0, 1], [2, 3]]),
+    0,
+    -1,
+    slice(-3, None),
+    slice(None, None, -1),
+    (slice(1, 9, 3), -2),
+    (None, slice(2), ..., 1),
+    None,
+    ...,
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_an_index_of_any_kind_chooses_the_same_entries(key, tmp_path):
+    model = nn.Graph(nn.BatchNorm(4)(nn.Input("x"))[key])
+    path = nn.export.onnx(model, tmp_path / "model.onnx")
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    np.testing.assert_array_equal(run(path, x)[0], model.predict(x))
+
+
+def test_rows_chosen_by_an_array_are_refused(tmp_path):
+    model = nn.Graph(nn.BatchNorm(4)(nn.Input("x"))[[0, 1]])
+    with pytest.raises(
+        ValueError, match=r"layer index, Index\(\[0, 1\]\), cannot be written as ONNX"
+    ):
+        nn.export.onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_condition_is_that_of_its_dtype(tmp_path):
+    c, x = nn.Input("c"), nn.Input("x")
+    model = nn.Graph(nn.where(c * np.float64(1e-300), nn.BatchNorm(2)(x), -1.0))
+    path = nn.export.onnx(model, tmp_path / "model.onnx", input_shape={"c": (2,)})
+    rows = np.array([[0.0, 1.0], [-0.0, np.nan]], np.float32)
+    np.testing.assert_array_equal(run(path, rows, rows + 5)[0], model.predict(rows, rows + 5))
+
+
 def several_outputs():
     a, b = nn.Input("a"), nn.Input("b")
     hidden = nn.Residual(nn.BatchNorm(4), nn.mlp([4, 8, 4], norm="layer", rng=0))(a)

@@ -34,11 +34,14 @@ _WHOLE_RUN = (schedules.CosineDecay, schedules.OneCycle)
 # The names of arguments in other libraries, and their names here.
 _FOREIGN_NAMES = {
     "batch": "batch_size",
+    "delimiter": "separator",
     "learning_rate": "lr",
     "max_lr": "lr",
     "n_epochs": "epochs",
     "num_epochs": "epochs",
+    "na_values": "missing",
     "p": "rate",
+    "sep": "separator",
     "units": "out_features",
 }
 

@@ -11,7 +11,7 @@ from nnlayers import initializers, layers, losses, optim
 from nnlayers._core import foreign_names
 from nnlayers._core.checks import unknown_name
 from nnlayers._core.resolving import find, is_within
-from nnlayers.data import Table, sources
+from nnlayers.data import Table, datasets, files
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer, schedules
@@ -204,7 +204,7 @@ SOURCES = Family(
     "a data source",
     "a function annotated to return a Table",
     (Table,),
-    _constructors(sources, Table, sources.read_rows),
+    _constructors(files, Table, files.from_frame, files.read_rows) | _constructors(datasets, Table),
 )
 CALLBACKS = Family(
     "a callback", _derived_from("Callback"), (Callback,), _constructors(callbacks, Callback)

@@ -35,8 +35,8 @@ from nnlayers.data import (
     Preprocessing,
     Table,
     as_column,
+    npz,
     read_rows,
-    sources,
     table_from_rows,
 )
 from nnlayers.layer import Layer
@@ -228,7 +228,7 @@ class TrainedRun:
         if isinstance(rows, Table):
             return rows
         if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() == ".npz":
-            return sources.npz(os.fspath(rows), **self._options(sources.npz))
+            return npz(os.fspath(rows), **self._options(npz))
         columns = {**columns, name: kind}
         if isinstance(rows, str | os.PathLike):
             table = read_rows(os.fspath(rows), columns, **self._options(read_rows))

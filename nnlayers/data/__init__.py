@@ -9,20 +9,10 @@
 """
 
 from nnlayers.data.batches import batches
+from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons, spirals, wine
+from nnlayers.data.files import csv, feather, from_frame, npz, parquet, read_rows
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
 from nnlayers.data.raw_rows import as_column, table_from_rows
-from nnlayers.data.sources import (
-    breast_cancer,
-    csv,
-    diabetes,
-    digits,
-    iris,
-    moons,
-    npz,
-    read_rows,
-    spirals,
-    wine,
-)
 from nnlayers.data.splitting import Split, split
 from nnlayers.data.table import ColumnKind, DataError, Table
 
@@ -39,9 +29,12 @@ __all__ = [
     "csv",
     "diabetes",
     "digits",
+    "feather",
+    "from_frame",
     "iris",
     "moons",
     "npz",
+    "parquet",
     "read_rows",
     "spirals",
     "split",

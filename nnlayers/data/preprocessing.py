@@ -19,6 +19,7 @@ from nnlayers.data.table import (
     Table,
     check_finite,
     check_rows,
+    find_missing,
     preview,
 )
 
@@ -142,6 +143,7 @@ class Preprocessing:
             if isinstance(encoder, Standardizer):
                 block = encoder.encode(table.columns[name], encoded.dtype, location)[:, np.newaxis]
             else:
+                _check_present(table, name)
                 block = _one_hot(encoder, table.columns[name].tolist(), location)
             encoded[:, start : start + encoder.width] = block
             start += encoder.width
@@ -294,9 +296,10 @@ class Preprocessing:
         return self._fit
 
     def _fit_column(self, table: Table, name: str) -> Encoder:
+        _check_present(table, name)
         if table.kind(name) == "categorical":
             return Categories.fit(table.columns[name].tolist())
-        check_finite(table.columns[name], _location(table, name))
+        check_finite(table.columns[name], _location(table, name), table.lines)
         return Standardizer.fit(table.columns[name]) if self.standardize else Standardizer()
 
     def _fit_target(self, table: Table, targets: TargetKind) -> Encoder:
@@ -318,6 +321,12 @@ class Preprocessing:
 
 def _location(table: Table, name: str) -> str:
     return f"{table.origin}: column {name!r}"
+
+
+def _check_present(table: Table, name: str) -> None:
+    values = table.columns[name]
+    problem = "is a missing value"
+    check_rows(~find_missing(values), values, _location(table, name), problem, table.lines)
 
 
 def _target_location(table: Table) -> str:

@@ -6,7 +6,7 @@ import datetime
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from nnlayers._core.checks import unknown_name
 __all__ = [
     "ColumnKind",
     "DataError",
+    "Lines",
     "Table",
     "check_finite",
     "check_rows",
@@ -25,6 +26,18 @@ __all__ = [
 ]
 
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "date"]
+
+
+class Lines(Protocol):
+    """The lines of rows in a file: an array, or an object that finds them for an error."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    def __getitem__(self, row: Any, /) -> Any:
+        """Return the line of a row, or the lines of those that an array or a slice selects."""
+        ...
 
 
 class DataError(ValueError):
@@ -48,7 +61,7 @@ class Table:
         The name of the target.
     origin : str
         The file or data set of the rows, for messages.
-    lines : (rows,) array_like of int, optional
+    lines : (rows,) array of int, or another object that NumPy's indexing selects from, optional
         The line of each row in the file, for messages.
 
     Raises
@@ -70,7 +83,7 @@ class Table:
     target: Array | None = None
     target_name: str = "target"
     origin: str = "table"
-    lines: Array | None = None
+    lines: Lines | None = None
 
     def __post_init__(self) -> None:
         columns = {
@@ -87,9 +100,9 @@ class Table:
             object.__setattr__(self, "target", target)
             lengths[f"target {self.target_name!r}"] = len(target)
         if self.lines is not None:
-            lines = np.asarray(self.lines)
-            object.__setattr__(self, "lines", lines)
-            lengths["lines"] = len(lines)
+            if isinstance(self.lines, list | tuple):
+                object.__setattr__(self, "lines", np.asarray(self.lines))
+            lengths["lines"] = len(self.lines)
         (first, rows), *others = lengths.items()
         for name, length in others:
             if length != rows:
@@ -124,7 +137,7 @@ class Table:
 
 
 def check_rows(
-    valid: Array, values: Array, location: str, problem: str, lines: Array | None = None
+    valid: Array, values: Array, location: str, problem: str, lines: Lines | None = None
 ) -> None:
     """Raise a :class:`DataError` for the first row that is not valid, if any.
 
@@ -144,7 +157,7 @@ def check_rows(
         raise DataError(f"{location}, {place}: {shown} {problem}")
 
 
-def check_finite(values: Array, location: str, lines: Array | None = None) -> None:
+def check_finite(values: Array, location: str, lines: Lines | None = None) -> None:
     """Raise a :class:`DataError` for the first value that is NaN or infinite, if any."""
     check_rows(np.isfinite(values), values, location, "is not finite", lines)
 

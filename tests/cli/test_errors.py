@@ -45,7 +45,7 @@ def assignment(path, target="y"):
         (assignment("missing.csv"), "data: missing.csv: No such file or directory"),
         (assignment("empty.csv"), "data: empty.csv: the file is empty"),
         (assignment("ragged.csv"), "data: ragged.csv: "),
-        (assignment("nan.csv"), "data: nan.csv: line 3, column 'x': "),
+        (assignment("nan.csv"), "data: nan.csv: column 'x', line "),
         (assignment("single.csv"), "split: single.csv: a stratified split needs two classes"),
         (assignment("single.csv", "z"), "data: single.csv: "),
     ],
@@ -55,7 +55,7 @@ def test_a_bad_config_is_one_line_with_file_and_key_and_leaves_nothing(
 ):
     (workplace / "empty.csv").write_text("")
     (workplace / "ragged.csv").write_text("x,y\n1,a\n1,2,3\n")
-    (workplace / "nan.csv").write_text("x,y\n1,a\nnan,b\n3,a\n4,b\n")
+    (workplace / "nan.csv").write_text("x,y\n" + "1,a\nnan,b\n" * 3)
     (workplace / "single.csv").write_text("x,y\n1,a\n2,a\n3,a\n4,a\n")
     before = sorted(workplace.iterdir())
     status, _, err = run("train", "small.toml", "--out", "a", "--set", override)
@@ -98,8 +98,12 @@ def test_an_unusable_path_is_an_error_of_one_line(run, workplace, arguments, mes
     [
         ("missing.csv", None, "missing.csv: No such file or directory"),
         ("rows.csv", "x1\n1\n", "rows.csv: "),
-        ("rows.csv", "x1,x2\n1,two\n", "rows.csv: line 2, column 'x2': "),
-        ("rows.txt", "x1,x2\n1,2\n", "rows.txt: "),
+        (
+            "rows.csv",
+            "x1,x2\n1,two\n",
+            "rows.csv: column 'x2', line 2: 'two' is not a finite number",
+        ),
+        ("rows.doc", "x1,x2\n1,2\n", "rows.doc: "),
     ],
 )
 def test_unusable_rows_are_an_error_of_one_line(run, workplace, name, content, message):

@@ -60,7 +60,7 @@ nnlayers.cli.main.main nnlayers.cli:main nnlayers.config.prepare nnlayers.config
 nnlayers.config.write_file nnlayers.config.run.shutil.rmtree nnlayers.config.run:shutil.rmtree
 nnlayers.config.run_files.write_text nnlayers._core.constructors.call nnlayers._core.resolving.find
 nnlayers._core.resolving.importlib.import_module nnlayers._core.checks.optional_library
-nnlayers.data.read_rows nnlayers.data.readers.CsvFile nnlayers.data.readers.Path
+nnlayers.data.read_rows nnlayers.data.delimited.read_delimited nnlayers.data.compression.Path
 nnlayers.drawing.draw nnlayers._core.files.threading.Thread nnlayers._core.files:threading.Thread
 nnlayers.Parameter
 """)

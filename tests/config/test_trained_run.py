@@ -104,7 +104,7 @@ def test_values_are_in_the_units_of_the_data(tmp_path):
 def test_a_file_is_read_as_the_training_data_were(tmp_path, directory):
     text = CSV.replace(",", ";")
     (tmp_path / "data.csv").write_text(text)
-    data = {"type": "csv", "path": str(tmp_path / "data.csv"), "target": "label", "delimiter": ";"}
+    data = {"type": "csv", "path": str(tmp_path / "data.csv"), "target": "label", "separator": ";"}
     train(tmp_path / "a", data=data)
     run = load_run(tmp_path / "a")
     assert run.evaluate(tmp_path / "data.csv") == load_run(directory).evaluate(

@@ -259,7 +259,7 @@ def test_columns_that_do_not_fit_training_are_named(columns, message):
 
 
 def test_a_nan_in_training_is_named():
-    with pytest.raises(DataError, match=r"column 'x', row 1 \(counted from 0\): nan is not finite"):
+    with pytest.raises(DataError, match=r"'x', row 1 \(counted from 0\): nan is a missing value"):
         Preprocessing().fit(Table({"x": [1.0, math.nan]}, [0, 1]), "binary")
 
 

@@ -1,34 +1,16 @@
-"""Load tables of rows from files, shipped data sets and generators.
-
-Each function returns a :class:`~nnlayers.data.Table`. A relative path is relative to the working
-directory.
-"""
+"""Load the data sets that scikit-learn ships, and generate others, as tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_integer, check_number, optional_library, unknown_name
-from nnlayers.data.readers import CsvFile, npz_arrays, npz_columns
-from nnlayers.data.table import ColumnKind, DataError, Table
+from nnlayers._core.checks import check_integer, check_number, optional_library
+from nnlayers.data.table import Table
 
-__all__ = [
-    "breast_cancer",
-    "csv",
-    "diabetes",
-    "digits",
-    "iris",
-    "moons",
-    "npz",
-    "read_rows",
-    "spirals",
-    "wine",
-]
+__all__ = ["breast_cancer", "diabetes", "digits", "iris", "moons", "spirals", "wine"]
 
 
 def digits() -> Table:
@@ -111,101 +93,6 @@ def diabetes() -> Table:
     np.float64(151.0)
     """
     return _load_shipped("diabetes", named_classes=False)
-
-
-def csv(
-    path: str, target: str, *, categorical: tuple[str, ...] = (), delimiter: str = ","
-) -> Table:
-    """Read a delimited UTF-8 text file with a header.
-
-    A column is numeric if its cells are numbers, and categorical if most of them are not (booleans
-    are not); a target column of integers gives integer classes. A blank cell, or one such as ``NA``
-    or ``null``, is a missing value, which is an error; lines without any value are skipped.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    target : str
-        The column to predict.
-    categorical : tuple of str
-        Columns whose cells are text, even if they look like numbers or missing values;
-        only a blank cell is missing.
-    delimiter : str
-        The delimiter, one character.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `delimiter` is not one character, or is a quote or a line break.
-    DataError
-        If the file cannot be read as described; the message names the line and the column.
-    ModuleNotFoundError
-        Without pandas.
-    """
-    file = CsvFile(path, delimiter)
-    columns = {name: file.text(name) for name in categorical}
-    for name in (target, *file.indices):
-        if name not in columns:
-            columns[name] = file.column(name)
-    features = {name: columns[name] for name in file.indices if name != target}
-    return Table(features, columns[target], target, path)
-
-
-def npz(path: str, *, features: str = "X", target: str = "y") -> Table:
-    """Read two arrays of an .npz archive; nothing is unpickled.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    features : str
-        The key of the features, an array of shape (rows, ...): columns ``X[0]``, ``X[1]``, ... in
-        C order.
-    target : str
-        The key of the target, of shape (rows,) or (rows, 1): numbers or strings.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or lacks an array, or an array does not fit.
-    """
-    arrays = npz_arrays(path, [features, target])
-    labels = arrays[target]
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    return Table(npz_columns(path, features, arrays[features]), labels, target, path)
-
-
-def read_rows(path: str, columns: Mapping[str, ColumnKind], *, delimiter: str = ",") -> Table:
-    """Read rows for prediction: the given columns of a .csv or .npz file, without a target.
-
-    Parameters
-    ----------
-    path : str
-        The file; other columns in it are ignored.
-    columns : mapping of str to {"numeric", "categorical"}
-        The columns of the training rows: :attr:`Preprocessing.columns`. In an .npz archive, the
-        columns ``X[0]``, ``X[1]``, ... are those of the array ``X``.
-    delimiter : str
-        The delimiter of a .csv file, one character.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `delimiter` is not one character, or is a quote or a line break.
-    DataError
-        If the file is of neither format or cannot be read, a column is missing, or a cell of a
-        numeric column is not a number.
-    ModuleNotFoundError
-        For a .csv file without pandas.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".csv":
-        return _csv_rows(path, columns, delimiter)
-    if suffix == ".npz":
-        return _npz_rows(path, columns)
-    raise DataError(f"{path}: rows are read from .csv and .npz files, not from {suffix!r}")
 
 
 def spirals(
@@ -319,25 +206,3 @@ def _load_shipped(name: str, *, named_classes: bool) -> Table:
     target = np.asarray(bunch.target_names)[bunch.target] if named_classes else bunch.target
     names = map(str, bunch.feature_names)
     return Table(dict(zip(names, bunch.data.T, strict=True)), target, "target", name)
-
-
-def _csv_rows(path: str, columns: Mapping[str, ColumnKind], delimiter: str) -> Table:
-    file = CsvFile(path, delimiter)
-    cells = {
-        name: file.text(name) if kind == "categorical" else file.numbers(name)
-        for name, kind in columns.items()
-    }
-    return Table(cells, origin=path)
-
-
-def _npz_rows(path: str, columns: Mapping[str, ColumnKind]) -> Table:
-    keys = dict.fromkeys(name.rpartition("[")[0] or name for name in columns)
-    present: dict[str, Array] = {}
-    for key, array in npz_arrays(path, list(keys)).items():
-        present |= npz_columns(path, key, array)
-    for name, kind in columns.items():
-        if name not in present:
-            raise DataError(f"{path}: {unknown_name('column', name, present)}")
-        if kind == "categorical":
-            raise DataError(f"{path}: column {name!r} must hold text, got numbers")
-    return Table({name: present[name] for name in columns}, origin=path)

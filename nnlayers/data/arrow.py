@@ -1,0 +1,98 @@
+"""Read the columns of Parquet and Feather files by pyarrow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+
+from nnlayers._core.archives import one_line
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import optional_library, unknown_name
+from nnlayers.data.table import DataError
+
+__all__ = ["read_arrow"]
+
+
+def read_arrow(
+    path: str, file_format: Literal["parquet", "feather"], only: Collection[str] | None = None
+) -> dict[str, Array]:
+    """Return the columns of a file as a table takes them.
+
+    Equal strings of a column are one object. An index that pandas numbered is left out.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    file_format : {"parquet", "feather"}
+        Its format.
+    only : collection of str, optional
+        The columns to read; by default all.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, lacks a column, has no rows, names two columns alike, or holds a
+        column of anything but real numbers, booleans, text or dates.
+    ModuleNotFoundError
+        Without pyarrow.
+    """
+    pyarrow = optional_library("pyarrow", "parquet")
+    try:
+        # A memory map, because pyarrow would fetch a path that looks like a URL.
+        with pyarrow.memory_map(path) as file:
+            table = _read_table(path, file, file_format, only)
+            return {
+                name: _values(column, f"{path}: column {name!r}")
+                for name, column in zip(table.column_names, table.columns, strict=True)
+            }
+    except OSError as error:
+        problem, _, _ = one_line(str(error.strerror or error)).partition(". Detail:")
+        raise DataError(f"{path}: {problem}") from None
+    except pyarrow.ArrowException as error:
+        kind = "a Parquet" if file_format == "parquet" else "a Feather"
+        problem = one_line(str(error))
+        raise DataError(f"{path}: this is not {kind} file, or it is damaged: {problem}") from None
+
+
+def _read_table(path: str, file: Any, file_format: str, only: Collection[str] | None) -> Any:
+    """Return the columns of a file as a table of pyarrow, after a check of its schema."""
+    if file_format == "parquet":
+        source = optional_library("pyarrow.parquet", "parquet").ParquetFile(file)
+        schema, rows, read = source.schema_arrow, source.metadata.num_rows, source.read
+    else:  # A Feather file is mapped into memory, so that this reads no column yet.
+        table = optional_library("pyarrow.feather", "parquet").read_table(file)
+        schema, rows, read = table.schema, table.num_rows, table.select
+    # pandas writes an index without a name as a column of this name.
+    names = [name for name in schema.names if not name.startswith("__index_level_")]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise DataError(f"{path}: {count} columns have the name {name!r}")
+    for name in only or ():
+        if name not in names:
+            raise DataError(f"{path}: {unknown_name('column', name, names)}")
+    if not rows:
+        raise DataError(f"{path}: there are columns but no row")
+    return read(names if only is None else list(only))
+
+
+def _values(column: Any, location: str) -> Array:
+    """Return a column as an array: null is NaN, NaT or None."""
+    types = optional_library("pyarrow.types", "parquet")
+    kind = column.type
+    if types.is_dictionary(kind) or types.is_decimal(kind) or types.is_boolean(kind):
+        column = column.cast(kind.value_type if types.is_dictionary(kind) else "float64")
+        kind = column.type
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind):
+        values: Array = column.to_numpy()
+        if values.dtype.kind in "iufM":
+            return values
+    if types.is_string(kind) or types.is_large_string(kind):
+        encoded = column.dictionary_encode().combine_chunks()
+        levels = np.array([*encoded.dictionary.to_pylist(), None], object)
+        texts: Array = levels[encoded.indices.fill_null(-1).to_numpy()]
+        return texts
+    raise DataError(f"{location} must hold real numbers, booleans, text or dates, got {kind}")

@@ -1,0 +1,117 @@
+"""Open files that may be compressed, by the ends of their names."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from nnlayers._core.checks import optional_library
+from nnlayers.data.table import DataError
+
+__all__ = ["is_compressed", "open_decompressed", "plain_suffix"]
+
+# The errors by which the libraries report a file that is damaged, or of another kind than it says.
+_DAMAGE = (EOFError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+
+
+def is_compressed(path: str) -> bool:
+    """Return whether the name of a file says that it is compressed.
+
+    Examples
+    --------
+    >>> is_compressed("rows.csv.gz"), is_compressed("rows.csv")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in _OPENERS
+
+
+def plain_suffix(path: str) -> str:
+    """Return the suffix of a file before its compression, in lower case.
+
+    Examples
+    --------
+    >>> plain_suffix("ROWS.CSV.GZ"), plain_suffix("rows.tar.xz"), plain_suffix("rows")
+    ('.csv', '', '')
+    """
+    name = Path(path)
+    while name.suffix.lower() in _OPENERS:
+        name = name.with_suffix("")
+    return name.suffix.lower()
+
+
+@contextmanager
+def open_decompressed(path: str) -> Iterator[IO[bytes]]:
+    """Open a file for reading its bytes, decompressed.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read or is damaged, or an archive does not hold exactly one file.
+    ModuleNotFoundError
+        For a ``.zst`` file without pyarrow.
+    """
+    try:
+        with _opener(path)(path) as file:
+            yield file
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except _DAMAGE as error:
+        raise DataError(f"{path}: the compressed file is damaged: {error}") from None
+
+
+def _opener(path: str) -> Callable[[str], Any]:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    if suffixes[:1] == [".tar"]:  # Such as .tar.gz, which tarfile decompresses itself.
+        return _open_tar
+    return _OPENERS.get(Path(path).suffix.lower(), _open_plain)
+
+
+def _open_plain(path: str) -> IO[bytes]:
+    return open(path, "rb")
+
+
+@contextmanager
+def _open_zip(path: str) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        with archive.open(_only_member(path, files)) as file:
+            yield file
+
+
+@contextmanager
+def _open_tar(path: str) -> Iterator[IO[bytes]]:
+    with tarfile.open(path) as archive:
+        member = _only_member(path, [member for member in archive if member.isfile()])
+        file = archive.extractfile(member)
+        assert file is not None  # The member is a file.
+        with file:
+            yield file
+
+
+def _open_zstandard(path: str) -> Any:
+    pyarrow = optional_library("pyarrow", "parquet")
+    return pyarrow.input_stream(path, compression="zstd")
+
+
+def _only_member(path: str, members: list[Any]) -> Any:
+    if len(members) != 1:
+        raise DataError(f"{path}: an archive must hold one file, this one holds {len(members)}")
+    return members[0]
+
+
+_OPENERS: dict[str, Callable[[str], Any]] = {
+    ".bz2": bz2.open,
+    ".gz": gzip.open,
+    ".tar": _open_tar,
+    ".xz": lzma.open,
+    ".zip": _open_zip,
+    ".zst": _open_zstandard,
+}

@@ -1,0 +1,63 @@
+"""Convert the columns of pandas and polars DataFrames to arrays."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from nnlayers._core.arrays import Array
+from nnlayers.data.table import DataError
+
+__all__ = ["frame_columns", "series_values"]
+
+
+def frame_columns(frame: Any, origin: str) -> dict[str, Array]:
+    """Return the columns of a pandas or polars DataFrame as arrays that a table takes.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataFrame.
+    DataError
+        If two columns have one name.
+    """
+    if not (hasattr(frame, "iloc") and hasattr(frame, "columns")) and not _is_polars(frame):
+        raise TypeError(f"frame must be a DataFrame of pandas or polars, got {frame!r:.80}")
+    names = [str(name) for name in frame.columns]
+    repeated = [name for index, name in enumerate(names) if name in names[:index]]
+    if repeated:
+        raise DataError(f"{origin}: two columns have the name {repeated[0]!r}")
+    return {
+        name: series_values(frame[column])
+        for name, column in zip(names, frame.columns, strict=True)
+    }
+
+
+def series_values(series: Any) -> Array:
+    """Return the values of a column: numbers, dates, or strings with None where they are missing.
+
+    Equal strings are one object, so that a column of few categories needs eight bytes a row.
+    """
+    if not hasattr(series, "array"):  # Polars, whose text already comes as strings and None.
+        values = series.to_numpy()
+        return values if values.dtype.kind != "O" else np.array(series.to_list(), object)
+    dtype = series.dtype
+    if dtype.kind in "biuf":
+        is_plain = isinstance(dtype, np.dtype)
+        return np.asarray(series if is_plain else series.to_numpy(np.float64, na_value=np.nan))
+    if dtype.kind == "M":
+        utc = series if getattr(dtype, "tz", None) is None else series.dt.tz_convert("UTC")
+        return np.asarray(utc.dt.tz_localize(None).to_numpy())
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
+        return np.asarray(series.to_numpy(object))
+    codes, levels = series.factorize()
+    # The code of a missing value is -1.
+    texts: Array = np.array([*map(str, levels), None], object)[codes]
+    return texts
+
+
+def _is_polars(frame: Any) -> bool:
+    polars = sys.modules.get("polars")  # There is no DataFrame of it where it was not imported.
+    return polars is not None and isinstance(frame, polars.DataFrame)

@@ -33,6 +33,7 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError
 from nnlayers.training import Trainer
+from nnlayers.training.callbacks.base import hooks
 from nnlayers.training.signals import DelayedSignals
 
 __all__ = ["BatchFit", "FitRun", "Records"]
@@ -112,12 +113,18 @@ class FitRun(Trainer):
     ) -> float:
         """Go once through the rows; return the mean over them of the batches' losses."""
         network = network_for(self.model, data.X)
+        before, after = hooks(self.callbacks, "on_step_start"), hooks(self.callbacks, "on_step_end")
         total = 0.0
         for batch in batches(len(data), batch_size):
             assert isinstance(batch, slice)
             rows = batch if order is None else order[batch]
+            for start in before:
+                start(self)
             value = signals.run(self._train_batch, network, data.batch(rows), alpha)
+            self.step_loss = value
             total += value * (batch.stop - batch.start)
+            for end in after:
+                end(self)
         return total / len(data)
 
     def _train_batch(
@@ -200,6 +207,8 @@ class BatchFit:
                 callback.on_fit_start(run)
             try:
                 while True:
+                    for callback in run.callbacks:
+                        callback.on_epoch_start(run)
                     if order is not None:
                         order = order[rng.permutation(len(order))]
                     loss = run.train_epoch(train, order, batch_size, settings.alpha, signals)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,25 @@ from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses.checks import rows_where
+from nnlayers.training.gradients import discard_gradients
+
+if TYPE_CHECKING:
+    from nnlayers.training.trainer import Trainer
 
 __all__ = [
+    "QUIET",
     "DivergenceError",
     "all_finite",
-    "explain_gradient",
+    "check_weights",
+    "divergence_error",
     "explain_loss",
     "explain_weights",
+    "gradient_error",
 ]
+
+# A loss that overflows or is undefined raises a DivergenceError that says more than NumPy's
+# warnings.
+QUIET: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 class DivergenceError(FloatingPointError):
@@ -50,6 +62,26 @@ class DivergenceError(FloatingPointError):
         )
         self.epoch = epoch
         self.step = step
+
+
+def divergence_error(trainer: Trainer, cause: str, step: int) -> DivergenceError:
+    """Return the error for a step of a trainer."""
+    epoch, lr = len(trainer.history) + 1, trainer.optimizer.lr
+    return DivergenceError(cause, epoch, step, lr, clipped=trainer.clip_norm is not None)
+
+
+def gradient_error(trainer: Trainer) -> DivergenceError:
+    """Return the error for a gradient that is not finite, and discard the gradients."""
+    cause = _explain_gradient(trainer.model)
+    discard_gradients(trainer.model, trainer.optimizer)
+    return divergence_error(trainer, cause, trainer.optimizer.steps + 1)
+
+
+def check_weights(trainer: Trainer) -> None:
+    """Raise ``DivergenceError`` if a weight or running statistic is not finite."""
+    cause = explain_weights(trainer.model)
+    if cause is not None:
+        raise divergence_error(trainer, cause, trainer.optimizer.steps)
 
 
 def explain_loss(
@@ -92,14 +124,6 @@ def explain_loss(
     return "the model's output is not finite"
 
 
-def explain_gradient(model: Layer) -> str:
-    """Return the first layer of the backward pass with a gradient that is NaN or infinite."""
-    for index, layer in reversed(list(_indexed_layers(model))):
-        if not all(np.isfinite(parameter.grad).all() for parameter in layer.parameters()):
-            return f"the gradient of {_layer_name(index, layer)} is not finite"
-    return "the norm of the gradient is not finite"
-
-
 def explain_weights(model: Layer) -> str | None:
     """Return the first layer with weights or running statistics that are NaN or infinite, if any.
 
@@ -125,6 +149,14 @@ def all_finite(arrays: Iterable[Array]) -> bool:
     # The product of an array with itself is the cheapest way to read every entry. It overflows for
     # large finite entries too, which therefore need a second look.
     return all(math.isfinite(np.vdot(a, a)) or np.isfinite(a).all() for a in arrays)
+
+
+def _explain_gradient(model: Layer) -> str:
+    """Return the first layer of the backward pass with a gradient that is NaN or infinite."""
+    for index, layer in reversed(list(_indexed_layers(model))):
+        if not all(np.isfinite(parameter.grad).all() for parameter in layer.parameters()):
+            return f"the gradient of {_layer_name(index, layer)} is not finite"
+    return "the norm of the gradient is not finite"
 
 
 def _weights(layer: Layer) -> Iterator[Array]:

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers.layer import Layer
-from nnlayers.losses import Loss
-from nnlayers.training.metrics import has_sum_reduction
 from nnlayers.training.rows import Rows
+from nnlayers.training.task import Task
 
 __all__ = ["Holdout"]
 
@@ -30,7 +28,7 @@ class Holdout:
         self.seed = seed
 
     def split(
-        self, rows: Rows, validation: Any, model: Layer, loss: Loss, rng: np.random.Generator
+        self, rows: Rows, validation: Any, task: Task, rng: np.random.Generator
     ) -> tuple[Rows, Rows | None]:
         """Return the rows to train on, and those for validation if there are any.
 
@@ -40,25 +38,19 @@ class Holdout:
             All rows of the fit.
         validation : float or (X, y), optional
             The share of the rows to hold out, or other rows.
-        model : Layer
-            The model, whose dtype other rows are converted to.
-        loss : Loss
-            The loss, by whose kind of targets a random split is stratified.
+        task : Task
+            The model and its loss, by whose kind of targets a random split is stratified.
         rng : numpy.random.Generator
             Source of the seed of the first random split.
         """
-        # A mean of losses is finite even where the sum of the weights overflows; a sum is not.
-        if not has_sum_reduction(loss):
-            rows = rows.with_finite_total_weight()
         if validation is None:
             return rows, None
         if isinstance(validation, Sequence) and len(validation) == 2:
             X, y = validation
-            names = ("validation[0]", "validation[1]")
-            return rows, Rows.for_model(model, X, y, names=names)
+            return rows, task.rows(X, y, names=("validation[0]", "validation[1]"))
         if self.seed is None:
             self.seed = int(rng.integers(2**32))
-        return rows.split_validation(validation, loss, self.seed)
+        return rows.split_validation(validation, task.classes(rows), self.seed)
 
     def state_dict(self) -> dict[str, Array]:
         """Return the seed, if there was a random split."""

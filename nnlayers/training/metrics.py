@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -11,8 +12,17 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import look_up
 from nnlayers.losses import Loss
+from nnlayers.training.divergence import QUIET
 
-__all__ = ["EpochMeter", "Metric", "accuracy", "has_sum_reduction", "measure", "resolve_metrics"]
+__all__ = [
+    "EpochMeter",
+    "Metric",
+    "accuracy",
+    "has_sum_reduction",
+    "measure",
+    "measure_output",
+    "resolve_metrics",
+]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 
@@ -106,6 +116,15 @@ def measure(metrics: Mapping[str, Metric], y_true: Array, y_pred: Array) -> dict
             raise TypeError(f"metric {name!r} must return a number, got {value!r}")
         values[name] = float(value)
     return values
+
+
+def measure_output(
+    loss: Loss, metrics: Mapping[str, Metric], output: Array, y: Array, weight: Array | None
+) -> dict[str, float]:
+    """Return the loss and the metrics of an output; the loss keeps what its backward needs."""
+    with np.errstate(**QUIET):
+        value = copy.copy(loss).forward(output, y, weight)
+    return {"loss": value} | measure(metrics, y, loss.decide(output))
 
 
 def has_sum_reduction(loss: Loss) -> bool:

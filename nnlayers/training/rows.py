@@ -12,7 +12,6 @@ from nnlayers._core.arrays import Array, as_floats, unmasked
 from nnlayers._core.checks import check_number
 from nnlayers.data import batches, split
 from nnlayers.layer import Layer
-from nnlayers.losses import Loss
 from nnlayers.losses.weighting import row_weights
 
 __all__ = ["Indices", "Rows"]
@@ -76,11 +75,12 @@ class Rows:
         weight = row_weights(sample_weight, np.empty((len(inputs), 1)))
         return cls(inputs, targets, None if weight is None else weight[:, 0])
 
-    def split_validation(self, fraction: float, loss: Loss, seed: int) -> tuple[Rows, Rows]:
+    def split_validation(
+        self, fraction: float, classes: Array | None, seed: int
+    ) -> tuple[Rows, Rows]:
         """Return the rows to train on and those for validation, drawn at random.
 
-        If targets are class ids and each class has enough rows, the classes are split in
-        proportion.
+        If `classes` are ids, one a row, and each has enough rows, they are split in proportion.
 
         Raises
         ------
@@ -91,10 +91,10 @@ class Rows:
         if len(self) < 2:
             raise ValueError(f"validation={fraction} needs at least 2 rows, X has {len(self)}")
         stratify = None
-        if loss.targets == "classes" and self.y.ndim == 1 and self.y.dtype.kind in "iu":
-            sizes = np.unique(self.y, return_counts=True)[1]
+        if classes is not None and classes.ndim == 1 and classes.dtype.kind in "iu":
+            sizes = np.unique(classes, return_counts=True)[1]
             if len(sizes) > 1 and sizes.min() * min(fraction, 1 - fraction) >= 1:
-                stratify = self.y
+                stratify = classes
         parts = split(len(self), validation=fraction, test=0.0, seed=seed, stratify=stratify)
         return (
             Rows(self.X, self.y, self.weight, parts.train),

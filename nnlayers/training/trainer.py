@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,27 +17,25 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
+from nnlayers.training.callbacks.base import hooks
 from nnlayers.training.callbacks.progress import progress_bars
 from nnlayers.training.divergence import (
-    DivergenceError,
+    QUIET,
     all_finite,
-    explain_gradient,
-    explain_loss,
-    explain_weights,
+    check_weights,
+    divergence_error,
+    gradient_error,
 )
 from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
 from nnlayers.training.history import History
 from nnlayers.training.holdout import Holdout
-from nnlayers.training.metrics import EpochMeter, Metric, measure, resolve_metrics
+from nnlayers.training.metrics import Metric
 from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import Generators, Stateful, join_states, load_states, split_state
+from nnlayers.training.task import Task
 
 __all__ = ["Trainer"]
-
-# A loss that overflows or is undefined raises a DivergenceError that says more than NumPy's
-# warnings.
-QUIET: dict[str, Any] = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 class Trainer:
@@ -68,7 +64,7 @@ class Trainer:
         the loss is one for classes (``loss.decide``), otherwise the model's outputs. All rows count
         alike, whatever their weights.
     callbacks : iterable of Callback
-        Called in this order at the start and the end of a fit and after each epoch, see
+        Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     clip_norm : float, optional
         Largest norm of the gradient; longer gradients are scaled down.
@@ -77,6 +73,8 @@ class Trainer:
     ----------
     history : History
         Table with one row for each epoch of all fits so far.
+    step_loss : float
+        The loss of the last step, before its change of the weights; NaN before the first.
 
     Raises
     ------
@@ -107,13 +105,12 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         clip_norm: float | None = None,
     ) -> None:
-        check_instance("model", model, Layer)
-        check_instance("loss", loss, Loss)
+        self._task = Task(model, loss, metrics)
         check_instance("optimizer", optimizer, Optimizer)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self.metrics = resolve_metrics(metrics, loss)
+        self.metrics = self._task.metrics
         if not isinstance(callbacks, Iterable):
             raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
         self.callbacks = list(callbacks)
@@ -125,6 +122,7 @@ class Trainer:
         self.history = History()
         self._unoptimized = unoptimized_parameters(model, optimizer)
         self._holdout = Holdout()
+        self.step_loss = math.nan
         self._stopping = False
 
     @np.errstate(**QUIET)
@@ -157,32 +155,42 @@ class Trainer:
         rows: Indices | None = None,
     ) -> tuple[float, Array]:
         """Train on one batch; return the loss and the output. `rows` are its indices in X."""
-        output = self.model.forward(x)
-        value = self.loss.forward(output, y, sample_weight)
+        task = self._task
+        output = task.network.forward(x)
+        value: float = task.loss.forward(output, y, sample_weight)
         if not math.isfinite(value):
-            cause = explain_loss(self.model, x, output, rows)
-            raise self._diverged(cause, self.optimizer.steps + 1)
-        self.model.backward_parameters(self.loss.backward())
+            cause = task.explain(x, output, rows)
+            raise divergence_error(self, cause, self.optimizer.steps + 1)
+        task.network.backward_parameters(task.loss.backward())
         if self.clip_norm is not None:
             trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
             if trained and not math.isfinite(clip_grad_norm(trained, self.clip_norm)):
-                raise self._gradient_diverged()
+                raise gradient_error(self)
         try:
             self.optimizer.step()
         except NonfiniteGradientError as error:
-            raise self._gradient_diverged() from error
+            raise gradient_error(self) from error
         for parameter in self._unoptimized:
             parameter.zero_grad()
+        self.step_loss = value
         return value, output
 
     def _train_epoch(
-        self, rows: Rows, batch_size: int, rng: np.random.Generator | None, signals: DelayedSignals
+        self,
+        rows: Rows,
+        batch_size: int,
+        rng: np.random.Generator | None,
+        signals: DelayedSignals,
+        callbacks: Sequence[Callback],
     ) -> dict[str, float]:
         """Train on each batch once; return the loss and the metrics of these steps."""
-        meter = EpochMeter(self.loss, self.metrics)
+        before, after = hooks(callbacks, "on_step_start"), hooks(callbacks, "on_step_end")
+        meter = self._task.meter()
         with np.errstate(**QUIET):
             for batch in batches(len(rows), batch_size, rng):
                 indices = rows.indices(batch)
+                for start in before:
+                    start(self)
                 x, (y, weight) = rows.inputs(indices), rows.targets(indices)
                 try:
                     value, output = signals.run(self._step, x, y, weight, indices)
@@ -192,11 +200,13 @@ class Trainer:
                     self._measure(rows.unselected())
                     raise
                 meter.add(value, output, y, weight)
+                for end in after:
+                    end(self)
         # The gradient of a finite loss may overflow the weights. The next step would notice, but
         # there is none after the last.
         if not all_finite(parameter.value for parameter in self.optimizer.params):
-            cause = explain_loss(self.model, x, output, indices)
-            raise self._diverged(cause, self.optimizer.steps)
+            cause = self._task.explain(x, output, indices)
+            raise divergence_error(self, cause, self.optimizer.steps)
         return meter.result()
 
     def fit(
@@ -266,10 +276,10 @@ class Trainer:
         shuffle = check_boolean("shuffle", shuffle)
         progress = check_boolean("progress", progress)
         self._unoptimized = unoptimized_parameters(self.model, self.optimizer)
-        self._check_weights()
+        check_weights(self)
         rng = np.random.default_rng(rng)
-        data = Rows.for_model(self.model, X, y, sample_weight)
-        rows, validation_rows = self._holdout.split(data, validation, self.model, self.loss, rng)
+        data = self._task.rows(X, y, sample_weight)
+        rows, validation_rows = self._holdout.split(data, validation, self._task, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.named_layers().values()
         self._stopping = False
@@ -281,9 +291,12 @@ class Trainer:
                 callback.on_fit_start(self)
             for _ in range(epochs):
                 # Callbacks may have changed the mode, so it is set in every epoch.
+                for callback in callbacks:
+                    callback.on_epoch_start(self)
                 for layer in layers:
                     layer.training = True
-                row = self._train_epoch(rows, batch_size, rng if shuffle else None, signals)
+                order = rng if shuffle else None
+                row = self._train_epoch(rows, batch_size, order, signals, callbacks)
                 if validation_rows is not None:
                     measured = self._measure(validation_rows)
                     row |= {f"val_{name}": value for name, value in measured.items()}
@@ -315,19 +328,15 @@ class Trainer:
         >>> trainer.evaluate([[1.0], [2.0]], [0, 1])
         {'loss': 0.6931471805599453, 'accuracy': 0.5}
         """
-        self._check_weights()
-        return self._measure(Rows.for_model(self.model, X, y))
+        check_weights(self)
+        return self._measure(self._task.rows(X, y))
 
     def _measure(self, rows: Rows) -> dict[str, float]:
         """Return the loss and the metrics of rows."""
-        with np.errstate(**QUIET):
-            output = rows.predict(self.model)
-            y, weight = rows.targets(rows.indices(slice(None)))
-            # A copy, because the loss may still hold what the backward pass of a step needs.
-            value = copy.copy(self.loss).forward(output, y, weight)
-        if not math.isfinite(value):
-            self._check_weights()
-        return {"loss": value} | measure(self.metrics, y, self.loss.decide(output))
+        measured = self._task.measure(rows)
+        if not math.isfinite(measured["loss"]):
+            check_weights(self)
+        return measured
 
     def state_dict(self, *, history: bool = True) -> dict[str, Array]:
         """Return copies of everything that training resumes from, as arrays by name.
@@ -371,22 +380,6 @@ class Trainer:
             "generators": Generators(self.model),
         }
         return parts | {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
-
-    def _gradient_diverged(self) -> DivergenceError:
-        """Return the error for a gradient that is not finite, and discard the gradients."""
-        cause = explain_gradient(self.model)
-        discard_gradients(self.model, self.optimizer)
-        return self._diverged(cause, self.optimizer.steps + 1)
-
-    def _check_weights(self) -> None:
-        """Raise ``DivergenceError`` if a weight or running statistic is not finite."""
-        cause = explain_weights(self.model)
-        if cause is not None:
-            raise self._diverged(cause, self.optimizer.steps)
-
-    def _diverged(self, cause: str, step: int) -> DivergenceError:
-        clipped = self.clip_norm is not None
-        return DivergenceError(cause, len(self.history) + 1, step, self.optimizer.lr, clipped)
 
     def _clean_up(self, modes: list[tuple[Layer, bool]]) -> None:
         """Restore the layers' modes, and discard the gradients of an interrupted step."""

@@ -313,6 +313,22 @@ def test_callbacks_see_each_epoch_and_may_stop():
     assert rows[0]["val_loss"] > 0
 
 
+def test_callbacks_see_the_start_of_each_epoch_and_each_step_with_its_loss():
+    calls = []
+    callback = nn.callbacks.LambdaCallback(
+        on_epoch_start=lambda t: calls.append(("epoch", t.optimizer.steps)),
+        on_step_start=lambda t: calls.append(("start", t.optimizer.steps)),
+        on_step_end=lambda t: calls.append(("end", t.step_loss)),
+        on_epoch_end=lambda t: t.stop() if len(t.history) == 2 else None,
+    )
+    model = MLPClassifier(**QUICK, alpha=0.0, batch_size=len(X), callbacks=[callback]).fit(X, Y)
+    first, second = model.loss_curve_
+    assert calls == [
+        *[("epoch", 0), ("start", 0), ("end", first)],
+        *[("epoch", 1), ("start", 1), ("end", second)],
+    ]
+
+
 def test_an_early_stopping_callback_restores_the_best_epoch_and_is_copied():
     callback = nn.callbacks.EarlyStopping("val_loss", patience=2)
     model = MLPClassifier(

@@ -18,7 +18,7 @@ def rows_of(y):
 @given(rows=st.integers(2, 80), fraction=st.floats(0.001, 0.999), seed=st.integers(0, 9))
 def test_the_parts_are_not_empty_and_together_hold_all_rows(rows, fraction, seed):
     data = rows_of(np.zeros(rows))
-    training, held_out = data.split_validation(fraction, nn.MeanSquaredError(), seed)
+    training, held_out = data.split_validation(fraction, None, seed)
     assert sorted([*training.index, *held_out.index]) == list(range(rows))
     assert len(training) >= 1
     assert len(held_out) >= 1
@@ -27,20 +27,20 @@ def test_the_parts_are_not_empty_and_together_hold_all_rows(rows, fraction, seed
 
 def test_classes_are_split_in_proportion():
     y = np.repeat([0, 1, 2], [60, 30, 10])
-    training, held_out = rows_of(y).split_validation(0.2, nn.SoftmaxCrossEntropy(), seed=0)
+    training, held_out = rows_of(y).split_validation(0.2, y, seed=0)
     np.testing.assert_array_equal(np.bincount(y[held_out.index]), [12, 6, 2])
     np.testing.assert_array_equal(np.bincount(y[training.index]), [48, 24, 8])
 
 
 @pytest.mark.parametrize("y", [[0, 1, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5], [0] * 6])
 def test_classes_with_too_few_rows_are_split_as_one(y):
-    training, held_out = rows_of(y).split_validation(0.5, nn.SoftmaxCrossEntropy(), seed=0)
+    training, held_out = rows_of(y).split_validation(0.5, np.array(y), seed=0)
     assert len(training) == len(held_out) == 3
 
 
 def test_a_part_shares_the_memory_of_the_whole():
     data = rows_of(np.zeros(10))
-    for part in data.split_validation(0.5, nn.MeanSquaredError(), seed=0):
+    for part in data.split_validation(0.5, None, seed=0):
         assert part.X is data.X
     assert np.shares_memory(data.X[data.indices(slice(2, 4))], data.X)
 
@@ -48,7 +48,7 @@ def test_a_part_shares_the_memory_of_the_whole():
 @pytest.mark.parametrize("seed", range(8))
 def test_rare_classes_with_enough_rows_are_held_out_too(seed):
     y = np.repeat([0, 1], [396, 4])
-    training, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed)
+    training, held_out = rows_of(y).split_validation(0.25, y, seed)
     assert np.bincount(y[held_out.index]).tolist() == [99, 1]
     assert np.bincount(y[training.index]).tolist() == [297, 3]
 
@@ -56,6 +56,6 @@ def test_rare_classes_with_enough_rows_are_held_out_too(seed):
 @pytest.mark.parametrize("sizes", [[9, 3], [3, 3, 90]])
 def test_a_class_too_small_for_its_share_does_not_prevent_the_split(sizes):
     y = np.repeat(np.arange(len(sizes)), sizes)
-    _, held_out = rows_of(y).split_validation(0.25, nn.SoftmaxCrossEntropy(), seed=0)
+    _, held_out = rows_of(y).split_validation(0.25, y, seed=0)
     assert len(held_out) == round(0.25 * len(y))
     assert held_out.index.tolist() == split(len(y), validation=0.25, test=0.0, seed=0)[1].tolist()

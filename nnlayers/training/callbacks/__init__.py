@@ -1,4 +1,4 @@
-"""Callbacks: code that runs at the start of a fit, after each epoch, and at its end."""
+"""Callbacks: code that runs at the start and the end of a fit, of an epoch and of a step."""
 
 from nnlayers.training.callbacks.base import Callback, LambdaCallback
 from nnlayers.training.callbacks.checkpoint import Checkpoint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -13,15 +13,30 @@ from nnlayers._core.state import check_names
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["Callback", "LambdaCallback"]
+__all__ = ["Callback", "LambdaCallback", "hooks"]
+
+
+def hooks(callbacks: Iterable[Callback], name: str) -> list[Callable[[Trainer], Any]]:
+    """Return the methods of a name that callbacks override, ready to be called.
+
+    Examples
+    --------
+    >>> report = LambdaCallback(on_step_end=print)
+    >>> hooks([report, Callback()], "on_step_end"), hooks([report], "on_step_start")
+    ([<built-in function print>], [])
+    """
+    default = getattr(Callback, name)
+    methods = [getattr(callback, name) for callback in callbacks]
+    return [method for method in methods if getattr(method, "__func__", method) is not default]
 
 
 class Callback:
     """Base class of callbacks. Each method does nothing until a subclass overrides it.
 
     A callback reads ``trainer.history``, whose last row belongs to the epoch that has just ended,
-    and may call ``trainer.stop()``. If it has to continue after a resume where it left off, it
-    defines :meth:`state_dict` and :meth:`load_state_dict`.
+    and ``trainer.step_loss``, the loss of the step that has just ended, and may call
+    ``trainer.stop()``. Methods that no callback overrides cost nothing. If it has to continue after
+    a resume where it left off, it defines :meth:`state_dict` and :meth:`load_state_dict`.
 
     Examples
     --------
@@ -33,6 +48,15 @@ class Callback:
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Run before the first epoch of a fit."""
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Run before each epoch."""
+
+    def on_step_start(self, trainer: Trainer) -> None:
+        """Run before each step of a fit: before the forward pass of a batch."""
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Run after each step of a fit: after the change of the weights."""
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Run after each epoch, when its row of the history is complete."""
@@ -60,7 +84,8 @@ class LambdaCallback(Callback):
 
     Parameters
     ----------
-    on_epoch_end, on_fit_start, on_fit_end : callable, optional
+    on_epoch_end, on_fit_start, on_fit_end, on_epoch_start, on_step_start, on_step_end : callable, \
+optional
         ``function(trainer)``.
 
     Raises
@@ -78,11 +103,17 @@ class LambdaCallback(Callback):
         on_epoch_end: Callable[[Trainer], Any] | None = None,
         on_fit_start: Callable[[Trainer], Any] | None = None,
         on_fit_end: Callable[[Trainer], Any] | None = None,
+        on_epoch_start: Callable[[Trainer], Any] | None = None,
+        on_step_start: Callable[[Trainer], Any] | None = None,
+        on_step_end: Callable[[Trainer], Any] | None = None,
     ) -> None:
         functions = {
             "on_epoch_end": on_epoch_end,
             "on_fit_start": on_fit_start,
             "on_fit_end": on_fit_end,
+            "on_epoch_start": on_epoch_start,
+            "on_step_start": on_step_start,
+            "on_step_end": on_step_end,
         }
         for name, function in functions.items():
             if function is not None:

@@ -13,7 +13,7 @@ from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons,
 from nnlayers.data.files import csv, feather, from_frame, npz, parquet, read_rows
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
 from nnlayers.data.raw_rows import as_column, table_from_rows
-from nnlayers.data.splitting import Split, split
+from nnlayers.data.splitting import Split, split, split_table
 from nnlayers.data.table import ColumnKind, DataError, Table
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "read_rows",
     "spirals",
     "split",
+    "split_table",
     "table_from_rows",
     "wine",
 ]

@@ -36,7 +36,7 @@ class Holdout:
         ----------
         rows : Rows
             All rows of the fit.
-        validation : float or (X, y), optional
+        validation : float, (X, y) or (X, y, sample_weight), optional
             The share of the rows to hold out, or other rows.
         task : Task
             The model and its loss, by whose kind of targets a random split is stratified.
@@ -45,9 +45,9 @@ class Holdout:
         """
         if validation is None:
             return rows, None
-        if isinstance(validation, Sequence) and len(validation) == 2:
-            X, y = validation
-            return rows, task.rows(X, y, names=("validation[0]", "validation[1]"))
+        if isinstance(validation, Sequence) and len(validation) in (2, 3):
+            X, y, weight = (*validation, None)[:3]
+            return rows, task.rows(X, y, weight, names=("validation[0]", "validation[1]"))
         if self.seed is None:
             self.seed = int(rng.integers(2**32))
         return rows.split_validation(validation, task.classes(rows), self.seed)

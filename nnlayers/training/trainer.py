@@ -216,7 +216,7 @@ class Trainer:
         *,
         epochs: int,
         batch_size: int = 32,
-        validation: float | tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation: float | tuple[npt.ArrayLike, ...] | None = None,
         shuffle: bool = True,
         rng: int | np.random.Generator | None = None,
         sample_weight: npt.ArrayLike | None = None,
@@ -246,7 +246,7 @@ class Trainer:
             Number of passes over all rows, at least 1.
         batch_size : int
             Number of rows of a step, at least 1; the last batch of an epoch may be smaller.
-        validation : float or (X, y), optional
+        validation : float, (X, y) or (X, y, sample_weight), optional
             Rows to measure after each epoch: other rows, or a share of X, which is drawn at random
             and left out of the training, also in later fits of the same rows.
         shuffle : bool
@@ -311,8 +311,12 @@ class Trainer:
         """End the fit after this epoch; for callbacks."""
         self._stopping = True
 
-    def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> dict[str, float]:
+    def evaluate(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, float]:
         """Return the loss and the metrics of rows, measured with ``model.predict``.
+
+        Weights count in the loss, not in the metrics.
 
         Raises
         ------
@@ -329,7 +333,7 @@ class Trainer:
         {'loss': 0.6931471805599453, 'accuracy': 0.5}
         """
         check_weights(self)
-        return self._measure(self._task.rows(X, y))
+        return self._measure(self._task.rows(X, y, sample_weight))
 
     def _measure(self, rows: Rows) -> dict[str, float]:
         """Return the loss and the metrics of rows."""

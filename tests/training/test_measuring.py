@@ -72,6 +72,19 @@ def test_the_validation_loss_is_weighted():
     assert history["val_loss"][0] != pytest.approx(errors.mean(), rel=1e-3)
 
 
+def test_weights_of_other_rows_count_in_validation_and_evaluation():
+    y = np.arange(23.0)[:, None]
+    trainer = trainer_without_learning(nn.MeanSquaredError(), outputs=1)
+    history = trainer.fit(X, y, epochs=1, validation=(X, y, WEIGHTS))
+    errors = (trainer.model.predict(X) - y)[:, 0] ** 2
+    expected = np.average(errors, weights=WEIGHTS)
+    assert history["val_loss"][0] == pytest.approx(expected)
+    assert trainer.evaluate(X, y, WEIGHTS)["loss"] == pytest.approx(expected)
+    assert trainer.evaluate(X, y)["loss"] == pytest.approx(errors.mean())
+    with pytest.raises(ValueError, match="sample_weight must have one number a row"):
+        trainer.evaluate(X, y, WEIGHTS[:5])
+
+
 def test_targets_keep_more_digits_than_the_models_dtype_has():
     seen = []
 

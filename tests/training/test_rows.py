@@ -59,3 +59,17 @@ def test_a_class_too_small_for_its_share_does_not_prevent_the_split(sizes):
     _, held_out = rows_of(y).split_validation(0.25, y, seed=0)
     assert len(held_out) == round(0.25 * len(y))
     assert held_out.index.tolist() == split(len(y), validation=0.25, test=0.0, seed=0)[1].tolist()
+
+
+@pytest.mark.parametrize("stored", [np.float16, np.float64, np.int16])
+def test_a_file_mapped_into_memory_trains_as_its_array_does(tmp_path, stored):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(stored)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    histories = []
+    for X in (x, mapped):
+        model = nn.Affine(3, 1, rng=0)
+        trainer = nn.Trainer(model, nn.MeanSquaredError(), nn.optim.Adam(model.parameters()))
+        trainer.fit(X, x[:, :1], epochs=2, validation=0.25, rng=1)
+        histories.append([list(trainer.history["loss"]), list(trainer.history["val_loss"])])
+    assert histories[0] == histories[1]

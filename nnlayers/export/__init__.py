@@ -2,6 +2,7 @@
 
 from nnlayers.export.onnx_writer import onnx
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
+from nnlayers.export.pytorch import from_torch, from_torch_state, to_torch, to_torch_state
 from nnlayers.export.rules import Rules
 from nnlayers.export.runs import HasModel, program_of
 from nnlayers.export.tracing import HasLayers, trace
@@ -15,7 +16,11 @@ __all__ = [
     "Rules",
     "RunParts",
     "Value",
+    "from_torch",
+    "from_torch_state",
     "onnx",
     "program_of",
+    "to_torch",
+    "to_torch_state",
     "trace",
 ]

@@ -18,7 +18,7 @@ from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Add, Residual, Sequential
 
-__all__ = ["LIBRARY_CLASSES", "HasLayers", "library_class", "trace"]
+__all__ = ["LIBRARY_CLASSES", "HasLayers", "layer_error", "library_class", "trace"]
 
 Dtype: TypeAlias = np.dtype[Any]
 
@@ -176,7 +176,7 @@ class Tracer:
             _check_weights(layer, path)
             return [self.record(kind, layer, path, inputs, *names)]
         if not isinstance(layer, HasLayers):
-            raise ValueError(f"{_name(layer, path)} {_advice(layer)}")
+            raise layer_error(layer, path)
         outputs = self.apply(layer.to_layers(), path, inputs, names)
         self._check_same(layer, path, inputs, outputs)
         return outputs
@@ -319,8 +319,9 @@ def _name(layer: Any, path: str) -> str:
     return f"layer {path}, {description}," if path else description
 
 
-def _advice(layer: Layer) -> str:
-    return (
-        "cannot be exported, because it is not a layer of nnlayers: give "
+def layer_error(layer: Layer, path: str) -> ValueError:
+    """Return the error for a layer that is neither of the library nor says what it is made of."""
+    return ValueError(
+        f"{_name(layer, path)} cannot be exported, because it is not a layer of nnlayers: give "
         f"{type(layer).__name__} a method to_layers() that returns the same in layers of nnlayers"
     )

@@ -23,6 +23,12 @@ import importlib as _importlib
 import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from nnlayers._core import interruption as _interruption
+
+# A signal may arrive while the imports below run, which take most of the time of a short command.
+if _interruption.is_command_line():
+    _interruption.exit_on_signals()
+
 from nnlayers import initializers, optim, testing
 from nnlayers._core.foreign_names import missing_attribute as _missing_attribute
 from nnlayers._core.formula import Formula

@@ -1,7 +1,5 @@
 """``python -m nnlayers`` is the command line."""
 
-import sys
+from nnlayers.cli import run
 
-from nnlayers.cli import main
-
-sys.exit(main())
+run()

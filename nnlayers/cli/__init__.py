@@ -3,9 +3,10 @@
 The commands are ``nnlayers train``, ``resume``, ``evaluate``, ``predict``, ``compare``,
 ``summary`` and ``graph``.
 
-The exit status is 0 for success, 1 for a failed run, and 2 for a usage or config error.
+The exit status is 0 for success, 1 for a failed run, 2 for a usage or config error, and 130 or 143
+after SIGINT or SIGTERM.
 """
 
-from nnlayers.cli.main import main
+from nnlayers.cli.main import main, run
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

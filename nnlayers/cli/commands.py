@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import threading
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nnlayers.cli.printing import printable, say
+from nnlayers._core.interruption import exit_status, raising_on_signals
+from nnlayers._core.streams import is_terminal
+from nnlayers.cli.printing import inform, printable, say
 from nnlayers.config import (
     Comparison,
     ConfigError,
@@ -72,7 +71,8 @@ def compare(arguments: Namespace) -> int:
         raise ConfigError(f"-o: a picture is a .png, .svg or .pdf file, got {arguments.output}")
     figure = comparison.plot()
     say(comparison)
-    write_file(Path(arguments.output), lambda file: figure.savefig(file, format=kind))
+    with raising_on_signals():
+        write_file(Path(arguments.output), lambda file: figure.savefig(file, format=kind))
     say(f"curves in {arguments.output}", lines=False)
     return 0
 
@@ -83,9 +83,10 @@ def predict(arguments: Namespace) -> int:
     text = run.predictor.predictions(run.table(arguments.data))
     if arguments.output is None:
         # A terminal would obey escape sequences in labels; a file or a program gets them unchanged.
-        print(printable(text, lines=True) if sys.stdout.isatty() else text, end="", flush=True)
+        print(printable(text, lines=True) if is_terminal(sys.stdout) else text, end="", flush=True)
     else:
-        write_file(Path(arguments.output), lambda file: file.write(text.encode()))
+        with raising_on_signals():
+            write_file(Path(arguments.output), lambda file: file.write(text.encode()))
     return 0
 
 
@@ -103,7 +104,8 @@ def graph(arguments: Namespace) -> int:
     """Draw a config's model."""
     experiment = prepare(_config(arguments), arguments.config, arguments.allow)
     try:
-        draw(experiment.predictor.model, arguments.output, expand=arguments.expand)
+        with raising_on_signals():
+            draw(experiment.predictor.model, arguments.output, expand=arguments.expand)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(str(error)) from error
     return 0
@@ -114,22 +116,23 @@ def _train(run: Run, modules: Iterable[str]) -> int:
     experiment = run.experiment
     _describe(experiment)
     if run.finished:
-        say(f"nothing left to train{_reason(run)}")
-    try:
-        with _termination_as_interrupt():
-            run.train(progress=sys.stderr.isatty())
-    except KeyboardInterrupt:
-        progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
-        words = [word for module in modules for word in ("--allow", module)]
-        command = shlex.join(["nnlayers", "resume", str(run.directory), *words])
-        say(f"nnlayers: interrupted after {progress}; to continue: {command}", file=sys.stderr)
-        return 1
-    history = experiment.trainer.history
-    values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
-    say(f"epoch {len(history)} of {experiment.epochs}: {values}")
-    result = run.test()
-    say(f"saved in {run.directory}", lines=False)
-    say(result)
+        inform(f"nothing left to train{_reason(run)}")
+    with raising_on_signals():
+        try:
+            run.train(progress=is_terminal(sys.stderr))
+        except KeyboardInterrupt as interrupt:
+            progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
+            words = [word for module in modules for word in ("--allow", module)]
+            command = shlex.join(["nnlayers", "resume", str(run.directory), *words])
+            message = f"nnlayers: interrupted after {progress}; to continue: {command}"
+            inform(message, file=sys.stderr)
+            return exit_status(interrupt)
+        history = experiment.trainer.history
+        values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
+        inform(f"epoch {len(history)} of {experiment.epochs}: {values}")
+        result = run.test()
+    inform(f"saved in {run.directory}", lines=False)
+    inform(result)
     return 0
 
 
@@ -162,9 +165,9 @@ def _describe(experiment: Experiment) -> None:
     target = f"{classes} classes" if classes else "a number"
     origin = parts["train"].origin
     features = predictor.preprocessing.width
-    say(f"{origin}: {sizes} rows, {features} features, target {target}", lines=False)
+    inform(f"{origin}: {sizes} rows, {features} features, target {target}", lines=False)
     weights = sum(parameter.size for parameter in predictor.model.parameters())
-    say(f"model: {weights:,} weights")
+    inform(f"model: {weights:,} weights")
 
 
 def _reason(run: Run) -> str:
@@ -177,16 +180,3 @@ def _reason(run: Run) -> str:
         f": a callback such as EarlyStopping ended this run after epoch {last} of {epochs}, "
         "which cannot be undone; for a longer run, start a new one with more patience"
     )
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM, which job schedulers send, like Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Only the main thread may set signal handlers.
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 import nnlayers
+from nnlayers._core.interruption import exit_on_signals, exit_status, ignore_signals
 from nnlayers.cli.commands import compare, evaluate, graph, predict, resume, summary, train
-from nnlayers.cli.printing import printable, say
+from nnlayers.cli.printing import discard, inform, printable
 from nnlayers.config import ConfigError
 from nnlayers.data import DataError
 from nnlayers.training import DivergenceError
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 FAILED_RUN = 1
 USAGE_ERROR = 2
@@ -51,13 +52,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report(error, USAGE_ERROR, lines=False)
         except DivergenceError as error:
             return _report(error, FAILED_RUN)
-        except KeyboardInterrupt:
-            return _report("interrupted", FAILED_RUN)
+        except KeyboardInterrupt as interrupt:
+            return _report("interrupted", exit_status(interrupt))
         except BrokenPipeError:  # A reader such as head has closed the output.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
             return FAILED_RUN
         except OSError as error:
             return _report(error, FAILED_RUN)
+
+
+def run() -> NoReturn:
+    """Run the command of this process's arguments, and exit.
+
+    SIGINT and SIGTERM are answered by a line and exit status 130 or 143 at any time.
+    """
+    exit_on_signals()
+    status = main()
+    ignore_signals()
+    sys.exit(status)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -192,7 +204,7 @@ def _report(problem: object, status: int, *, lines: bool = True) -> int:
     text = str(problem)
     if len(text) > MAX_MESSAGE_LENGTH:  # A value in a damaged file may be as long as the file.
         text = f"{text[:MAX_MESSAGE_LENGTH]}..."
-    say(f"nnlayers: {text}", file=sys.stderr, lines=lines)
+    inform(f"nnlayers: {text}", file=sys.stderr, lines=lines)
     return status
 
 
@@ -205,4 +217,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning in one line, without the line of code that Python shows."""
-    say(f"nnlayers: warning: {message}", file=sys.stderr, lines=False)
+    inform(f"nnlayers: warning: {message}", file=sys.stderr, lines=False)

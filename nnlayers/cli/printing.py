@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TextIO
 
-__all__ = ["printable", "say"]
+__all__ = ["discard", "inform", "printable", "say"]
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -33,8 +34,33 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def say(text: object, *, file: TextIO | None = None, lines: bool = True) -> None:
-    """Print text without control characters; what the stream cannot encode is escaped too."""
+    """Print text without control characters; what the stream cannot encode is escaped too.
+
+    Raises
+    ------
+    OSError
+        If the stream is a pipe without a reader, or a full disk.
+    """
     stream = sys.stdout if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"
     shown = printable(str(text), lines=lines)
     print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def inform(text: object, *, file: TextIO | None = None, lines: bool = True) -> None:
+    """Print text as :func:`say` does, unless that is impossible.
+
+    It is for messages beside the result, which must not end a run whose reader has gone.
+    """
+    try:
+        say(text, file=file, lines=lines)
+    except OSError:
+        discard(sys.stdout if file is None else file)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is left in a stream, and all that follows, nowhere."""
+    # Otherwise Python would try to write the rest once more when the process ends, and fail.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -1,8 +1,10 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -58,7 +60,7 @@ def test_an_interrupted_run_says_so_and_resumes_bit_for_bit(workplace, environme
         time.sleep(0.01)  # the processor is the run's
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 128 + number
     assert err.startswith("nnlayers: interrupted after ")
     assert err.count("\n") == 1
 
@@ -70,3 +72,51 @@ def test_an_interrupted_run_says_so_and_resumes_bit_for_bit(workplace, environme
     first, second = ((workplace / name / "model.nn").read_bytes() for name in ("a", "whole"))
     assert first == second
     assert metrics.read_text() == (workplace / "whole" / "metrics.csv").read_text()
+
+
+def answers_signals(process):
+    """Return whether a process has replaced Python's own treatment of SIGTERM, which is none."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+    return bool(caught >> signal.SIGTERM - 1 & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells which are caught")
+@pytest.mark.parametrize(
+    ("seconds", "number"),
+    [(0, 2), (0.05, 15), (0.1, 2), (0.2, 15), (0.3, 2), (0.5, 15), (0.7, 2)],
+)
+def test_a_signal_at_any_moment_ends_a_command_by_one_line(workplace, environment, number, seconds):
+    many = ["--set", "training.epochs=100000"]
+    process = start("train", "small.toml", "--out", "a", *many, environment=environment)
+    while not answers_signals(process):
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert re.fullmatch(r"nnlayers: interrupted.*\n", err)
+
+
+def test_a_process_in_the_background_ignores_ctrl_c(workplace, environment):
+    process = subprocess.Popen(
+        [*COMMAND, "train", "small.toml", "--out", "a"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "test accuracy" in out
+
+
+@pytest.mark.parametrize("closing", [">&- 2>&-", "> >(true) 2> >(true)"])
+def test_a_run_outlives_its_output(workplace, environment, closing):
+    command = f"sleep 0.1; exec {' '.join(COMMAND)} train small.toml --out a"
+    subprocess.run(["bash", "-c", f"{{ {command}; }} {closing}"], env=environment, check=True)
+    assert (workplace / "a" / "test.json").exists()

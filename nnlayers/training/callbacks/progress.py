@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nnlayers._core.checks import optional_library
+from nnlayers._core.streams import is_terminal
 from nnlayers.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def progress_bars(epochs: int) -> list[Callback]:
         If rich is not installed.
     """
     optional_library("rich.progress", "cli")
-    return [ProgressBar(epochs)] if sys.stderr.isatty() else []
+    return [ProgressBar(epochs)] if is_terminal(sys.stderr) else []
 
 
 class ProgressBar(Callback):
@@ -46,7 +48,7 @@ class ProgressBar(Callback):
             console=optional_library("rich.console", "cli").Console(stderr=True),
             # Other callbacks may print: on a terminal that belongs above the bar, but a redirected
             # standard output must stay as they wrote it.
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=is_terminal(sys.stdout),
         )
 
     def on_fit_start(self, trainer: Trainer) -> None:
@@ -63,4 +65,5 @@ class ProgressBar(Callback):
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Stop the bar and leave it on the screen."""
-        self._bar.stop()
+        with suppress(OSError):  # The terminal may have been closed.
+            self._bar.stop()

@@ -135,3 +135,28 @@ def test_kind_of_a_missing_column_lists_the_first_of_many_columns():
     with pytest.raises(DataError, match=r"Known: x0000, x0001, .*, \.\.\.$") as caught:
         table.kind("height")
     assert len(str(caught.value)) < 500
+
+
+def test_rows_of_selected_rows_are_those_of_numpy():
+    values, names = np.arange(9.0), np.array(list("abcdefghi"), object)
+    table = Table({"x": values, "c": names}, values, lines=np.arange(2, 11))
+    chains = [
+        [slice(2, None), np.array([4, 0, 0]), slice(None, None, -1)],
+        [values > 3, [True, False, True, False, False]],
+        [[-1, 0], slice(0, 1), slice(1, 1)],
+    ]
+    for chain in chains:
+        chosen, expected = table, np.arange(9)
+        for indices in chain:
+            chosen, expected = chosen.rows(indices), expected[indices]
+        assert len(chosen) == len(expected)
+        np.testing.assert_array_equal(chosen.columns["x"], values[expected])
+        np.testing.assert_array_equal(chosen.columns["c"], names[expected])
+        np.testing.assert_array_equal(chosen.target, values[expected])
+        np.testing.assert_array_equal(chosen.lines, expected + 2)
+        assert [chosen.kind(name) for name in chosen.columns] == ["numeric", "categorical"]
+
+
+def test_rows_that_are_not_there_are_an_error_at_once():
+    with pytest.raises(IndexError):
+        Table({"x": [1.0]}).rows([1])

@@ -171,7 +171,7 @@ def test_the_command_that_resumes_is_complete(user_module, run, workplace, capsy
             raise KeyboardInterrupt
 
     monkeypatch.setattr("nnlayers.config.run._Record.on_epoch_end", _interrupting(interrupt))
-    assert main(["train", "my config.toml", *options, "--out", "a b"]) == 1
+    assert main(["train", "my config.toml", *options, "--out", "a b"]) == 130
     command = capsys.readouterr().err.partition("to continue: ")[2]
     monkeypatch.undo()
     monkeypatch.chdir(workplace)

@@ -25,6 +25,7 @@ from nnlayers.layers.elementary import (
     Square,
 )
 from nnlayers.layers.embedding import Embedding
+from nnlayers.layers.entity_embedding import EntityEmbedding
 from nnlayers.layers.gated import GELU, Mish, SiLU
 from nnlayers.layers.indexing import Index, Transpose
 from nnlayers.layers.mlp import mlp
@@ -53,6 +54,7 @@ __all__ = [
     "Dropout",
     "Elementwise",
     "Embedding",
+    "EntityEmbedding",
     "Exp",
     "Flatten",
     "GaussianNoise",

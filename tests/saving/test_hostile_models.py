@@ -266,6 +266,7 @@ LARGE = {
     "Affine of wide bias": [layer("Affine", in_features=1, out_features=10**10)],
     "Affine of more than int64": [layer("Affine", in_features=10**30, out_features=10**30)],
     "Embedding": [layer("Embedding", num_embeddings=10**9, dim=10**3)],
+    "EntityEmbedding": [layer("EntityEmbedding", columns=[0], levels=[10**9], dim=10**3)],
     "BatchNorm": [layer("BatchNorm", features=10**10)],
     "LayerNorm": [layer("LayerNorm", features=10**10)],
     "RMSNorm": [layer("RMSNorm", features=10**10)],

@@ -20,6 +20,7 @@ from nnlayers.config.document import ConfigError, toml_key, toml_text
 from nnlayers.config.families import METRICS, Family, family_of, resolve
 from nnlayers.config.hints import HintError, check_hint, mentions
 from nnlayers.layer import Layer
+from nnlayers.layers import EntityEmbedding
 from nnlayers.optim import schedules
 from nnlayers.training import DivergenceError
 
@@ -108,6 +109,8 @@ class Builder:
         outputs, which the last layer may omit.
     steps : int, optional
         The number of steps of the run, which schedules that end with it may omit.
+    ids : mapping of int to int
+        The number of ids of each feature that holds some, which an ``EntityEmbedding`` may omit.
     """
 
     def __init__(
@@ -119,12 +122,14 @@ class Builder:
         width: int | None = None,
         outputs: int | None = None,
         steps: int | None = None,
+        ids: Mapping[int, int] | None = None,
     ) -> None:
         self.source = source
         self.supplied = dict(supplied or {})
         self.modules = check_modules(modules)
         self.outputs = outputs
         self.steps = steps
+        self.ids = ids
         # One row as it enters the layer that is built next.
         self._row: Array | None = None if width is None else np.ones((1, width), np.float32)
 
@@ -198,6 +203,9 @@ class Builder:
         `supplied` are arguments that the program passes besides those of the builder.
         """
         known = arguments_of(constructor)
+        if constructor is EntityEmbedding and self.ids is not None:
+            ids = {"columns": list(self.ids), "levels": list(self.ids.values())}
+            table = ids | dict(table)
         steps = self.steps
         if steps is not None and isinstance(table, Mapping):
             if constructor in _WHOLE_RUN:

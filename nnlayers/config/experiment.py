@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
@@ -22,6 +24,7 @@ from nnlayers.config.run_files import RUN_FILES
 from nnlayers.config.settings import set_parameters, split_settings
 from nnlayers.data import DataError, Preprocessing, Split, Table, batches, split
 from nnlayers.layer import Layer
+from nnlayers.layers import EntityEmbedding
 from nnlayers.losses import Loss
 from nnlayers.saving import model_file
 from nnlayers.training import Trainer
@@ -110,6 +113,8 @@ class Experiment:
         The config, completed with all defaults and the widths that follow from the data.
     parts : mapping of str to Table
         The rows of ``"train"``, ``"validation"`` and ``"test"``.
+    arrays : mapping of str to (ndarray, ndarray)
+        The features and targets of ``"train"`` and ``"validation"``.
     predictor : Predictor
         The model with its loss and its preprocessing, which is fitted on the training rows.
     trainer : Trainer
@@ -121,6 +126,7 @@ class Experiment:
     source: str
     config: dict[str, Any]
     parts: Mapping[str, Table]
+    arrays: Mapping[str, tuple[Array, Array]]
     predictor: Predictor
     trainer: Trainer
     rng: np.random.Generator
@@ -140,13 +146,12 @@ class Experiment:
         DivergenceError
             If training diverges.
         """
-        x, y = self.predictor.arrays(self.parts["train"])
-        held_out = self.parts["validation"]
+        x, y = self.arrays["train"]
         known = _fit_arguments()
         training = self.config["training"]
         arguments = {name: training[name] for name in known if name in training} | {
             "epochs": self.epochs - len(self.trainer.history),
-            "validation": self.predictor.arrays(held_out) if len(held_out) else None,
+            "validation": self.arrays["validation"] if len(self.parts["validation"]) else None,
             "rng": self.rng,
             "progress": progress,
         }
@@ -179,14 +184,15 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     known = _trainer_arguments() | _fit_arguments()
     training = builder.arguments(known, sections.training, "training", CALLBACKS)
     loss = build_loss(sections, source, modules)
-    data, parts = read_parts(sections, source, loss.value, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
+    data, parts = read_parts(sections, source, loss.value, preprocessing.value, modules)
     train = parts.value["train"]
     builder.attempt("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))
     rng = np.random.default_rng(sections.seed)
     model = _build_model(sections, source, preprocessing.value, rng, modules)
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
-    _check_model(builder, predictor, train)
+    arrays = builder.attempt("data", (), lambda: _encode(predictor, parts.value))
+    _check_model(builder, predictor, *arrays["train"])
     steps = builder.attempt("training", known, lambda: _steps(len(train), training.value))
     optimizer = _build_optimizer(sections, source, model.value, steps, modules)
     options = {
@@ -210,7 +216,7 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     }
     # Through text, so that this config compares equal to the one read from the run directory.
     config_of_run = tomllib.loads(dumps(completed))
-    return Experiment(source, config_of_run, parts.value, predictor, trainer, rng)
+    return Experiment(source, config_of_run, parts.value, arrays, predictor, trainer, rng)
 
 
 def read_sections(config: Mapping[str, Any], source: str) -> Sections:
@@ -231,20 +237,29 @@ def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> 
 
 
 def read_parts(
-    sections: Sections, source: str, loss: Loss, modules: Iterable[str] = ()
+    sections: Sections,
+    source: str,
+    loss: Loss,
+    preprocessing: Preprocessing,
+    modules: Iterable[str] = (),
 ) -> tuple[BuildResult, BuildResult]:
     """Return the data as a table, and its rows by part; each with its section completed.
+
+    The rows are those with a target, if the preprocessing leaves out others.
 
     Raises
     ------
     ConfigError
         If the data cannot be read or split.
     """
-    builder = Builder(source, modules=modules)
+    # Cells of categories are text as written in the file, even if they look like numbers.
+    text = preprocessing.roles.categories
+    builder = Builder(source, {"categorical": text}, modules=modules)
     data = builder.build(sections.data, "data", SOURCES)
     table: Table = data.value
     if table.target is None:
         raise builder.error("data", f"{table.origin}: there is no target")
+    table = builder.attempt("data", (), lambda: preprocessing.labelled(data.value))
     if isinstance(data.table.get("path"), str):
         # The run directory must not depend on the working directory.
         data.table["path"] = os.path.abspath(data.table["path"])
@@ -276,8 +291,13 @@ def _build_model(
         modules=modules,
         width=preprocessing.width,
         outputs=preprocessing.outputs,
+        ids=preprocessing.ids,
     )
-    return builder.build(sections.model, "model", LAYERS)
+    model = builder.build(sections.model, "model", LAYERS)
+    layers = model.value.named_layers().values()
+    if preprocessing.ids and not any(isinstance(layer, EntityEmbedding) for layer in layers):
+        raise builder.error("preprocessing.embed", "needs a model that begins with EntityEmbedding")
+    return model
 
 
 def _build_optimizer(
@@ -309,11 +329,20 @@ def _steps(rows: int, training: Mapping[str, Any]) -> int:
     return epochs * sum(1 for _ in batches(rows, training["batch_size"]))
 
 
-def _check_model(builder: Builder, predictor: Predictor, train: Table) -> None:
+def _encode(predictor: Predictor, parts: Mapping[str, Table]) -> dict[str, tuple[Array, Array]]:
+    """Return the features and targets of the rows that are trained on or held out."""
+    with warnings.catch_warnings():
+        # A value that cannot be tested must show before the training; what is merely unusual is
+        # said at the test.
+        warnings.simplefilter("ignore")
+        predictor.arrays(parts["test"])
+    return {name: predictor.arrays(parts[name]) for name in ("train", "validation")}
+
+
+def _check_model(builder: Builder, predictor: Predictor, x: Array, y: Array) -> None:
     """Raise an error if the loss cannot take the model's outputs, or a file cannot hold it."""
-    x, y = predictor.arrays(train.rows([0]))
-    outputs = builder.attempt("model", (), lambda: predictor.check_model(x))
-    builder.attempt("model", (), lambda: predictor.loss.forward(outputs, y))
+    outputs = builder.attempt("model", (), lambda: predictor.check_model(x[:1]))
+    builder.attempt("model", (), lambda: predictor.loss.forward(outputs, y[:1]))
     content = builder.attempt("model", (), lambda: model_file.dumps(predictor.model))
     builder.attempt("model", (), lambda: model_file.loads(content, modules=builder.modules))
 

@@ -246,7 +246,10 @@ class TrainedRun:
         """Return the test rows of the run's data."""
         source = str(self.directory / CONFIG)
         sections = read_sections(self.config, source)
-        parts = read_parts(sections, source, self.predictor.loss, self._modules)[1]
+        predictor = self.predictor
+        parts = read_parts(
+            sections, source, predictor.loss, predictor.preprocessing, self._modules
+        )[1]
         test: Table = parts.value["test"]
         if not len(test):
             raise ConfigError(f"{source}: split.test: is 0, there are no test rows")

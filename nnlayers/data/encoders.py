@@ -1,139 +1,283 @@
-"""Encode the values of one column: numbers by their mean and scale, categories by codes."""
+"""Encode the values of one column as features: scaled numbers, and levels one-hot or as ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_number
-from nnlayers.data.table import check_finite, preview
+from nnlayers._core.checks import check_boolean, check_choice, check_number
+from nnlayers.data.scaling import Scaler, scaler_from_dict
+from nnlayers.data.table import Column, ColumnKind, preview
+from nnlayers.data.texts import Levels, NumberFormat, check_text, levels_of
 
-__all__ = ["Categories", "Encoder", "Standardizer", "check_text", "encoder_from_dict"]
+__all__ = [
+    "MISSING_PROBLEM",
+    "Categories",
+    "Encoder",
+    "Missing",
+    "Numbers",
+    "check_levels",
+    "check_missing",
+    "read_numbers",
+]
+
+Missing: TypeAlias = Literal["median", "mean", "error"]
+
+KINDS = ("numeric", "categorical", "date")
+
+
+class Encoder(Protocol):
+    """The encoding of one column, learnt from the training rows."""
+
+    @property
+    def kind(self) -> ColumnKind:
+        """The kind of the column in training, in which readers read it."""
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+
+    def encode(self, column: Column) -> Array:
+        """Return the features, of shape (rows, width).
+
+        Raises
+        ------
+        DataError
+            If a value is not of the kind that the column had in training.
+        """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields in JSON's types."""
 
 
 @dataclass(frozen=True)
-class Standardizer:
-    """Standardise numbers to mean 0 and standard deviation 1: ``(x - mean) / scale``.
+class Numbers:
+    """Scaled numbers, with a fill and an indicator where they are missing.
 
     Parameters
     ----------
-    mean, scale : float
-        `scale` must be above 0; the defaults change nothing.
-
-    Examples
-    --------
-    >>> Standardizer.fit(np.array([1.0, 3.0]))
-    Standardizer(mean=2.0, scale=1.0)
+    scaler : Scaler
+        The scaling.
+    fill : float or None
+        The number for a missing one; with None, it is an error.
+    indicator : bool
+        Whether there is one more feature, 1 where a number is missing and otherwise 0.
+    notation : NumberFormat or None
+        The notation of a text column; None for a column of numbers.
     """
 
-    mean: float = 0.0
-    scale: float = 1.0
-    width: ClassVar[int] = 1
+    scaler: Scaler
+    fill: float | None = None
+    indicator: bool = False
+    notation: NumberFormat | None = None
 
-    @classmethod
-    def fit(cls, values: npt.NDArray[np.float64]) -> Self:
-        """Compute the mean and the population standard deviation (1 for a constant) of values."""
-        if values.min() == values.max():
-            return cls(mean=float(values[0]))
-        # Division by a power of two is exact, and keeps squares from overflow and underflow.
-        unit = np.ldexp(1.0, np.frexp(np.abs(values).max())[1] - 1)
-        units = values / unit
-        return cls(float(unit * units.mean()), float(unit * units.std()) or 1.0)
+    @property
+    def kind(self) -> ColumnKind:
+        """The kind of the column in training."""
+        return "numeric" if self.notation is None else "categorical"
 
-    def encode(self, values: Array, dtype: npt.DTypeLike, location: str) -> Array:
-        """Return standardised values; one that is or becomes NaN or infinite is an error."""
-        check_finite(values, location)
-        with np.errstate(over="ignore"):
-            encoded = ((values - self.mean) / self.scale).astype(dtype)
-        check_finite(encoded, f"{location} standardised as {encoded.dtype}")
-        return encoded
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return self.scaler.width + self.indicator
 
-    def decode(self, values: Array) -> Array:
-        """Return the raw values of standardised ones."""
-        return values * self.scale + self.mean
+    def encode(self, column: Column) -> Array:
+        """Return the scaled numbers, and the indicator."""
+        values = read_numbers(column, self.notation)
+        missing = np.isnan(values)
+        if missing.any():
+            check_missing(column, missing, self.fill, self.indicator)
+            values = np.where(missing, self.fill or 0.0, values)
+        features = self.scaler.scaled(values)
+        if not self.indicator:
+            return features
+        return np.concatenate([features, missing[:, np.newaxis]], axis=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the two numbers in JSON's types."""
-        return {"mean": self.mean, "scale": self.scale}
+        """Return the fields in JSON's types."""
+        notation = {} if self.notation is None else {"notation": self.notation.to_dict()}
+        fill = {"fill": self.fill, "indicator": self.indicator}
+        return {"type": "numbers", **self.scaler.to_dict(), **fill, **notation}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the encoder of a dictionary that `to_dict` returned."""
+        fill, notation = data.get("fill"), data.get("notation")
+        return cls(
+            scaler_from_dict(data),
+            None if fill is None else check_number("fill", fill),
+            check_boolean("indicator", data.get("indicator", False)),
+            None if notation is None else NumberFormat.from_dict(notation),
+        )
+
+
+def check_missing(
+    column: Column, missing: npt.NDArray[np.bool_], fill: float | None, indicator: bool
+) -> None:
+    """Refuse missing values without a fill; warn of them if none were in training."""
+    if fill is None:
+        column.check(~missing, MISSING_PROBLEM)
+    elif missing.any() and not indicator:
+        warnings.warn(
+            f"{column.location} has {np.count_nonzero(missing)} missing values, in training it had "
+            f"none: they count as average",
+            stacklevel=4,
+        )
+
+
+MISSING_PROBLEM = "is missing: fill it, or set missing to 'median' or 'mean'"
+
+
+def read_numbers(column: Column, notation: NumberFormat | None) -> npt.NDArray[np.float64]:
+    """Return the numbers of a column, NaN where they are missing.
+
+    Raises
+    ------
+    DataError
+        If a value is infinite or not a number in the notation.
+    """
+    values = column.values
+    if column.kind == "date":
+        column.check(np.zeros(len(values), bool), "is a date; list the column in dates")
+        return np.zeros(0)
+    if column.kind == "numeric":
+        column.check(~np.isinf(values), "is infinite: replace it, or leave it blank")
+        return np.asarray(values, np.float64)
+    texts, indices = levels_of(values)
+    if notation is None:
+        notation = NumberFormat()
+    numbers = np.array([np.nan if text is None else notation.read(text) for text in texts])
+    invalid = np.array([text is not None for text in texts]) & ~np.isfinite(numbers)
+    if invalid.any():
+        unit = f" in {notation.unit}" if notation.unit else ""
+        noun = "true or false" if notation.decimal == "boolean" else f"a number{unit}"
+        advice = "correct it, or list the column in categories if it holds text"
+        column.check(~invalid[indices], f"is not {noun}: {advice}")
+    return numbers[indices]
 
 
 @dataclass(frozen=True)
 class Categories:
-    """The different values of a column, in ascending order; the code of a value is its index.
+    """The levels of a categorical column, as 0/1 features or as ids for an embedding.
 
     Parameters
     ----------
     values : tuple of int or of str
-        The values.
+        The levels, in ascending order; the code of a level is its index.
+    kind : {"categorical", "numeric", "date"}
+        The kind of the column in training.
+    missing : bool
+        Whether a missing value is a level, after the others.
+    other : bool
+        Whether unknown levels have a code, the last one, which rare levels of the training rows
+        share. Otherwise all their features are 0.
+    ids : bool
+        Whether there is one feature, the id: 0 for unknown and rare levels, otherwise the code
+        plus 1.
 
     Examples
     --------
-    >>> categories = Categories.fit(["b", "a", "b"])
-    >>> categories.values
-    ('a', 'b')
-    >>> categories.codes(["b", "c"])
-    array([ 1, -1])
+    >>> column = Column(np.array(["b", "a", "b", None], object), "column 'c'")
+    >>> Categories.fit(column).encode(column).astype(int)
+    array([[0, 1, 0],
+           [1, 0, 0],
+           [0, 1, 0],
+           [0, 0, 1]])
     """
 
     values: tuple[int, ...] | tuple[str, ...]
+    kind: ColumnKind = "categorical"
+    missing: bool = False
+    other: bool = False
+    ids: bool = False
 
     @classmethod
-    def fit(cls, values: Sequence[Any]) -> Self:
-        """Collect the values that occur."""
-        return cls(tuple(sorted(set(values))))
+    def fit(cls, column: Column, *, min_count: int = 1, ids: bool = False) -> Self:
+        """Collect the levels that at least `min_count` rows have."""
+        levels = levels_of(column.values)
+        counts = dict(zip(levels.texts, levels.counts.tolist(), strict=True))
+        has_missing = counts.pop(None, 0) > 0
+        frequent = sorted(text for text, count in counts.items() if text and count >= min_count)
+        has_other = len(frequent) < len(counts)
+        return cls(tuple(frequent), column.kind, has_missing, has_other, ids)
+
+    @property
+    def codes(self) -> int:
+        """The number of codes."""
+        return len(self.values) + self.missing + self.other
+
+    @property
+    def levels(self) -> int:
+        """The number of ids."""
+        return 1 + len(self.values) + self.missing
 
     @property
     def width(self) -> int:
-        """The number of values."""
-        return len(self.values)
+        """The number of features."""
+        return 1 if self.ids else self.codes
 
-    def codes(self, values: Sequence[Any]) -> npt.NDArray[np.int64]:
-        """Return the code of each value, -1 for an unknown one."""
-        indices = {value: code for code, value in enumerate(self.values)}
-        return np.array([indices.get(value, -1) for value in values], dtype=np.int64)
+    def encode(self, column: Column) -> Array:
+        """Return 0/1 features or ids; warn of unknown levels."""
+        levels = levels_of(column.values)
+        indices: dict[Any, int] = {value: code for code, value in enumerate(self.values)}
+        if self.missing:
+            indices[None] = len(self.values)
+        codes = np.array([indices.get(text, -1) for text in levels.texts], np.intp)
+        self._warn_of_unknown(levels, codes, column.location)
+        if self.ids:
+            return (codes[levels.indices] + 1.0)[:, np.newaxis]
+        if self.other:
+            codes[codes < 0] = self.codes - 1
+        table = codes[:, np.newaxis] == np.arange(self.codes)
+        return np.asarray(table[levels.indices])
+
+    def _warn_of_unknown(self, levels: Levels, codes: Array, location: str) -> None:
+        """Warn of levels that training did not see; rare ones have their own code."""
+        if self.other or (codes >= 0).all():
+            return
+        unknown = np.flatnonzero(codes < 0)
+        rows = levels.counts[unknown].sum()
+        texts = sorted(levels.texts[index] or "a missing value" for index in unknown)
+        warnings.warn(
+            f"{location} has {rows} rows of a category that training did not see, "
+            f"{'id 0' if self.ids else 'all zeros'}: {preview(texts)}",
+            stacklevel=4,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the values in JSON's types."""
-        return {"values": list(self.values)}
+        """Return the fields in JSON's types."""
+        flags = {"missing": self.missing, "other": self.other, "ids": self.ids}
+        return {"type": "categories", "values": list(self.values), "kind": self.kind, **flags}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the encoder of a dictionary that `to_dict` returned."""
+        values, kind = data["values"], data.get("kind", "categorical")
+        check_choice("kind", kind, KINDS)
+        flags = {
+            name: check_boolean(name, data.get(name, False)) for name in ("missing", "other", "ids")
+        }
+        if not values and not any(flags.values()):
+            raise ValueError("values must be at least one, got []")
+        return cls(check_levels(values), kind, **flags)
 
 
-Encoder = Standardizer | Categories
-
-
-def encoder_from_dict(data: Mapping[str, Any]) -> Encoder:
-    """Return the encoder of a dictionary that its `to_dict` returned.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If an entry is missing or out of range.
-    """
-    if "values" not in data:
-        mean = check_number("mean", data["mean"])
-        return Standardizer(mean, check_number("scale", data["scale"], above=0))
-    values = data["values"]
-    if not isinstance(values, list) or {type(value) for value in values} not in ({int}, {str}):
+def check_levels(values: Any) -> tuple[int, ...] | tuple[str, ...]:
+    """Return different strings or different 64-bit integers as a tuple."""
+    kinds = {type(value) for value in values} if isinstance(values, list) else {object}
+    if kinds not in ({int}, {str}, set()):
         raise TypeError(f"values must be integers or strings, got {values!r:.200}")
     if len(set(values)) < len(values):
         raise ValueError(f"values must differ, got {preview(values)}")
     for value in values:
-        check_text("values", value) if isinstance(value, str) else _check_int64(value)
-    return Categories(tuple(values))
-
-
-def check_text(name: str, value: object) -> str:
-    """Return text that UTF-8 can encode, or raise an error; JSON can hold lone surrogates."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {value!r}")
-    value.encode()
-    return value
-
-
-def _check_int64(value: int) -> None:
-    if not -(2**63) <= value < 2**63:
-        raise ValueError(f"values must fit 64-bit integers, got {value}")
+        if isinstance(value, str):
+            check_text("values", value)
+        elif not -(2**63) <= value < 2**63:
+            raise ValueError(f"values must fit 64-bit integers, got {value}")
+    return tuple(values)

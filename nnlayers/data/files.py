@@ -90,8 +90,6 @@ def csv(
     header = check_boolean("header", header)
     dialect = Dialect(separator, decimal, thousands, quote, comment, encoding, header, missing)
     columns, lines = read_delimited(path, dialect, needed=(target,), text=categorical)
-    for name in columns.keys() - set(categorical):
-        _check_mostly_text(columns[name], path, name, lines)
     return _with_target(columns, target, path, lines)
 
 
@@ -275,15 +273,6 @@ _READERS: dict[str, Callable[[str, Kinds, Dialect], Table]] = {
     ".arrow": _read_feather,
     ".npz": _read_npz,
 }
-
-
-def _check_mostly_text(values: Array, path: str, name: str, lines: Lines | None) -> None:
-    """Raise an error for the first cell that is not a number in a column of mostly numbers."""
-    if values.dtype == object:
-        valid, missing = np.isfinite(parse_numbers(values)), find_missing(values)
-        if 2 * np.count_nonzero(valid) > len(values) - np.count_nonzero(missing):
-            problem = f"is not a finite number; if it is text, list {name!r} in categorical"
-            check_rows(valid | missing, values, f"{path}: column {name!r}", problem, lines)
 
 
 def _with_target(columns: Columns, target: str, origin: str, lines: Lines | None = None) -> Table:

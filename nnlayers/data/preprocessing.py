@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, float_dtype, unmasked
-from nnlayers._core.checks import check_choice
-from nnlayers.data.encoders import Categories, Encoder, Standardizer, check_text, encoder_from_dict
-from nnlayers.data.table import (
-    ColumnKind,
-    DataError,
-    Table,
-    check_finite,
-    check_rows,
-    find_missing,
-    preview,
+from nnlayers._core.checks import check_boolean, check_choice, check_integer
+from nnlayers.data.encoders import MISSING_PROBLEM, Categories, Encoder, Missing
+from nnlayers.data.roles import Roles, encoder_from_dict
+from nnlayers.data.table import ColumnKind, DataError, Table
+from nnlayers.data.targets import (
+    Classes,
+    Target,
+    TargetKind,
+    Values,
+    rows_with_target,
+    target_from_dict,
 )
+from nnlayers.data.texts import check_text, missing_cells
 
 __all__ = ["Preprocessing", "TargetKind"]
 
-TargetKind: TypeAlias = Literal["classes", "binary", "values"]
+_MISSING_TARGET = "is missing: fill it, or set missing_target to 'drop' to leave such rows out"
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,51 @@ class _Fit:
     columns: Mapping[str, Encoder]
     target_name: str
     target_kind: TargetKind
-    target: Encoder
+    target: Target
 
 
 class Preprocessing:
-    """Standardise numbers, one-hot encode categories and encode targets.
+    """Encode columns as features, by the role of each, and targets.
 
-    A numeric column becomes one feature ``(x - mean) / std``, with the population standard
-    deviation (1 for a constant column); a categorical column becomes one 0/1 feature for each of
-    its values, in ascending order. Means, deviations and values are those of the training rows.
-    Columns are matched by name, in any order.
+    Numbers are standardised, ``(x - mean) / std`` with the population standard deviation (1 for a
+    constant column). Text is read as numbers where most cells are numbers, with thousands
+    separators, a currency or a percent sign, and where all are booleans such as ``yes`` and ``no``;
+    other text is a category, with one 0/1 feature for each level in ascending order. Dates become
+    elapsed time, year, and the cycles of months, weekdays and hours. Lists of column names give a
+    column another role.
+
+    Everything is learnt from the training rows. Columns are matched by name, in any order.
 
     Parameters
     ----------
+    ignore : list of str
+        Columns to leave out.
+    categories : list of str
+        Columns of numbers or text that are categories. With the target's name in the list, its
+        classes are text as written in the file.
+    embed : list of str
+        Categories whose feature is the id of their level, for a model that begins with
+        :class:`~nnlayers.EntityEmbedding`. Id 0 is that of unknown levels.
+    dates : list of str, or dict of str to str
+        Columns of text that are dates, in any of the usual formats, which is found, or with the
+        format of each, such as ``"%d.%m.%Y"``.
+    log : list of str
+        Columns of skewed numbers to scale by their logarithm, with the sign.
+    quantile : list of str
+        Columns of numbers to give a normal distribution, by their quantiles.
+    piecewise : list of str
+        Columns of numbers to encode by intervals, which lets a network follow steps.
+    intervals : int
+        The largest number of intervals of a column in `piecewise`.
+    min_count : int
+        The number of training rows below which a level is rare. Rare levels share the feature or
+        the id of unknown ones.
+    missing : {"median", "mean", "error"}
+        The fill of a missing number or date; a 0/1 feature then says where one was missing, if
+        any was in training. For a category, missing is a level of its own. ``"error"`` refuses
+        missing values.
+    missing_target : {"error", "drop"}
+        Whether a row without a target is an error or left out.
     standardize : bool
         Whether to standardise numeric columns.
     standardize_target : bool
@@ -67,16 +100,48 @@ class Preprocessing:
     array(['yes', 'no'], dtype=object)
     """
 
-    def __init__(self, *, standardize: bool = True, standardize_target: bool = True) -> None:
-        self.standardize = standardize
-        self.standardize_target = standardize_target
+    def __init__(
+        self,
+        *,
+        ignore: tuple[str, ...] = (),
+        categories: tuple[str, ...] = (),
+        embed: tuple[str, ...] = (),
+        dates: tuple[str, ...] | dict[str, str] = (),
+        log: tuple[str, ...] = (),
+        quantile: tuple[str, ...] = (),
+        piecewise: tuple[str, ...] = (),
+        intervals: int = 64,
+        min_count: int = 1,
+        missing: Missing = "median",
+        missing_target: Literal["error", "drop"] = "error",
+        standardize: bool = True,
+        standardize_target: bool = True,
+    ) -> None:
+        check_choice("missing", missing, get_args(Missing))
+        check_choice("missing_target", missing_target, ["error", "drop"])
+        self.roles = Roles(
+            ignore=ignore,
+            categories=categories,
+            embed=embed,
+            dates=dates,
+            log=log,
+            quantile=quantile,
+            piecewise=piecewise,
+            intervals=check_integer("intervals", intervals, minimum=1),
+            min_count=check_integer("min_count", min_count, minimum=1),
+            missing=missing,
+            standardize=check_boolean("standardize", standardize),
+        )
+        self.missing_target = missing_target
+        self.standardize_target = check_boolean("standardize_target", standardize_target)
         self._fit: _Fit | None = None
 
     def __repr__(self) -> str:
-        return (
-            f"Preprocessing(standardize={self.standardize}, "
-            f"standardize_target={self.standardize_target})"
-        )
+        defaults = Preprocessing()._settings()
+        changed = {
+            name: value for name, value in self._settings().items() if value != defaults[name]
+        }
+        return f"Preprocessing({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
     def fit(self, table: Table, targets: TargetKind) -> Self:
         """Fit the encoding of each column and of the target to training rows.
@@ -99,22 +164,41 @@ class Preprocessing:
         ValueError
             If `targets` is none of the three.
         DataError
-            If there are no rows, a value is NaN or infinite, or the target is not of the kind or
-            holds a single class.
+            If there are no rows, a value does not fit the role of its column, a list names an
+            unknown column, or the target is not of the kind or holds a single class.
         """
         check_choice("targets", targets, get_args(TargetKind))
         if not len(table):
             raise DataError(f"{table.origin}: there are no rows to fit to")
-        target = self._fit_target(table, targets)
-        columns = {name: self._fit_column(table, name) for name in table.columns}
+        column = self.labelled(table).target_column
+        target: Target
+        if targets == "values":
+            target = Values.fit(column, standardize=self.standardize_target)
+        else:
+            target = Classes.fit(column, binary=targets == "binary")
+        columns = self.roles.fit(table)
         self._fit = _Fit(columns, table.target_name, targets, target)
+        self._check_present(table)
         return self
+
+    def labelled(self, table: Table) -> Table:
+        """Return the rows with a target; by ``missing_target``, others are an error or left out.
+
+        Raises
+        ------
+        DataError
+            If the table has no target, a row has none that must have one, or all have none.
+        """
+        if self.missing_target == "error":
+            column = table.target_column
+            column.check(~missing_cells(column.values), _MISSING_TARGET)
+        return rows_with_target(table)
 
     def features(self, table: Table, dtype: npt.DTypeLike = np.float32) -> Array:
         """Return the features of rows.
 
-        A category that did not occur in training is encoded as zeros, with one ``UserWarning`` for
-        each column.
+        A category that did not occur in training is encoded as zeros or as id 0, with one
+        ``UserWarning`` for each column, or by the feature of rare levels, if there is one.
 
         Parameters
         ----------
@@ -132,20 +216,20 @@ class Preprocessing:
         RuntimeError
             Before `fit`.
         DataError
-            If a column is missing or of another kind, or a value is not finite.
+            If a column is missing, or a value does not fit the role of its column.
         """
+        encoders = self._require_fit().columns
         encoded = np.empty((len(table), self.width), float_dtype(dtype))
+        self._check_present(table)
         start = 0
-        for name, encoder in self._require_fit().columns.items():
-            location, kind, expected = _location(table, name), table.kind(name), _kind(encoder)
-            if kind != expected:
-                raise DataError(f"{location} is {kind}, in training it was {expected}")
-            if isinstance(encoder, Standardizer):
-                block = encoder.encode(table.columns[name], encoded.dtype, location)[:, np.newaxis]
-            else:
-                _check_present(table, name)
-                block = _one_hot(encoder, table.columns[name].tolist(), location)
-            encoded[:, start : start + encoder.width] = block
+        for name, encoder in encoders.items():
+            column = table.column(name)
+            block = encoded[:, start : start + encoder.width]
+            with np.errstate(over="ignore"):
+                block[:] = encoder.encode(column)
+            if not isinstance(encoder, Categories):
+                finite = np.asarray(np.isfinite(block).all(axis=1))
+                column.check(finite, f"is out of range when it is scaled as {encoded.dtype}")
             start += encoder.width
         return encoded
 
@@ -164,16 +248,13 @@ class Preprocessing:
             Before `fit`.
         DataError
             If the table has no target, or one that does not fit: a class that did not occur in
-            training, text for values, or NaN.
+            training, text for values, or a missing one.
         """
         fit, dtype = self._require_fit(), float_dtype(dtype)
-        if isinstance(fit.target, Standardizer):
-            values = fit.target.encode(_target_values(table), dtype, _target_location(table))
-            return values[:, np.newaxis]
-        labels = _class_labels(table)
-        codes = fit.target.codes(labels.tolist())
-        problem = "is not a class of the training rows"
-        check_rows(codes >= 0, labels, _target_location(table), problem)
+        column = table.target_column
+        if isinstance(fit.target, Values):
+            return fit.target.encode(column, dtype)
+        codes = fit.target.encode(column)
         return codes if fit.target_kind == "classes" else codes.astype(dtype)[:, np.newaxis]
 
     def decode(self, encoded: npt.ArrayLike) -> Array:
@@ -197,19 +278,13 @@ class Preprocessing:
         DataError
             If the shape does not fit, or a number is not the code of a class.
         """
-        fit = self._require_fit()
+        target = self._require_fit().target
         array = unmasked(encoded, "encoded targets")
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim != 1:
             raise DataError(f"encoded targets must be of shape (rows,), got {array.shape}")
-        if isinstance(fit.target, Standardizer):
-            return fit.target.decode(array.astype(np.float64))
-        classes = fit.target.values
-        codes = np.arange(len(classes))
-        check_rows(np.isin(array, codes), array, "encoded targets", f"is not in 0..{codes[-1]}")
-        names = np.array(classes, dtype=object if isinstance(classes[0], str) else np.int64)
-        return names[array.astype(np.intp)]
+        return target.decode(array)
 
     @property
     def width(self) -> int:
@@ -225,12 +300,32 @@ class Preprocessing:
     def classes(self) -> tuple[int, ...] | tuple[str, ...]:
         """The classes of the target in the order of their codes; empty for a target of values."""
         target = self._require_fit().target
-        return target.values if isinstance(target, Categories) else ()
+        return target.values if isinstance(target, Classes) else ()
 
     @property
     def columns(self) -> dict[str, ColumnKind]:
         """The kinds of the columns that `features` reads, by name."""
-        return {name: _kind(encoder) for name, encoder in self._require_fit().columns.items()}
+        return {name: encoder.kind for name, encoder in self._require_fit().columns.items()}
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder]:
+        """The fitted encoder of each column that `features` reads, in the order of the features."""
+        return self._require_fit().columns
+
+    @property
+    def ids(self) -> dict[int, int]:
+        """The number of ids of each feature that holds some, by its index."""
+        found, start = {}, 0
+        for encoder in self._require_fit().columns.values():
+            if isinstance(encoder, Categories) and encoder.ids:
+                found[start] = encoder.levels
+            start += encoder.width
+        return found
+
+    @property
+    def target(self) -> Target:
+        """The fitted encoding of the target."""
+        return self._require_fit().target
 
     @property
     def target_name(self) -> str:
@@ -243,20 +338,18 @@ class Preprocessing:
         return self._require_fit().target_kind
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fitted state in JSON's types, exact to the last bit."""
+        """Return the settings and the fitted state in JSON's types, exact to the last bit."""
         fit = self._require_fit()
         return {
-            "standardize": self.standardize,
-            "standardize_target": self.standardize_target,
+            "settings": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self._settings().items()
+            },
             # A list, because some JSON writers sort keys and the order of columns matters.
             "columns": [
                 {"name": name, **encoder.to_dict()} for name, encoder in fit.columns.items()
             ],
-            "target": {
-                "name": fit.target_name,
-                "kind": fit.target_kind,
-                **fit.target.to_dict(),
-            },
+            "target": {"name": fit.target_name, "kind": fit.target_kind, **fit.target.to_dict()},
         }
 
     @classmethod
@@ -269,109 +362,38 @@ class Preprocessing:
             If an entry is missing or malformed; the message names it.
         """
         try:
-            preprocessing = cls(
-                standardize=data["standardize"], standardize_target=data["standardize_target"]
-            )
+            preprocessing = cls(**data["settings"])
             columns = {
                 check_text("name", column["name"]): encoder_from_dict(column)
                 for column in data["columns"]
             }
             if not len(columns) == len(data["columns"]) > 0:
                 raise ValueError("columns must be at least one, all with different names")
-            target, kind = data["target"], data["target"]["kind"]
-            check_choice("kind", kind, get_args(TargetKind))
+            target = data["target"]
             name = check_text("name", target["name"])
-            preprocessing._fit = _Fit(columns, name, kind, encoder_from_dict(target))
+            preprocessing._fit = _Fit(columns, name, target["kind"], target_from_dict(target))
         except KeyError as error:
             raise DataError(f"preprocessing: the entry {error} is missing") from None
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise DataError(f"preprocessing: {error}") from None
-        if (kind == "values") != isinstance(preprocessing._require_fit().target, Standardizer):
-            raise DataError(f"preprocessing: the target's entries do not fit its kind {kind!r}")
         return preprocessing
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {
+            **vars(self.roles),
+            "missing_target": self.missing_target,
+            "standardize_target": self.standardize_target,
+        }
 
     def _require_fit(self) -> _Fit:
         if self._fit is None:
             raise RuntimeError("Preprocessing is not fitted yet: call fit first")
         return self._fit
 
-    def _fit_column(self, table: Table, name: str) -> Encoder:
-        _check_present(table, name)
-        if table.kind(name) == "categorical":
-            return Categories.fit(table.columns[name].tolist())
-        check_finite(table.columns[name], _location(table, name), table.lines)
-        return Standardizer.fit(table.columns[name]) if self.standardize else Standardizer()
-
-    def _fit_target(self, table: Table, targets: TargetKind) -> Encoder:
-        if targets == "values":
-            values = _target_values(table)
-            return Standardizer.fit(values) if self.standardize_target else Standardizer()
-        classes = Categories.fit(_class_labels(table).tolist())
-        if len(classes.values) < 2:
-            raise DataError(
-                f"{_target_location(table)} holds a single class, {classes.values[0]!r}"
-            )
-        if targets == "binary" and len(classes.values) > 2:
-            raise DataError(
-                f"{_target_location(table)} must hold two classes to be binary, "
-                f"got {len(classes.values)}: {preview(classes.values)}"
-            )
-        return classes
-
-
-def _location(table: Table, name: str) -> str:
-    return f"{table.origin}: column {name!r}"
-
-
-def _check_present(table: Table, name: str) -> None:
-    values = table.columns[name]
-    problem = "is a missing value"
-    check_rows(~find_missing(values), values, _location(table, name), problem, table.lines)
-
-
-def _target_location(table: Table) -> str:
-    return f"{table.origin}: target {table.target_name!r}"
-
-
-def _kind(encoder: Encoder) -> ColumnKind:
-    return "categorical" if isinstance(encoder, Categories) else "numeric"
-
-
-def _target(table: Table) -> Array:
-    if table.target is None:
-        raise DataError(f"{_target_location(table)} is missing")
-    return table.target
-
-
-def _target_values(table: Table) -> npt.NDArray[np.float64]:
-    """Return a target of finite numbers as float64."""
-    target = _target(table)
-    if target.dtype == object:
-        raise DataError(f"{_target_location(table)} must hold numbers, got text: {preview(target)}")
-    check_finite(target, _target_location(table))
-    return target.astype(np.float64, copy=False)
-
-
-def _class_labels(table: Table) -> Array:
-    """Return a target of integers or text, with whole floats converted to integers."""
-    target = _target(table)
-    if target.dtype != np.float64:
-        return target
-    with np.errstate(invalid="ignore"):
-        labels = target.astype(np.int64)
-    problem = "is not a class; classes are integers or text"
-    check_rows(labels == target, target, _target_location(table), problem)
-    return labels
-
-
-def _one_hot(categories: Categories, texts: list[str], location: str) -> Array:
-    codes = categories.codes(texts)
-    unseen = [texts[row] for row in np.flatnonzero(codes < 0)]
-    if unseen:
-        warnings.warn(
-            f"{location} has {len(unseen)} rows of a category that training "
-            f"did not see, all zeros: {preview(sorted(set(unseen)))}",
-            stacklevel=3,
-        )
-    encoded: Array = codes[:, np.newaxis] == np.arange(categories.width)
-    return encoded
+    def _check_present(self, table: Table) -> None:
+        """Raise an error for the first missing value, if they are refused."""
+        if self.roles.missing == "error":
+            for name in self._require_fit().columns:
+                column = table.column(name)
+                column.check(~missing_cells(column.values), MISSING_PROBLEM)

@@ -6,7 +6,7 @@ import datetime
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import unknown_name
 
 __all__ = [
+    "Column",
     "ColumnKind",
     "DataError",
     "Lines",
@@ -42,6 +43,34 @@ class Lines(Protocol):
 
 class DataError(ValueError):
     """A problem with data; one line that names the file or data set, the column and the value."""
+
+
+class Column(NamedTuple):
+    """One column of a table: its values, and where they are from, for messages.
+
+    Parameters
+    ----------
+    values : (rows,) ndarray
+        Numbers, strings or dates, as :class:`Table` has them.
+    location : str
+        The file and the name of the column.
+    lines : (rows,) ndarray of int, optional
+        The lines of the rows in the file.
+    """
+
+    values: Array
+    location: str
+    lines: Lines | None = None
+
+    @property
+    def kind(self) -> ColumnKind:
+        """The kind of the values."""
+        kind = self.values.dtype.kind
+        return "categorical" if kind == "O" else "date" if kind == "M" else "numeric"
+
+    def check(self, valid: Array, problem: str) -> None:
+        """Raise a :class:`DataError` for the first row that is not valid, if any."""
+        check_rows(valid, self.values, self.location, problem, self.lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +166,27 @@ class Table:
         DataError
             If there is no such column.
         """
+        return self.column(name).kind
+
+    def column(self, name: str) -> Column:
+        """Return column `name` with its place, for messages.
+
+        Raises
+        ------
+        DataError
+            If there is no such column.
+        """
         if name not in self.columns:
             raise DataError(f"{self.origin}: {unknown_name('column', name, self.columns)}")
-        kind = self.columns[name].dtype.kind
-        return "categorical" if kind == "O" else "date" if kind == "M" else "numeric"
+        return Column(self.columns[name], f"{self.origin}: column {name!r}", self.lines)
+
+    @property
+    def target_column(self) -> Column:
+        """The target with its place, for messages; a table without one is an error."""
+        location = f"{self.origin}: target {self.target_name!r}"
+        if self.target is None:
+            raise DataError(f"{location} is missing")
+        return Column(self.target, location, self.lines)
 
 
 class _Selection(Mapping[str, Array]):

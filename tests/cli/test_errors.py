@@ -45,7 +45,7 @@ def assignment(path, target="y"):
         (assignment("missing.csv"), "data: missing.csv: No such file or directory"),
         (assignment("empty.csv"), "data: empty.csv: the file is empty"),
         (assignment("ragged.csv"), "data: ragged.csv: "),
-        (assignment("nan.csv"), "data: nan.csv: column 'x', line "),
+        (assignment("word.csv"), "data: word.csv: column 'x', line 22: 'low' is not a number: "),
         (assignment("single.csv"), "split: single.csv: a stratified split needs two classes"),
         (assignment("single.csv", "z"), "data: single.csv: "),
     ],
@@ -55,7 +55,7 @@ def test_a_bad_config_is_one_line_with_file_and_key_and_leaves_nothing(
 ):
     (workplace / "empty.csv").write_text("")
     (workplace / "ragged.csv").write_text("x,y\n1,a\n1,2,3\n")
-    (workplace / "nan.csv").write_text("x,y\n" + "1,a\nnan,b\n" * 3)
+    (workplace / "word.csv").write_text("x,y\n" + "1,a\n" * 20 + "low,b\n" + "2,b\n" * 20)
     (workplace / "single.csv").write_text("x,y\n1,a\n2,a\n3,a\n4,a\n")
     before = sorted(workplace.iterdir())
     status, _, err = run("train", "small.toml", "--out", "a", "--set", override)

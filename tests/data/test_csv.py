@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnlayers.data import DataError, csv, read_rows
+from nnlayers.data import DataError, Preprocessing, Table, csv, read_rows
 
 pytest.importorskip("pandas")
 
@@ -337,11 +337,16 @@ def test_an_error_in_a_file_names_the_line_and_column(write, content, message):
     ],
 )
 def test_a_cell_that_is_no_number_among_numbers_says_how_to_fix_it(write, content, line, cell):
+    table = csv(write(content), "y")
     with pytest.raises(DataError) as caught:
-        csv(write(content), "y")
+        Preprocessing().fit(table, "values")
     assert str(caught.value) == (
-        f"rows.csv: column 'a', line {line}: {cell!r} is not a finite number; "
-        "if it is text, list 'a' in categorical"
+        f"rows.csv: column 'a', line {line}: {cell!r} is not a number: correct it, or list the "
+        "column in categories if it holds text"
+    )
+    Preprocessing(categories=["a"]).fit(table, "values")
+    Preprocessing(ignore=["a"]).fit(
+        Table({**table.columns, "b": [1] * len(table)}, table.target), "values"
     )
 
 

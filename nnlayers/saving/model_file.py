@@ -1,19 +1,12 @@
 """Save and load models: architecture, weights and state in one file that runs no code.
 
-The file is a zip archive, which ``numpy.load`` reads too. The entry ``model.json`` holds the
-architecture: each layer's class by name and the arguments of its constructor. The other entries are
-the arrays of ``state_dict()`` and those among the arguments. The archive's comment, which ends the
-file, is the version of the format and the SHA-256 of all bytes before it.
+A file is written in one of two formats, :mod:`.archive_format` and :mod:`.safetensors_format`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import io
-import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -21,24 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers._core.archives import Archive, one_line, write_archive
+from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_path
 from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
 from nnlayers.layer import Layer
+from nnlayers.saving import archive_format, safetensors_format
+from nnlayers.saving.contents import Contents
 from nnlayers.saving.description import Classes, Description, FindClass, Rebuilder
 
 __all__ = ["dumps", "load", "loads", "save"]
 
-VERSION = 2
-
-_TABLE = "model.json"
-_ARGUMENTS = "arguments/"
-_STATE = "state/"
-_DIGEST_LENGTH = 64
-_COMMENT = b"nnlayers model %d sha256 "
-_END = re.compile(rb"nnlayers model (\d+) sha256 [0-9a-f]{64}\Z")
 # The attributes of a parameter that are saved beside its value, in the order of the file. Files of
 # version 1 have the first two.
 _SETTINGS = {"name": str, "trainable": bool, "lr_scale": float, "decay": bool}
@@ -58,7 +46,9 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     model : Layer
         The model: any layer, containers included.
     path : str or path-like
-        The file. An existing one stays whole until the new one replaces it.
+        The file. An existing one stays whole until the new one replaces it. If the name ends in
+        ``.safetensors``, the file has that format, and its weights open in every library that
+        reads it, by the names of ``model.state_dict()``.
 
     Returns
     -------
@@ -87,9 +77,10 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     >>> bool(np.all(twin.predict(x) == model.predict(x)))
     True
     """
-    content = dumps(model)
+    path = check_path("path", path)
+    content = dumps(model, safetensors=path.suffix == safetensors_format.SUFFIX)
     write_file(path, lambda file: file.write(content))
-    return Path(path)
+    return path
 
 
 def load(
@@ -104,7 +95,7 @@ def load(
     Parameters
     ----------
     path : str or path-like
-        A file from :func:`save`.
+        A file from :func:`save`, of either format.
     modules : iterable of str
         Modules and packages from which layer classes may be imported, besides nnlayers. Importing
         a module runs its code, so name only modules that you trust.
@@ -162,7 +153,7 @@ def load(
         raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
-def dumps(model: Layer) -> memoryview:
+def dumps(model: Layer, *, safetensors: bool = False) -> memoryview:
     """Return the content of the file that :func:`save` writes.
 
     Raises
@@ -173,7 +164,7 @@ def dumps(model: Layer) -> memoryview:
     if not isinstance(model, Layer):
         raise TypeError(f"model must be a Layer, got {model!r}")
     try:
-        return _content(model)
+        return _content(model, safetensors)
     except RecursionError as error:
         raise ValueError(
             f"{type(model).__name__} cannot be saved: it is nested too deep"
@@ -209,18 +200,20 @@ def _class_finder(modules: Iterable[str], classes: Classes) -> FindClass:
 
 def _parse(content: bytes | memoryview, find_class: FindClass, allow_nonfinite: bool) -> Layer:
     try:
-        _check_whole(content)
-        table, arguments, state = _unpack(content)
+        view = memoryview(content)
+        is_safetensors = safetensors_format.is_safetensors(view)
+        unpack = safetensors_format.unpack if is_safetensors else archive_format.unpack
+        contents = unpack(view)
         if not allow_nonfinite:
-            _check_finite(state)
-        return _rebuild(table, arguments, state, find_class, len(content))
+            _check_finite(contents.state)
+        return _rebuild(contents, find_class, len(content))
     except ValueError as error:
         raise ValueError(one_line(error)) from error
     except Exception as error:  # A forged file may cause any error.
         raise ValueError(f"malformed: {one_line(error)}") from error
 
 
-def _content(model: Layer) -> memoryview:
+def _content(model: Layer, is_safetensors: bool) -> memoryview:
     description = Description()
     value = description.value(model)
     layers = model.named_layers()
@@ -234,34 +227,19 @@ def _content(model: Layer) -> memoryview:
             for name, parameter in model.named_parameters().items()
         },
     }
-    arguments, state = description.arrays[:], model.state_dict()
-    arrays = {f"{_ARGUMENTS}{index}": array for index, array in enumerate(arguments)}
-    arrays |= {f"{_STATE}{name}": array for name, array in state.items()}
-    buffer = io.BytesIO()
-    write_archive(
-        buffer,
-        arrays,
-        texts={_TABLE: json.dumps(table, allow_nan=False)},
-        comment=_COMMENT % VERSION + b"0" * _DIGEST_LENGTH,
-    )
+    contents = Contents(table, description.arrays[:], model.state_dict())
+    pack = safetensors_format.pack if is_safetensors else archive_format.pack
+    content = pack(contents)
     # A constructor may write to an array that is passed to it, so it gets copies.
-    copies = [array.copy() for array in arguments]
-    size, classes = buffer.tell(), description.classes
-    twin = _rebuild(table, copies, state, classes.__getitem__, size)
+    copies = contents._replace(arguments=[array.copy() for array in contents.arguments])
+    twin = _rebuild(copies, description.classes.__getitem__, len(content))
     _check_same(layers, _outlines(layers, description), twin)
-    buffer.seek(-_DIGEST_LENGTH, os.SEEK_END)
-    buffer.write(_digest(buffer.getbuffer()))
-    return buffer.getbuffer()
+    return content
 
 
-def _rebuild(
-    table: dict[str, Any],
-    arguments: list[Array],
-    state: Mapping[str, Array],
-    find_class: FindClass,
-    size: int,
-) -> Layer:
-    """Return the model that a table describes; a file of `size` bytes holds no more weights."""
+def _rebuild(contents: Contents, find_class: FindClass, size: int) -> Layer:
+    """Return the model of a file's contents; a file of `size` bytes holds no more weights."""
+    table, arguments, state = contents
     with rebuilding(size):
         rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = rebuilder.value(table["model"])
@@ -290,33 +268,6 @@ def _rebuild(
     for name, layer in layers.items():
         layer.training = name not in evaluation
     return model
-
-
-def _check_whole(content: bytes | memoryview) -> None:
-    end = _END.search(content[-2 * _DIGEST_LENGTH :])
-    if end is None:
-        raise ValueError("not a model that nn.save wrote, or cut short")
-    if content[-_DIGEST_LENGTH:] != _digest(memoryview(content)):
-        raise ValueError("damaged: the checksum differs")
-    if not 1 <= int(end[1]) <= VERSION:
-        raise ValueError(f"has format version {int(end[1])}, this nnlayers reads up to {VERSION}")
-
-
-def _digest(content: memoryview) -> bytes:
-    """Return the checksum of a file's content, which covers all bytes before the checksum."""
-    return hashlib.sha256(content[:-_DIGEST_LENGTH]).hexdigest().encode()
-
-
-def _unpack(content: bytes | memoryview) -> tuple[dict[str, Any], list[Array], dict[str, Array]]:
-    """Return the architecture, the arrays among the constructors' arguments, and the state."""
-    archive = Archive(io.BytesIO(content))
-    state = [name for name in archive.names if name.startswith(_STATE)]
-    arguments = range(sum(name.startswith(_ARGUMENTS) for name in archive.names))
-    return (
-        json.loads(archive.content(_TABLE)),
-        [archive.array(f"{_ARGUMENTS}{index}") for index in arguments],
-        {name.removeprefix(_STATE): archive.array(name) for name in state},
-    )
 
 
 def _check_finite(state: Mapping[str, Array]) -> None:

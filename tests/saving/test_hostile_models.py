@@ -15,7 +15,7 @@ import pytest
 from effort import cases, spread
 
 import nnlayers as nn
-from nnlayers.saving.model_file import VERSION
+from nnlayers.saving.contents import VERSION
 
 
 class Scale(nn.Layer):

@@ -16,8 +16,9 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer, schedules
 from nnlayers.optim.base import LearningRate
-from nnlayers.training import callbacks, metrics
+from nnlayers.training import callbacks
 from nnlayers.training.callbacks import Callback
+from nnlayers.training.measures import MEASURES
 from nnlayers.training.metrics import Metric
 
 __all__ = [
@@ -209,9 +210,7 @@ SOURCES = Family(
 CALLBACKS = Family(
     "a callback", _derived_from("Callback"), (Callback,), _constructors(callbacks, Callback)
 )
-METRICS = Family(
-    "a metric", "a function of y_true and y_pred", (Metric,), {"accuracy": metrics.accuracy}
-)
+METRICS = Family("a metric", "a function of y_true and y_pred", (Metric,), MEASURES)
 INITIALIZERS = Family(
     "an initializer",
     _CALLABLE,

@@ -1,130 +1,157 @@
-"""Metrics, and the loss and metrics of an epoch."""
+"""Metrics by name, and the loss and metrics of an epoch."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import look_up
+from nnlayers._core.arrays import Array
+from nnlayers._core.checks import unknown_name
 from nnlayers.losses import Loss
 from nnlayers.training.divergence import QUIET
+from nnlayers.training.measures import MEASURES
+from nnlayers.training.predictions import Predictions, Units
 
-__all__ = [
-    "EpochMeter",
-    "Metric",
-    "accuracy",
-    "has_sum_reduction",
-    "measure",
-    "measure_output",
-    "resolve_metrics",
-]
+__all__ = ["EpochMeter", "Metric", "Metrics", "has_sum_reduction", "measure_output"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 
+# Other names of metrics, those of scikit-learn's functions and losses among them.
+_ELSEWHERE = {
+    "auc": "roc_auc",
+    "f1_score": "f1",
+    "precision_score": "precision",
+    "r2_score": "r2",
+    "recall_score": "recall",
+    "roc_auc_score": "roc_auc",
+    "accuracy_score": "accuracy",
+    "balanced_accuracy_score": "balanced_accuracy",
+    **{f"neg_{name}": name for name in MEASURES},
+}
 
-def accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
-    """Return the share of labels that are right.
+
+class Metrics:
+    """Metrics by name, which are measured of the predictions for whole sets of rows.
 
     Parameters
     ----------
-    y_true : array_like
-        Labels of y_pred's shape, or rows of class probabilities, of which the largest counts.
-    y_pred : array_like of int
-        Predicted labels: ``(batch,)`` class ids, or ``(batch, n)`` zeros and ones, each of which
-        counts.
+    metrics : iterable of str or callable
+        Names of :data:`~nnlayers.training.measures.MEASURES`, or functions
+        ``metric(y_true, y_pred) -> float``. A function that has an argument `sample_weight` gets
+        the weights of the rows, if there are any.
+    loss : Loss
+        The loss of the model, which says what its output means.
 
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or there are no labels.
-
-    Examples
-    --------
-    >>> accuracy([0, 2, 1, 1], [0, 2, 2, 1])
-    0.75
-    >>> accuracy([[0.9, 0.1], [0.4, 0.6]], [0, 0])
-    0.5
-    """
-    true, predicted = unmasked(y_true, "y_true"), unmasked(y_pred, "y_pred")
-    if true.ndim == predicted.ndim + 1 and true.size:
-        true = true.argmax(axis=-1)
-    if true.shape != predicted.shape or true.size == 0:
-        raise ValueError(
-            f"accuracy needs labels of one shape, got y_true {true.shape}, y_pred {predicted.shape}"
-        )
-    return float(np.count_nonzero(true == predicted) / true.size)
-
-
-_METRICS_BY_NAME: dict[str, Metric] = {"accuracy": accuracy}
-
-
-def resolve_metrics(metrics: Iterable[str | Metric], loss: Loss) -> dict[str, Metric]:
-    """Return metrics by name.
+    Attributes
+    ----------
+    names : list of str
+        Names of the metrics.
+    units : callable or None
+        Converts targets that are numbers, and predictions of them, to the units in which they are
+        measured; by default, those of the targets.
 
     Raises
     ------
     TypeError
         If one is neither a name nor a function with a name.
     ValueError
-        If a name is unknown or occurs twice, or a metric does not fit the loss's targets.
+        If a name is unknown or occurs twice, or a metric does not fit the loss.
 
     Examples
     --------
     >>> import nnlayers as nn
-    >>> resolve_metrics(["acuracy"], nn.SoftmaxCrossEntropy())
-    Traceback (most recent call last):
-    ValueError: unknown metric 'acuracy', did you mean 'accuracy'? Known: accuracy
+    >>> metrics = Metrics(["accuracy", "roc_auc"], nn.SoftmaxCrossEntropy())
+    >>> metrics.measure(np.array([0, 1, 1]), np.array([[2.0, 1.0], [3.0, 5.0], [1.0, 0.5]]))
+    {'accuracy': 0.6666666666666666, 'roc_auc': 1.0}
     """
-    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
-        raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
-    resolved: dict[str, Metric] = {}
-    for metric in metrics:
-        function = (
-            look_up("metric", metric, _METRICS_BY_NAME) if isinstance(metric, str) else metric
-        )
-        name = getattr(function, "__name__", None)
-        if not callable(function) or name is None:
-            raise TypeError(f"metrics must hold names or functions with a __name__, got {metric!r}")
-        if function is accuracy and loss.targets == "values":
-            raise ValueError(
-                "metric 'accuracy' needs a loss whose targets are classes, "
-                f"those of {type(loss).__name__} are values"
-            )
-        if name in resolved or name == "loss":
-            raise ValueError(f"metrics must have different names, got {name!r} twice")
-        resolved[name] = function
-    return resolved
+
+    def __init__(self, metrics: Iterable[str | Metric], loss: Loss) -> None:
+        if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+            raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
+        self.loss = loss
+        self.units: Units | None = None
+        self._computations: dict[str, Callable[[Predictions], float]] = {}
+        for metric in metrics:
+            name = metric if isinstance(metric, str) else getattr(metric, "__name__", None)
+            if name is None or not (isinstance(metric, str) or callable(metric)):
+                raise TypeError(
+                    f"metrics must hold names or functions with a __name__, got {metric!r}"
+                )
+            if name in self._computations or name == "loss":
+                raise ValueError(f"metrics must have different names, got {name!r} twice")
+            self._computations[name] = _computation(metric, loss)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the metrics."""
+        return list(self._computations)
+
+    def measure(self, y: Array, output: Array, weight: Array | None = None) -> dict[str, float]:
+        """Return the metrics of a model's output for rows with the targets y.
+
+        Raises
+        ------
+        TypeError
+            If a function returns anything but one number.
+        ValueError
+            If a metric does not fit the number of classes.
+        """
+        if not self._computations:
+            return {}
+        return self.measure_predictions(Predictions.of(self.loss, y, output, weight, self.units))
+
+    def measure_predictions(self, predictions: Predictions) -> dict[str, float]:
+        """Return the metrics of predictions."""
+        values = {}
+        for name, compute in self._computations.items():
+            value = compute(predictions)
+            if np.ndim(value) != 0:
+                raise TypeError(f"metric {name!r} must return a number, got {value!r}")
+            values[name] = float(value)
+        return values
+
+    def __bool__(self) -> bool:
+        return bool(self._computations)
 
 
-def measure(metrics: Mapping[str, Metric], y_true: Array, y_pred: Array) -> dict[str, float]:
-    """Return the value of each metric.
+def _computation(metric: str | Metric, loss: Loss) -> Callable[[Predictions], float]:
+    """Return the function from predictions to the value of a metric."""
+    if isinstance(metric, str):
+        if metric not in MEASURES:
+            raise ValueError(unknown_name("metric", metric, MEASURES, _ELSEWHERE))
+        measure = MEASURES[metric]
+        measure.check(metric, loss)
+        return measure
+    function: Callable[..., float] = metric
+    takes_weight = _takes_weight(function)
 
-    Raises
-    ------
-    TypeError
-        If a metric returns anything but one number.
-    """
-    values = {}
-    for name, metric in metrics.items():
-        value = metric(y_true, y_pred)
-        if np.ndim(value) != 0:
-            raise TypeError(f"metric {name!r} must return a number, got {value!r}")
-        values[name] = float(value)
-    return values
+    def call(predictions: Predictions) -> float:
+        arguments = predictions.y_true, predictions.y_pred
+        if takes_weight and predictions.weight is not None:
+            return function(*arguments, sample_weight=predictions.weight)
+        return function(*arguments)
+
+    return call
+
+
+def _takes_weight(function: Callable[..., float]) -> bool:
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # A function in C may have no signature.
+        return False
 
 
 def measure_output(
-    loss: Loss, metrics: Mapping[str, Metric], output: Array, y: Array, weight: Array | None
+    loss: Loss, metrics: Metrics, output: Array, y: Array, weight: Array | None
 ) -> dict[str, float]:
     """Return the loss and the metrics of an output; the loss keeps what its backward needs."""
     with np.errstate(**QUIET):
         value = copy.copy(loss).forward(output, y, weight)
-    return {"loss": value} | measure(metrics, y, loss.decide(output))
+    return {"loss": value} | metrics.measure(y, output, weight)
 
 
 def has_sum_reduction(loss: Loss) -> bool:
@@ -139,14 +166,15 @@ class EpochMeter:
     ----------
     loss : Loss
         The loss that is trained.
-    metrics : mapping of str to callable
-        Metrics by name.
+    metrics : Metrics
+        The metrics; their value is that of all rows together, which for most is not the mean of
+        those of the batches.
 
     Examples
     --------
     >>> import nnlayers as nn
     >>> loss = nn.MeanSquaredError()
-    >>> meter = EpochMeter(loss, {})
+    >>> meter = EpochMeter(loss, Metrics([], loss))
     >>> for output in [np.array([[1.0], [1.0]]), np.array([[2.0]])]:
     ...     y = np.zeros_like(output)
     ...     meter.add(loss.forward(output, y), output, y)
@@ -154,13 +182,14 @@ class EpochMeter:
     {'loss': 2.0}
     """
 
-    def __init__(self, loss: Loss, metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, loss: Loss, metrics: Metrics) -> None:
         self.loss = loss
         self.metrics = metrics
         self._values: list[float] = []
         self._weights: list[float] = []
         self._outputs: list[Array] = []
         self._targets: list[Array] = []
+        self._row_weights: list[Array] = []
 
     def add(
         self, value: float, output: Array, y: Array, sample_weight: Array | None = None
@@ -174,13 +203,16 @@ class EpochMeter:
         if self.metrics:
             self._outputs.append(output)
             self._targets.append(y)
+            if sample_weight is not None:
+                self._row_weights.append(sample_weight)
 
     def result(self) -> dict[str, float]:
         """Return the loss and the metrics by name."""
         result = {"loss": self._epoch_loss()}
         if self.metrics:
-            labels = self.loss.decide(np.concatenate(self._outputs))
-            result |= measure(self.metrics, np.concatenate(self._targets), labels)
+            y, output = np.concatenate(self._targets), np.concatenate(self._outputs)
+            weight = np.concatenate(self._row_weights) if self._row_weights else None
+            result |= self.metrics.measure(y, output, weight)
         return result
 
     def _epoch_loss(self) -> float:

@@ -16,9 +16,9 @@ from nnlayers.training.divergence import QUIET, explain_loss
 from nnlayers.training.metrics import (
     EpochMeter,
     Metric,
+    Metrics,
     has_sum_reduction,
     measure_output,
-    resolve_metrics,
 )
 from nnlayers.training.rows import Indices, Rows
 
@@ -43,8 +43,8 @@ class Task:
         The object whose ``forward`` takes a batch of :meth:`rows`.
     loss : Loss
         The loss of its output.
-    metrics : dict of str to callable
-        The metrics by name.
+    metrics : Metrics
+        The metrics of its output.
     """
 
     def __init__(self, model: Layer, loss: Loss, metrics: Iterable[str | Metric]) -> None:
@@ -52,7 +52,7 @@ class Task:
         check_instance("loss", loss, Loss)
         self.network: Any = model
         self.loss: Any = loss
-        self.metrics = resolve_metrics(metrics, loss)
+        self.metrics = Metrics(metrics, loss)
 
     def rows(
         self,

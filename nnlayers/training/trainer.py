@@ -59,10 +59,12 @@ class Trainer:
     optimizer : Optimizer
         Optimizer of the model's parameters.
     metrics : iterable of str or callable
-        ``"accuracy"``, or functions ``metric(y_true, y_pred) -> float``, such as scikit-learn's,
-        whose names become columns of the history. `y_true` is y as given; `y_pred` holds labels if
-        the loss is one for classes (``loss.decide``), otherwise the model's outputs. All rows count
-        alike, whatever their weights.
+        Names, such as ``"accuracy"``, ``"f1_macro"``, ``"roc_auc"``, ``"log_loss"``,
+        ``"mean_absolute_error"`` or ``"r2"``, see :doc:`/reference/metrics`; or functions
+        ``metric(y_true, y_pred) -> float``, such as scikit-learn's. Names become columns of the
+        history. `y_true` is y as given; `y_pred` holds labels if the loss is one for classes
+        (``loss.decide``), otherwise the model's outputs. Rows count by their sample weights, except
+        for a function without an argument `sample_weight`.
     callbacks : iterable of Callback
         Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.

@@ -8,7 +8,6 @@ import pytest
 
 import nnlayers as nn
 from nnlayers.training import DivergenceError, Trainer
-from nnlayers.training.metrics import accuracy
 
 X = np.random.default_rng(0).normal(size=(23, 3))
 CLASSES = np.random.default_rng(1).integers(3, size=23)
@@ -119,16 +118,6 @@ def test_metrics_get_targets_in_their_own_dtype(dtype):
     assert dtypes == {np.dtype(dtype)}
 
 
-def test_accuracy_of_multilabel_targets_is_the_share_of_all_labels():
-    y_true = np.array([[1, 0, 1], [0, 0, 1]])
-    y_pred = np.array([[1, 1, 1], [0, 1, 0]])
-    assert accuracy(y_true, y_pred) == 0.5
-    rng = np.random.default_rng(0)
-    y_true, y_pred = rng.integers(2, size=(2, 50, 7))
-    hits = sum(int(a == b) for a, b in zip(y_true.flat, y_pred.flat, strict=True))
-    assert accuracy(y_true, y_pred) == hits / 350
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["0.W", "1.running_var", "2.W"])
 def test_a_model_with_weights_that_are_not_finite_is_never_measured(value, name):
@@ -196,7 +185,6 @@ def test_one_dimensional_targets_suggest_a_column():
         ({"loss": nn.MeanSquaredError}, "loss must be a Loss, got <class"),
         ({"callbacks": [3]}, r"callbacks\[0\] must be a Callback, got 3"),
         ({"callbacks": nn.callbacks.EarlyStopping()}, "callbacks must be a list of callbacks, got"),
-        ({"metrics": accuracy}, "metrics must be a list of names or functions, got <function"),
         ({"clip_norm": True}, "clip_norm must be a finite number above 0, got True"),
         ({"clip_norm": np.True_}, "clip_norm must be a finite number above 0, got np.True_"),
     ],

@@ -14,6 +14,7 @@ from nnlayers._core.checks import check_choice, check_number, unknown_name
 from nnlayers._core.state import check_names
 from nnlayers.training.callbacks.base import Callback
 from nnlayers.training.history import History
+from nnlayers.training.measures import is_larger_better
 
 __all__ = ["Mode", "Watcher"]
 
@@ -30,9 +31,10 @@ class Watcher(Callback):
     monitor : str
         Name of the column.
     mode : {"auto", "min", "max"}
-        Whether small or large values are good. ``"auto"`` decides by the name: large for
-        ``accuracy`` and names that end in ``_score``, small for those that end in ``loss``,
-        ``_error`` or ``_deviance``. This is scikit-learn's convention for the names of metrics.
+        Whether small or large values are good. ``"auto"`` decides by the name: as it is for the
+        metrics that :class:`~nnlayers.training.Trainer` knows by name, such as ``roc_auc``; large
+        for other names that end in ``accuracy`` or ``_score``, small for those that end in
+        ``loss``, ``_error`` or ``_deviance``, which is scikit-learn's convention.
     min_delta : float
         Amount by which a value must beat the best one to count as better, at least 0.
 
@@ -115,8 +117,7 @@ class Watcher(Callback):
 
 
 def _mode_by_name(column: str) -> Literal["min", "max"]:
-    if column.endswith(("accuracy", "_score")):
-        return "max"
-    if column.endswith(("loss", "_error", "_deviance")):
-        return "min"
-    raise ValueError(f"mode must be 'min' or 'max' for monitor {column!r}, got 'auto'")
+    larger = is_larger_better(column)
+    if larger is None:
+        raise ValueError(f"mode must be 'min' or 'max' for monitor {column!r}, got 'auto'")
+    return "max" if larger else "min"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 import warnings
@@ -17,15 +16,15 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
-from nnlayers.config.document import ConfigError, dumps, toml_text
-from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS, SOURCES
+from nnlayers.config.document import dumps, toml_text
+from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS
+from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import RUN_FILES
 from nnlayers.config.settings import set_parameters, split_settings
-from nnlayers.data import DataError, Preprocessing, Split, Table, batches, split
+from nnlayers.data import Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.layers import EntityEmbedding
-from nnlayers.losses import Loss
 from nnlayers.saving import model_file
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, Checkpoint, CSVLogger
@@ -36,7 +35,6 @@ __all__ = [
     "Sections",
     "build_loss",
     "prepare",
-    "read_parts",
     "read_sections",
 ]
 
@@ -78,7 +76,7 @@ class Sections:
     training : table
         Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``.
     split : table
-        Arguments of :func:`nnlayers.data.split`.
+        Arguments of :func:`nnlayers.data.split_table`.
     preprocessing : table
         Arguments of :class:`nnlayers.data.Preprocessing`.
     seed : int
@@ -147,11 +145,15 @@ class Experiment:
             If training diverges.
         """
         x, y = self.arrays["train"]
+        held_out = self.parts["validation"]
         known = _fit_arguments()
         training = self.config["training"]
         arguments = {name: training[name] for name in known if name in training} | {
             "epochs": self.epochs - len(self.trainer.history),
-            "validation": self.arrays["validation"] if len(self.parts["validation"]) else None,
+            "validation": (
+                (*self.arrays["validation"], held_out.weights) if len(held_out) else None
+            ),
+            "sample_weight": self.parts["train"].weights,
             "rng": self.rng,
             "progress": progress,
         }
@@ -185,7 +187,9 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     training = builder.arguments(known, sections.training, "training", CALLBACKS)
     loss = build_loss(sections, source, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
-    data, parts = read_parts(sections, source, loss.value, preprocessing.value, modules)
+    data, parts = read_parts(
+        sections.data, sections.split, source, loss.value, preprocessing.value, modules
+    )
     train = parts.value["train"]
     builder.attempt("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))
     rng = np.random.default_rng(sections.seed)
@@ -234,47 +238,6 @@ def read_sections(config: Mapping[str, Any], source: str) -> Sections:
 def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> BuildResult:
     """Return the loss, and its section completed."""
     return Builder(source, modules=modules).build(sections.loss, "loss", LOSSES)
-
-
-def read_parts(
-    sections: Sections,
-    source: str,
-    loss: Loss,
-    preprocessing: Preprocessing,
-    modules: Iterable[str] = (),
-) -> tuple[BuildResult, BuildResult]:
-    """Return the data as a table, and its rows by part; each with its section completed.
-
-    The rows are those with a target, if the preprocessing leaves out others.
-
-    Raises
-    ------
-    ConfigError
-        If the data cannot be read or split.
-    """
-    # Cells of categories are text as written in the file, even if they look like numbers.
-    text = preprocessing.roles.categories
-    builder = Builder(source, {"categorical": text}, modules=modules)
-    data = builder.build(sections.data, "data", SOURCES)
-    table: Table = data.value
-    if table.target is None:
-        raise builder.error("data", f"{table.origin}: there is no target")
-    table = builder.attempt("data", (), lambda: preprocessing.labelled(data.value))
-    if isinstance(data.table.get("path"), str):
-        # The run directory must not depend on the working directory.
-        data.table["path"] = os.path.abspath(data.table["path"])
-    stratify = None if loss.targets == "values" else table.target
-    supplied = {"rows": len(table), "stratify": stratify}
-    try:
-        rows = builder.construct(split, sections.split, "split", supplied=supplied)
-    except ConfigError as error:
-        if isinstance(error.__cause__, DataError):  # split does not know the origin of its rows.
-            raise builder.error("split", f"{table.origin}: {error.__cause__}") from None
-        raise
-    parts = {
-        name: table.rows(indices) for name, indices in zip(Split._fields, rows.value, strict=True)
-    }
-    return data, BuildResult(parts, rows.table)
 
 
 def _build_model(

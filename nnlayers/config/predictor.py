@@ -99,24 +99,30 @@ class Predictor:
 
         .. math:: R^2 = 1 - \frac{\sum (t - p)^2}{\sum (t - \bar t)^2}
 
-        It is NaN if all targets are equal.
+        It is NaN if all targets are equal. The weights of rows count in all of them.
 
         Raises
         ------
         DataError
-            If there are no rows, or they lack the target.
+            If there are no rows, they lack the target, or all their weights are 0.
         """
         if not len(table):
             raise DataError(f"{table.origin}: there are no rows to score")
+        weights = table.weights
+        if weights is not None and not weights.any():
+            raise DataError(f"{table.origin}: the weights of the rows to score are all 0")
         outputs = self.outputs(table)
         target = self.preprocessing.targets(table, self.dtype)
         decisions = self.loss.decide(outputs)
-        scores = {"loss": self.loss.forward(outputs, target)}
+        scores = {"loss": self.loss.forward(outputs, target, weights)}
         if self.preprocessing.classes:
-            return scores | {"accuracy": float(np.mean(decisions == target))}
+            hits = np.reshape(decisions == target, len(table))
+            return scores | {"accuracy": float(np.average(hits, weights=weights))}
         true = self.preprocessing.decode(target)
-        squares = np.square(true - self.preprocessing.decode(decisions)).mean()
-        variance = true.var()
+        errors = true - self.preprocessing.decode(decisions)
+        squares = np.average(np.square(errors), weights=weights)
+        deviations = true - np.average(true, weights=weights)
+        variance = np.average(np.square(deviations), weights=weights)
         r2 = float(1 - squares / variance) if variance else float("nan")
         return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}
 

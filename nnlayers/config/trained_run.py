@@ -15,7 +15,8 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
 from nnlayers.config.document import ConfigError, read
-from nnlayers.config.experiment import build_loss, read_parts, read_sections
+from nnlayers.config.experiment import build_loss, read_sections
+from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import (
     CHECKPOINT,
@@ -230,12 +231,16 @@ class TrainedRun:
         if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() == ".npz":
             return npz(os.fspath(rows), **self._options(npz))
         columns = {**columns, name: kind}
+        weights: str | None = self.config["data"].get("weights")
+        if weights is not None:
+            columns[weights] = "numeric"
         if isinstance(rows, str | os.PathLike):
             table = read_rows(os.fspath(rows), columns, **self._options(read_rows))
         else:
             table = table_from_rows(rows, columns)
-        features = {key: column for key, column in table.columns.items() if key != name}
-        return Table(features, table.columns[name], name, table.origin)
+        weight = None if weights is None else table.columns[weights]
+        features = table.without({name, weights}).columns
+        return Table(features, table.columns[name], name, table.origin, table.lines, weight)
 
     def _options(self, function: Any) -> dict[str, Any]:
         """Return the arguments of the run's data source that a reader of other files has too."""
@@ -248,7 +253,12 @@ class TrainedRun:
         sections = read_sections(self.config, source)
         predictor = self.predictor
         parts = read_parts(
-            sections, source, predictor.loss, predictor.preprocessing, self._modules
+            sections.data,
+            sections.split,
+            source,
+            predictor.loss,
+            predictor.preprocessing,
+            self._modules,
         )[1]
         test: Table = parts.value["test"]
         if not len(test):

@@ -21,14 +21,10 @@ from nnlayers.data.compression import is_compressed, open_decompressed
 from nnlayers.data.dialect import Dialect, Record, read_records, sniff
 from nnlayers.data.frames import series_values
 from nnlayers.data.table import DataError
+from nnlayers.data.texts import MISSING
 
 __all__ = ["FileLines", "parse_numbers", "read_delimited"]
 
-# The spellings of a missing value in files that programs write.
-MISSING = (
-    *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN"),
-    *("NULL", "Null", "null", "None", "none"),
-)
 _CHUNK = 1 << 24
 
 

@@ -31,6 +31,7 @@ def csv(
     path: str,
     target: str,
     *,
+    weights: str | None = None,
     categorical: tuple[str, ...] = (),
     separator: str | None = None,
     decimal: str = ".",
@@ -55,6 +56,8 @@ def csv(
         The file.
     target : str
         The column to predict.
+    weights : str, optional
+        The column of the rows' weights in losses, which is not a feature.
     categorical : tuple of str
         Columns whose cells are text, even if they look like numbers or missing values;
         only a blank cell is missing.
@@ -89,11 +92,12 @@ def csv(
     """
     header = check_boolean("header", header)
     dialect = Dialect(separator, decimal, thousands, quote, comment, encoding, header, missing)
-    columns, lines = read_delimited(path, dialect, needed=(target,), text=categorical)
-    return _with_target(columns, target, path, lines)
+    needed = [target] if weights is None else [target, weights]
+    columns, lines = read_delimited(path, dialect, needed=needed, text=categorical)
+    return _with_target(columns, target, path, weights, lines)
 
 
-def parquet(path: str, target: str) -> Table:
+def parquet(path: str, target: str, *, weights: str | None = None) -> Table:
     """Read a Parquet file by pyarrow.
 
     Numbers and booleans are numeric columns, text and dictionaries are text, and dates are dates;
@@ -105,6 +109,8 @@ def parquet(path: str, target: str) -> Table:
         The file.
     target : str
         The column to predict.
+    weights : str, optional
+        The column of the rows' weights in losses, which is not a feature.
 
     Raises
     ------
@@ -114,19 +120,19 @@ def parquet(path: str, target: str) -> Table:
     ModuleNotFoundError
         Without pyarrow.
     """
-    return _with_target(read_arrow(path, "parquet"), target, path)
+    return _with_target(read_arrow(path, "parquet"), target, path, weights)
 
 
-def feather(path: str, target: str) -> Table:
+def feather(path: str, target: str, *, weights: str | None = None) -> Table:
     """Read a Feather file, which is the file format of Arrow, by pyarrow.
 
     Parameters, columns and errors are those of :func:`parquet`.
     """
-    return _with_target(read_arrow(path, "feather"), target, path)
+    return _with_target(read_arrow(path, "feather"), target, path, weights)
 
 
-def npz(path: str, *, features: str = "X", target: str = "y") -> Table:
-    """Read two arrays of an .npz archive; nothing is unpickled.
+def npz(path: str, *, features: str = "X", target: str = "y", weights: str | None = None) -> Table:
+    """Read arrays of an .npz archive; nothing is unpickled.
 
     Parameters
     ----------
@@ -137,20 +143,25 @@ def npz(path: str, *, features: str = "X", target: str = "y") -> Table:
         C order.
     target : str
         The key of the target, of shape (rows,) or (rows, 1): numbers or strings.
+    weights : str, optional
+        The key of the rows' weights in losses, of shape (rows,).
 
     Raises
     ------
     DataError
         If the file cannot be read or lacks an array, or an array does not fit.
     """
-    arrays = npz_arrays(path, [features, target])
+    keys = [features, target] if weights is None else [features, target, weights]
+    arrays = npz_arrays(path, keys)
     labels = arrays[target]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    return Table(npz_columns(path, features, arrays[features]), labels, target, path)
+    columns = npz_columns(path, features, arrays[features])
+    weight = None if weights is None else arrays[weights]
+    return Table(columns, labels, target, path, weights=weight)
 
 
-def from_frame(frame: Any, target: str | None = None) -> Table:
+def from_frame(frame: Any, target: str | None = None, *, weights: str | None = None) -> Table:
     """Return the rows of a pandas or polars DataFrame.
 
     Numbers and booleans become numeric columns, text and categories text, dates dates; NaN, None
@@ -162,6 +173,8 @@ def from_frame(frame: Any, target: str | None = None) -> Table:
         The rows.
     target : str, optional
         The column to predict.
+    weights : str, optional
+        The column of the rows' weights in losses, which is not a feature.
 
     Raises
     ------
@@ -180,9 +193,7 @@ def from_frame(frame: Any, target: str | None = None) -> Table:
     (array([ 1., nan]), array([3, 4]))
     """
     columns = frame_columns(frame, "DataFrame")
-    if target is None:
-        return Table(columns, origin="DataFrame")
-    return _with_target(columns, target, "DataFrame")
+    return _with_target(columns, target, "DataFrame", weights)
 
 
 def read_rows(
@@ -275,10 +286,23 @@ _READERS: dict[str, Callable[[str, Kinds, Dialect], Table]] = {
 }
 
 
-def _with_target(columns: Columns, target: str, origin: str, lines: Lines | None = None) -> Table:
-    if target not in columns:
-        raise DataError(f"{origin}: {unknown_name('column', target, columns)}")
+def _with_target(
+    columns: Columns,
+    target: str | None,
+    origin: str,
+    weights: str | None = None,
+    lines: Lines | None = None,
+) -> Table:
+    """Return a table of the columns, of which one is the target and one holds the weights."""
+    for name in (target, weights):
+        if name is not None and name not in columns:
+            raise DataError(f"{origin}: {unknown_name('column', name, columns)}")
+    if target is not None and target == weights:
+        raise DataError(f"{origin}: column {target!r} cannot be both the target and the weights")
+    weight = None if weights is None else columns.pop(weights)
+    if target is None:
+        return Table(columns, origin=origin, lines=lines, weights=weight)
     labels = columns.pop(target)
     if labels.dtype == np.bool_:
         labels = np.where(labels, "True", "False").astype(object)
-    return Table(columns, labels, target, origin, lines)
+    return Table(columns, labels, target, origin, lines, weight)

@@ -18,6 +18,8 @@ from nnlayers.data.texts import NumberFormat, levels_of
 
 __all__ = ["Roles", "encoder_from_dict"]
 
+# The arguments that name columns.
+_ROLES = ("ignore", "dates", "log", "quantile", "piecewise", "categories", "embed")
 # A text column with more levels than this, and with fewer rows for each, is more likely something
 # else than a category.
 _MANY_LEVELS, _FEW_ROWS = 100, 10
@@ -42,7 +44,7 @@ class Roles:
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}
         # A category may be listed as one and as embedded too.
-        for role in ("ignore", "dates", "log", "quantile", "piecewise", "categories", "embed"):
+        for role in _ROLES:
             names = getattr(self, role)
             if not isinstance(names, Mapping):
                 object.__setattr__(self, role, _names(role, names))
@@ -56,6 +58,12 @@ class Roles:
                     raise ValueError(f"{role} must not name {name!r}, which {owners[name]} names")
                 owners[name] = role
 
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """The columns that have a role by name."""
+        lists = (getattr(self, role) for role in _ROLES)
+        return tuple(name for names in lists for name in names)
+
     def fit(self, table: Table) -> dict[str, Encoder]:
         """Return the fitted encoder of each column that is not ignored, in their order.
 
@@ -64,7 +72,7 @@ class Roles:
         DataError
             If a role names an unknown column, no column is left, or a value does not fit its role.
         """
-        for role in ("ignore", "categories", "embed", "dates", "log", "quantile", "piecewise"):
+        for role in _ROLES:
             for name in getattr(self, role):
                 # Classes are text as written if the target is listed with the categories.
                 if name not in table.columns and (role, name) != ("categories", table.target_name):

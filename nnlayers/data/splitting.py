@@ -111,7 +111,8 @@ def split(
     ways = {"group": group, "time": time, "column": column}
     given = {name: _labels(name, value, rows) for name, value in ways.items() if value is not None}
     if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} cannot be combined: give one of them")
+        first, second, *_ = given
+        raise ValueError(f"{first} cannot be combined with {second}: give one of them")
     if "column" in given:
         return _split_as_given(given["column"])
     if "time" in given:

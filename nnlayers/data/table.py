@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -92,6 +92,8 @@ class Table:
         The file or data set of the rows, for messages.
     lines : (rows,) array of int, or another object that NumPy's indexing selects from, optional
         The line of each row in the file, for messages.
+    weights : (rows,) array_like of numbers of at least 0, optional
+        The weight of each row in losses.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class Table:
     target_name: str = "target"
     origin: str = "table"
     lines: Lines | None = None
+    weights: Array | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.columns, _Selection):
@@ -134,6 +137,9 @@ class Table:
             if isinstance(self.lines, list | tuple):
                 object.__setattr__(self, "lines", np.asarray(self.lines))
             lengths["lines"] = len(self.lines)
+        if self.weights is not None:
+            object.__setattr__(self, "weights", _weights(self.weights, self.origin, self.lines))
+            lengths["weights"] = len(self.weights)
         (first, rows), *others = lengths.items()
         for name, length in others:
             if length != rows:
@@ -156,7 +162,13 @@ class Table:
             self.target_name,
             self.origin,
             None if self.lines is None else self.lines[selection],
+            None if self.weights is None else self.weights[selection],
         )
+
+    def without(self, names: Collection[str | None]) -> Table:
+        """Return the table without the columns of these names."""
+        columns = {name: values for name, values in self.columns.items() if name not in names}
+        return replace(self, columns=columns)
 
     def kind(self, name: str) -> ColumnKind:
         """Return the kind of column `name`: ``"numeric"``, ``"categorical"`` or ``"date"``.
@@ -286,6 +298,16 @@ def _target(values: npt.ArrayLike, location: str) -> Array:
     if array.size and array.max() > np.iinfo(np.int64).max:
         raise DataError(f"{location}: {array.max()} does not fit a 64-bit integer")
     return array.astype(np.int64, copy=False)
+
+
+def _weights(values: npt.ArrayLike, origin: str, lines: Lines | None) -> Array:
+    location = f"{origin}: weights"
+    weights = _column(values, location)
+    if weights.dtype != np.float64:
+        raise DataError(f"{location} must hold numbers, got {preview(weights)}")
+    valid = (weights >= 0) & (weights < np.inf)
+    check_rows(valid, weights, location, "is not a number of at least 0", lines)
+    return weights
 
 
 def _one_dimensional(values: npt.ArrayLike, location: str) -> Array:

@@ -164,7 +164,7 @@ def test_bad_columns_of_a_table_are_named(options, message):
 
 
 def test_arguments_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="group and time cannot be combined"):
+    with pytest.raises(ValueError, match="group cannot be combined with time"):
         split(2, group=[1, 2], time=[1, 2])
     with pytest.raises(ValueError, match=r"group must have shape \(3,\), got \(2,\)"):
         split(3, group=[1, 2])

@@ -43,6 +43,7 @@ _SUPPLIED = frozenset(
     [
         "X",
         "loss",
+        "loss_weights",
         "model",
         "optimizer",
         "progress",

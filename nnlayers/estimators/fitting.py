@@ -142,7 +142,8 @@ class FitRun(Trainer):
 
     def loss_of(self, output: Array, data: Data) -> float:
         """Return the loss of an output, without overwriting the cache of the run's loss."""
-        return copy.copy(self.loss).forward(output, data.target, data.weight)
+        loss: Loss = copy.copy(self.loss)
+        return loss.forward(output, data.target, data.weight)
 
 
 @dataclass

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
+from nnlayers.graphs import Graph
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses.checks import rows_where
@@ -85,7 +86,10 @@ def check_weights(trainer: Trainer) -> None:
 
 
 def explain_loss(
-    model: Layer, x: npt.ArrayLike, output: Array, rows: npt.NDArray[np.intp] | slice | None
+    model: Layer,
+    inputs: Mapping[str, npt.ArrayLike],
+    outputs: Iterable[Array],
+    rows: npt.NDArray[np.intp] | slice | None,
 ) -> str:
     """Return the cause of a loss that is NaN or infinite.
 
@@ -93,10 +97,10 @@ def explain_loss(
     ----------
     model : Layer
         The model; it is not changed.
-    x : array_like
-        Inputs of the batch.
-    output : ndarray
-        The model's output for `x`.
+    inputs : mapping of str to array_like
+        The model's inputs of the batch, in their order, by the names that the user knows.
+    outputs : iterable of ndarray
+        The model's outputs for them.
     rows : array of int, shape (batch,), or slice, optional
         Indices of the batch's rows in the user's data.
 
@@ -105,17 +109,20 @@ def explain_loss(
     >>> import nnlayers as nn
     >>> model = nn.Sequential(nn.Identity())
     >>> x = np.array([[1.0], [np.nan]])
-    >>> explain_loss(model, x, x, rows=None)
+    >>> explain_loss(model, {"x": x}, [x], rows=None)
     'x is not finite in row 1'
     """
-    x = np.asarray(x)
-    if not np.isfinite(x).all():
-        return f"x is not finite in {_nonfinite_rows(x, rows)}"
+    for name, x in inputs.items():
+        if not np.isfinite(x).all():
+            return f"{name} is not finite in {_nonfinite_rows(np.asarray(x), rows)}"
     cause = explain_weights(model)
     if cause is not None:
         return cause
-    if np.isfinite(output).all():
+    if all(np.isfinite(output).all() for output in outputs):
         return "the loss itself is not finite, although the model's output is"
+    if isinstance(model, Graph):
+        return _explain_node(model)
+    (x,) = inputs.values()
     # A copy is run, because forward may draw random numbers and update running statistics.
     for index, layer in _indexed_layers(copy.deepcopy(model)):
         x = layer.forward(x)
@@ -149,6 +156,15 @@ def all_finite(arrays: Iterable[Array]) -> bool:
     # The product of an array with itself is the cheapest way to read every entry. It overflows for
     # large finite entries too, which therefore need a second look.
     return all(math.isfinite(np.vdot(a, a)) or np.isfinite(a).all() for a in arrays)
+
+
+def _explain_node(graph: Graph) -> str:
+    """Return the first node with a value that is NaN or infinite in the last forward pass."""
+    for index, name in enumerate(graph.names):
+        value = graph.value_at(index)
+        if value is not None and not np.isfinite(value).all():
+            return f"the node {name!r} of {graph!r} is not finite"
+    return f"the output of {graph!r} is not finite"
 
 
 def _explain_gradient(model: Layer) -> str:

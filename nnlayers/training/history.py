@@ -142,7 +142,10 @@ class History:
         ValueError
             If there are fewer axes than needed.
         """
-        metrics = [name for name in self._columns if name.removeprefix("val_") != "loss"]
+        # With several outputs there are also columns such as loss_price.
+        metrics = [
+            name for name in self._columns if name.removeprefix("val_").split("_")[0] != "loss"
+        ]
         panels = [[name for name in self._columns if name not in metrics]]
         panels += [metrics] if metrics else []
         if axes is None:

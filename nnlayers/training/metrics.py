@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -70,7 +70,7 @@ class Metrics:
     """
 
     def __init__(self, metrics: Iterable[str | Metric], loss: Loss) -> None:
-        if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+        if isinstance(metrics, str | Mapping) or not isinstance(metrics, Iterable):
             raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
         self.loss = loss
         self.units: Units | None = None

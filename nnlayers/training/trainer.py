@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +13,27 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_instance, check_integer, check_number
 from nnlayers._core.state import check_names
-from nnlayers.data import batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
-from nnlayers.training.callbacks.base import hooks
+from nnlayers.training.callbacks.base import list_callbacks
 from nnlayers.training.callbacks.progress import progress_bars
 from nnlayers.training.divergence import (
     QUIET,
-    all_finite,
     check_weights,
     divergence_error,
     gradient_error,
 )
+from nnlayers.training.epoch import Epoch
 from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
 from nnlayers.training.history import History
 from nnlayers.training.holdout import Holdout
 from nnlayers.training.metrics import Metric
-from nnlayers.training.rows import Indices, Rows
+from nnlayers.training.rows import ByName, Indices, Rows
+from nnlayers.training.several import make_task
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import Generators, Stateful, join_states, load_states, split_state
-from nnlayers.training.task import Task
 
 __all__ = ["Trainer"]
 
@@ -54,8 +54,10 @@ class Trainer:
     ----------
     model : Layer
         Model to train.
-    loss : Loss
-        Loss to minimise.
+    loss : Loss, or dict of str to Loss
+        Loss to minimise; for a :class:`~nnlayers.Graph` of several outputs a loss for each by name.
+        Then the loss that is minimised is their weighted sum, and the columns of the history are
+        ``loss``, ``loss_<output>`` and ``<metric>_<output>``.
     optimizer : Optimizer
         Optimizer of the model's parameters.
     metrics : iterable of str or callable
@@ -64,12 +66,15 @@ class Trainer:
         ``metric(y_true, y_pred) -> float``, such as scikit-learn's. Names become columns of the
         history. `y_true` is y as given; `y_pred` holds labels if the loss is one for classes
         (``loss.decide``), otherwise the model's outputs. Rows count by their sample weights, except
-        for a function without an argument `sample_weight`.
+        for a function without an argument `sample_weight`. For several outputs, a dictionary by
+        output.
     callbacks : iterable of Callback
         Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     clip_norm : float, optional
         Largest norm of the gradient; longer gradients are scaled down.
+    loss_weights : dict of str to float, optional
+        Weight of each output's loss, at least 0; 1 for those that it leaves out.
 
     Attributes
     ----------
@@ -77,6 +82,8 @@ class Trainer:
         Table with one row for each epoch of all fits so far.
     step_loss : float
         The loss of the last step, before its change of the weights; NaN before the first.
+    loss_weights : dict of str to float
+        Weight of each output's loss, which callbacks may change; empty for one loss.
 
     Raises
     ------
@@ -95,32 +102,44 @@ class Trainer:
     (200, True)
     >>> model.predict([[10.0]]).round(1)
     array([[21.]], dtype=float32)
+
+    A graph of several inputs and outputs takes its arrays by name:
+
+    >>> a, b = nn.Input("a"), nn.Input("b")
+    >>> total = nn.Affine(2, 1, rng=0)(nn.concatenate(a, b)).named("total")
+    >>> model = nn.Graph([total, nn.Affine(1, 2, rng=1)(total).named("sign")])
+    >>> losses = {"total": nn.MeanSquaredError(), "sign": nn.SoftmaxCrossEntropy()}
+    >>> optimizer = nn.optim.Adam(model.parameters(), lr=0.05)
+    >>> trainer = Trainer(model, losses, optimizer, loss_weights={"sign": 0.1})
+    >>> inputs, y = {"a": X - 1.5, "b": X - 1}, {"total": 2 * X - 2.5, "sign": [0, 0, 1, 1]}
+    >>> trainer.fit(inputs, y, epochs=200, rng=0).columns
+    ('loss', 'loss_total', 'loss_sign')
+    >>> trainer.predict(inputs)["total"].shape
+    (4, 1)
     """
 
     def __init__(
         self,
         model: Layer,
-        loss: Loss,
+        loss: Loss | Mapping[str, Loss],
         optimizer: Optimizer,
         *,
         metrics: Iterable[str | Metric] = (),
         callbacks: Iterable[Callback] = (),
         clip_norm: float | None = None,
+        loss_weights: Mapping[str, float] | None = None,
     ) -> None:
-        self._task = Task(model, loss, metrics)
+        self._task = make_task(model, loss, metrics, loss_weights)
         check_instance("optimizer", optimizer, Optimizer)
         self.model = model
-        self.loss = loss
+        self.loss: Any = loss
         self.optimizer = optimizer
         self.metrics = self._task.metrics
-        if not isinstance(callbacks, Iterable):
-            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
-        self.callbacks = list(callbacks)
-        for index, callback in enumerate(self.callbacks):
-            check_instance(f"callbacks[{index}]", callback, Callback)
-        self.clip_norm = (
-            None if clip_norm is None else check_number("clip_norm", clip_norm, above=0)
-        )
+        self.loss_weights = self._task.loss_weights
+        self.callbacks = list_callbacks(callbacks)
+        self.clip_norm = None
+        if clip_norm is not None:
+            self.clip_norm = check_number("clip_norm", clip_norm, above=0)
         self.history = History()
         self._unoptimized = unoptimized_parameters(model, optimizer)
         self._holdout = Holdout()
@@ -128,18 +147,16 @@ class Trainer:
         self._stopping = False
 
     @np.errstate(**QUIET)
-    def step(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float:
+    def step(self, x: ByName, y: ByName, sample_weight: ByName | None = None) -> float:
         """Train on one batch in the model's current mode; return the loss before the step.
 
         Gradients that the optimizer does not consume are discarded, as in :meth:`fit`.
 
         Parameters
         ----------
-        x, y : array_like, shape (batch, ...)
-            Inputs and targets.
-        sample_weight : array_like of numbers of at least 0, shape (batch,), optional
+        x, y : array_like, shape (batch, ...), or dict of them
+            Inputs and targets, as :meth:`fit` takes them.
+        sample_weight : array_like of numbers of at least 0, shape (batch,), or dict, optional
             Weight of each row.
 
         Raises
@@ -147,16 +164,12 @@ class Trainer:
         DivergenceError
             If the loss or the gradient is NaN or infinite.
         """
-        return self._step(x, y, sample_weight)[0]
+        return self._step(*self._task.batch(x, y, sample_weight))[0]
 
     def _step(
-        self,
-        x: npt.ArrayLike,
-        y: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None,
-        rows: Indices | None = None,
-    ) -> tuple[float, Array]:
-        """Train on one batch; return the loss and the output. `rows` are its indices in X."""
+        self, x: Any, y: Any, sample_weight: Any, rows: Indices | None = None
+    ) -> tuple[float, Any]:
+        """Train on one batch, which has these rows of X; return the loss and the output."""
         task = self._task
         output = task.network.forward(x)
         value: float = task.loss.forward(output, y, sample_weight)
@@ -177,51 +190,17 @@ class Trainer:
         self.step_loss = value
         return value, output
 
-    def _train_epoch(
-        self,
-        rows: Rows,
-        batch_size: int,
-        rng: np.random.Generator | None,
-        signals: DelayedSignals,
-        callbacks: Sequence[Callback],
-    ) -> dict[str, float]:
-        """Train on each batch once; return the loss and the metrics of these steps."""
-        before, after = hooks(callbacks, "on_step_start"), hooks(callbacks, "on_step_end")
-        meter = self._task.meter()
-        with np.errstate(**QUIET):
-            for batch in batches(len(rows), batch_size, rng):
-                indices = rows.indices(batch)
-                for start in before:
-                    start(self)
-                x, (y, weight) = rows.inputs(indices), rows.targets(indices)
-                try:
-                    value, output = signals.run(self._step, x, y, weight, indices)
-                except ValueError:
-                    # An invalid target is reported by its row in the batch. Measuring all rows
-                    # raises the same error with its row in y.
-                    self._measure(rows.unselected())
-                    raise
-                meter.add(value, output, y, weight)
-                for end in after:
-                    end(self)
-        # The gradient of a finite loss may overflow the weights. The next step would notice, but
-        # there is none after the last.
-        if not all_finite(parameter.value for parameter in self.optimizer.params):
-            cause = self._task.explain(x, output, indices)
-            raise divergence_error(self, cause, self.optimizer.steps)
-        return meter.result()
-
     def fit(
         self,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
+        X: ByName,
+        y: ByName,
         *,
         epochs: int,
         batch_size: int = 32,
-        validation: float | tuple[npt.ArrayLike, ...] | None = None,
+        validation: float | tuple[ByName, ...] | None = None,
         shuffle: bool = True,
         rng: int | np.random.Generator | None = None,
-        sample_weight: npt.ArrayLike | None = None,
+        sample_weight: ByName | None = None,
         progress: bool = False,
     ) -> History:
         """Train for some epochs. Another call continues where the last fit ended.
@@ -239,11 +218,12 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (rows, ...)
+        X : array_like, shape (rows, ...), or dict or tuple of them
             Inputs, which are never written to. Floats are converted to the dtype of the model's
-            parameters.
-        y : array_like, shape (rows, ...)
-            Targets, as the loss expects them; they keep their dtype.
+            parameters. For a graph of several inputs, a dictionary by name or a tuple in order.
+        y : array_like, shape (rows, ...), or dict or tuple of them
+            Targets, as the loss expects them; they keep their dtype. For losses by output, a
+            dictionary by output or a tuple in order.
         epochs : int
             Number of passes over all rows, at least 1.
         batch_size : int
@@ -255,8 +235,8 @@ class Trainer:
             Whether each epoch visits the rows in a random order.
         rng : int or numpy.random.Generator, optional
             Source of the random orders and of the share for validation.
-        sample_weight : array_like of numbers of at least 0, shape (rows,), optional
-            Weight of each row.
+        sample_weight : array_like of numbers of at least 0, shape (rows,), or dict, optional
+            Weight of each row, for all outputs or by output.
         progress : bool
             Whether to show a progress bar, if standard error is a terminal. Needs rich.
 
@@ -298,7 +278,7 @@ class Trainer:
                 for layer in layers:
                     layer.training = True
                 order = rng if shuffle else None
-                row = self._train_epoch(rows, batch_size, order, signals, callbacks)
+                row = Epoch(self, rows, batch_size, order, signals, callbacks).run()
                 if validation_rows is not None:
                     measured = self._measure(validation_rows)
                     row |= {f"val_{name}": value for name, value in measured.items()}
@@ -313,12 +293,22 @@ class Trainer:
         """End the fit after this epoch; for callbacks."""
         self._stopping = True
 
+    def predict(self, X: ByName) -> Any:
+        """Return ``model.predict`` of rows, computed in parts; for losses by output a dictionary.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, ...), or dict or tuple of them
+            Inputs, as :meth:`fit` takes them.
+        """
+        return self._task.predict(X)
+
     def evaluate(
-        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+        self, X: ByName, y: ByName, sample_weight: ByName | None = None
     ) -> dict[str, float]:
         """Return the loss and the metrics of rows, measured with ``model.predict``.
 
-        Weights count in the loss, not in the metrics.
+        Weights count in the loss and in the metrics.
 
         Raises
         ------

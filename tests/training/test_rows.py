@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 import nnlayers as nn
 from nnlayers.data import split
-from nnlayers.training.rows import Rows
+from nnlayers.training.task import Task
 
 
 def rows_of(y):
     X = np.arange(len(y), dtype=np.float32)[:, None]
-    return Rows.for_model(nn.Affine(1, 1), X, y)
+    return Task(nn.Affine(1, 1), nn.MeanSquaredError(), ()).rows(X, y)
 
 
 @given(rows=st.integers(2, 80), fraction=st.floats(0.001, 0.999), seed=st.integers(0, 9))

@@ -89,6 +89,12 @@ def test_a_missing_column_is_named_with_the_existing_ones():
         ("val_mean_absolute_error", "min"),
         ("accuracy", "max"),
         ("val_f1_score", "max"),
+        ("brier_score_loss", "min"),
+        ("d2_absolute_error_score", "max"),
+        ("val_loss_price", "min"),
+        ("val_accuracy_class", "max"),
+        ("r2_score_price", "max"),
+        ("mean_squared_error_price", "min"),
     ],
 )
 def test_the_mode_follows_scikit_learns_convention_for_names(monitor, mode):

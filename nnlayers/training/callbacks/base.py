@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_instance
 from nnlayers._core.state import check_names
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["Callback", "LambdaCallback", "hooks"]
+__all__ = ["Callback", "LambdaCallback", "hooks", "list_callbacks"]
+
+
+def list_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Return a user's callbacks as a list; raise ``TypeError`` unless they are callbacks."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
+    listed = list(callbacks)
+    for index, callback in enumerate(listed):
+        check_instance(f"callbacks[{index}]", callback, Callback)
+    return listed
 
 
 def hooks(callbacks: Iterable[Callback], name: str) -> list[Callable[[Trainer], Any]]:

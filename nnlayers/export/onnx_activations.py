@@ -15,7 +15,7 @@ import numpy as np
 from nnlayers._core.arrays import FLOAT64
 from nnlayers._core.tree import join
 from nnlayers.export import gaussian
-from nnlayers.export.onnx_builder import OnnxBuilder
+from nnlayers.export.onnx_builder import OnnxBuilder, polynomial
 from nnlayers.export.program import Instruction
 from nnlayers.export.rules import Rules
 from nnlayers.layers import (
@@ -35,7 +35,7 @@ from nnlayers.layers import (
     Softsign,
 )
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "Rule", "log_1_plus"]
 
 # A rule adds the nodes of an instruction, whose layer it also gets, and returns the result's name.
 Rule: TypeAlias = Callable[..., str]
@@ -66,7 +66,7 @@ def _softplus(b: OnnxBuilder, i: Instruction, layer: Softplus, x: str) -> str:
 
 def _softplus_of(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
     e = b.op("Exp", b.op("Neg", b.op("Abs", x)))
-    return b.op("Add", b.op("Relu", x), _log_1_plus(b, dtype, e))
+    return b.op("Add", b.op("Relu", x), log_1_plus(b, dtype, e))
 
 
 @RULES.add(Softsign)
@@ -163,9 +163,7 @@ def _normal(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
     scaled = b.op("Mul", b.op("Abs", x), b.number(gaussian.SCALE, dtype))
     t = b.op("Reciprocal", b.op("Add", scaled, one))
     s = b.op("Sub", b.op("Add", t, t), one)
-    *lower, q = [b.number(a, dtype) for a in gaussian.tail_coefficients(dtype)]
-    for coefficient in reversed(lower):
-        q = b.op("Add", b.op("Mul", q, s), coefficient)
+    q = polynomial(b, dtype, gaussian.tail_coefficients(dtype), s)
     exponent = b.op("Mul", b.op("Mul", x, x), b.number(-0.5, dtype))
     tail = b.op("Mul", b.op("Mul", q, t), b.op("Exp", exponent))
     is_above = b.op("Greater", x, b.number(0, dtype))
@@ -186,10 +184,10 @@ def _log_softmax(b: OnnxBuilder, i: Instruction, layer: LogSoftmax, x: str) -> s
     zero = b.op("GatherElements", shifted, top, axis=axis)
     others = b.op("ScatterElements", b.op("Exp", shifted), top, zero, axis=axis)
     total = b.op("ReduceSum", others, b.integers([axis]), keepdims=1)
-    return b.op("Sub", shifted, _log_1_plus(b, dtype, total))
+    return b.op("Sub", shifted, log_1_plus(b, dtype, total))
 
 
-def _log_1_plus(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
+def log_1_plus(b: OnnxBuilder, dtype: np.dtype[Any], x: str) -> str:
     """Return log(1 + x), exact for small x too: log(w) x / (w - 1) with w = 1 + x rounded."""
     one = b.number(1, dtype)
     w = b.op("Add", x, one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from nnlayers._core.tree import join
 from nnlayers.export import onnx_activations
 from nnlayers.export.onnx_activations import Rule
 from nnlayers.export.onnx_builder import OnnxBuilder
-from nnlayers.export.program import Cast, Instruction
+from nnlayers.export.program import Cast, Instruction, Program, Value
 from nnlayers.export.row_indices import row_indices
 from nnlayers.export.rules import Rules
 from nnlayers.layers import (
@@ -23,6 +24,7 @@ from nnlayers.layers import (
     Divide,
     Dropout,
     Embedding,
+    EntityEmbedding,
     Exp,
     Flatten,
     GaussianNoise,
@@ -51,7 +53,7 @@ from nnlayers.layers import (
     Where,
 )
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "add_instructions"]
 
 RULES: Rules[Rule] = Rules("ONNX", onnx_activations.RULES)
 
@@ -104,6 +106,17 @@ def _affine(b: OnnxBuilder, i: Instruction, layer: Affine, x: str) -> str:
 @RULES.add(Embedding)
 def _embedding(b: OnnxBuilder, i: Instruction, layer: Embedding, x: str) -> str:
     return b.op("Gather", b.weight(layer.W, join(i.path, "W")), x)
+
+
+@RULES.add(EntityEmbedding)
+def _entity_embedding(b: OnnxBuilder, i: Instruction, layer: EntityEmbedding, x: str) -> str:
+    width = int(i.inputs[0].shape[-1] or 0)
+    others = [column for column in range(width) if column not in layer.columns]
+    blocks = [b.op("Gather", x, b.integers(others), axis=-1)] if others else []
+    for index, (column, vectors) in enumerate(zip(layer.columns, layer.W, strict=True)):
+        ids = b.cast(b.op("Gather", x, b.integer(column), axis=-1), np.dtype(np.int64))
+        blocks.append(b.op("Gather", b.weight(vectors, join(i.path, f"W.{index}")), ids))
+    return b.op("Concat", *blocks, axis=-1)
 
 
 @RULES.add(BatchNorm)
@@ -233,3 +246,16 @@ def _slice(b: OnnxBuilder, x: str, part: slice, axis: int) -> str:
     start = part.start if part.start is not None else (0 if step > 0 else end.max)
     stop = part.stop if part.stop is not None else (end.max if step > 0 else end.min)
     return b.op("Slice", x, *[b.integers([int(item)]) for item in (start, stop, axis, step)])
+
+
+def add_instructions(b: OnnxBuilder, program: Program, inputs: Sequence[str]) -> dict[Value, str]:
+    """Add the nodes of a program, and return the names of all values."""
+    names = dict(zip(program.inputs, inputs, strict=True))
+    names |= {value: b.array(value.array, value.name) for value in program.constants}
+    for instruction in program.instructions:
+        arguments = [names[value] for value in instruction.inputs]
+        b.scope = instruction.path
+        rule = RULES[instruction.kind]
+        names[instruction.output] = rule(b, instruction, instruction.layer, *arguments)
+    b.scope = ""
+    return names

@@ -13,13 +13,17 @@ from nnlayers.export.program import Cast, Program, RunParts, Value
 from nnlayers.export.shapes import InputShape, Probe
 from nnlayers.export.tracing import Tracer, trace
 from nnlayers.layer import Layer
-from nnlayers.layers import Concatenate, Exp, Identity, Negative, Sigmoid, Softmax
-from nnlayers.losses import Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.layers import Concatenate, Exp, Identity, Index, Negative, Sigmoid, Softmax
+from nnlayers.losses import GaussianNLL, Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 __all__ = ["HasModel", "program_of"]
 
-# What a loss for values decides from a model's output, as a layer: see `Loss.decide`.
-_DECISIONS: Mapping[type[Loss], Callable[[], Layer]] = {Poisson: Exp}
+# What a loss for values decides from a model's output, as a layer of the output's width: see
+# `Loss.decide`.
+_DECISIONS: Mapping[type[Loss], Callable[[int], Layer]] = {
+    GaussianNLL: lambda width: Index((..., slice(width // 2))),
+    Poisson: lambda width: Exp(),
+}
 
 
 @runtime_checkable
@@ -63,27 +67,29 @@ def program_of(model_or_run: Layer | HasModel, input_shape: InputShape = None) -
 def _trace_run(run: HasModel) -> Program:
     tracer = Tracer()
     rng = np.random.default_rng(0)
-    dtype = float_dtype(run.dtype)
     small, large = (
-        rng.normal(size=(rows, run.preprocessing.width)).astype(dtype) for rows in (2, 3)
+        rng.normal(size=(rows, run.preprocessing.width)).astype(float_dtype(run.dtype))
+        for rows in (2, 3)
     )
+    for ids in run.preprocessing.ids:
+        small[:, ids] = large[:, ids] = 0
     x = tracer.add_input(Probe("features", (small, large)))
     (scores,) = tracer.apply(run.model, "", [x])
     probabilities = _probabilities(tracer, run.loss, scores)
     if run.preprocessing.classes:
         output = scores if probabilities is None else probabilities
     else:
-        decision = _decision(run.loss)
+        decision = _decision(run.loss, int(scores.shape[-1] or 0))
         output = tracer.record(type(decision), decision, "decision", [scores])
     parts = RunParts(run.preprocessing, scores, probabilities)
     return tracer.program(run.model, [x], [output], parts)
 
 
-def _decision(loss: Loss) -> Layer:
-    """Return the layer that does what a loss for values does to decide."""
+def _decision(loss: Loss, width: int) -> Layer:
+    """Return the layer that does what a loss for values does to decide from outputs of a width."""
     for cls, make in _DECISIONS.items():
         if type(loss).decide is cls.decide:
-            return make()
+            return make(width)
     if type(loss).decide is not Loss.decide:
         raise ValueError(f"{loss!r} cannot be exported, because it decides by code of its own")
     return Identity()

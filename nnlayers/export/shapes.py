@@ -11,7 +11,15 @@ from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers._core.checks import check_integer, unknown_name
 from nnlayers.graphs import Graph, Node
 from nnlayers.layer import Layer
-from nnlayers.layers import BatchNorm, Embedding, LayerNorm, PReLU, RMSNorm, Sequential
+from nnlayers.layers import (
+    BatchNorm,
+    Embedding,
+    EntityEmbedding,
+    LayerNorm,
+    PReLU,
+    RMSNorm,
+    Sequential,
+)
 from nnlayers.layers.noise import Noise
 from nnlayers.layers.operation import Elementwise
 
@@ -55,13 +63,21 @@ def probes_of(model: Layer, input_shape: InputShape = None) -> list[Probe]:
                 "pass input_shape=(features,)" + (", or a shape by name" if len(names) > 1 else "")
             )
         sizes = [(rows, *shape) for rows in _ROWS]
-        is_ids = isinstance(first, Embedding)
-        small, large = (
-            np.zeros(size, np.int64) if is_ids else rng.normal(size=size).astype(dtype)
-            for size in sizes
-        )
+        small, large = [_draw(first, rng, size, dtype) for size in sizes]
         probes.append(Probe(name, (small, large)))
     return probes
+
+
+def _draw(
+    first: Layer | None, rng: np.random.Generator, size: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
+    """Return random rows for a layer, with 0 for ids."""
+    if isinstance(first, Embedding):
+        return np.zeros(size, np.int64)
+    rows = rng.normal(size=size).astype(dtype)
+    if isinstance(first, EntityEmbedding):
+        rows[..., [column for column in first.columns if column < size[-1]]] = 0
+    return rows
 
 
 def _input_names(model: Layer, given: InputShape) -> list[str]:
@@ -110,7 +126,8 @@ def _first_layer(layer: Layer, index: int = 0) -> Layer | None:
     to_layers = getattr(layer, "to_layers", None)
     if to_layers is not None and _row_shape(layer) is None:
         return _first_layer(to_layers(), index)
-    return layer if _row_shape(layer) is not None else None
+    is_first = _row_shape(layer) is not None or isinstance(layer, EntityEmbedding)
+    return layer if is_first else None
 
 
 def _first_of_node(graph: Graph, source: Node) -> Layer | None:

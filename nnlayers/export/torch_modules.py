@@ -15,6 +15,7 @@ from torch.nn import functional
 
 __all__ = [
     "BatchNormModule",
+    "EntityEmbeddingModule",
     "FunctionModule",
     "GaussianNoiseModule",
     "GraphModule",
@@ -63,6 +64,26 @@ class BatchNormModule(torch.nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalized input."""
         return super().forward(x.reshape(-1, self.num_features)).reshape(x.shape)
+
+
+class EntityEmbeddingModule(torch.nn.Module):
+    """Vectors in place of the ids in some columns, after the other columns."""
+
+    def __init__(self, columns: Sequence[int], vectors: Sequence[torch.nn.Parameter]) -> None:
+        super().__init__()
+        self.columns = list(columns)
+        self.W = torch.nn.ParameterList(vectors)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the columns that are not ids, and the vectors."""
+        others = [column for column in range(x.shape[-1]) if column not in self.columns]
+        ids = [x[..., column].to(torch.int64) for column in self.columns]
+        vectors = [vectors[rows] for vectors, rows in zip(self.W, ids, strict=True)]
+        return torch.cat([x[..., others], *vectors], dim=-1)
+
+    def extra_repr(self) -> str:
+        """Return the columns of ids."""
+        return f"columns={self.columns}"
 
 
 class PReLUModule(torch.nn.PReLU):

@@ -23,6 +23,7 @@ from nnlayers.layers import (
     Divide,
     Dropout,
     Embedding,
+    EntityEmbedding,
     Exp,
     Flatten,
     GaussianNoise,
@@ -133,6 +134,12 @@ def _affine(layer: Affine) -> torch.nn.Module:
 @RULES.add(Embedding)
 def _embedding(layer: Embedding) -> torch.nn.Module:
     return torch.nn.Embedding(layer.num_embeddings, layer.dim, device="meta")
+
+
+@RULES.add(EntityEmbedding)
+def _entity_embedding(layer: EntityEmbedding) -> torch.nn.Module:
+    vectors = [torch.nn.Parameter(torch.empty(0)) for _ in layer.W]
+    return modules.EntityEmbeddingModule(layer.columns, vectors)
 
 
 @RULES.add(BatchNorm)

@@ -15,7 +15,7 @@ from nnlayers.export.torch_rules import RULES, WEIGHT_NAMES
 from nnlayers.export.tracing import HasLayers, layer_error, library_class
 from nnlayers.graphs import Graph, Input, Node
 from nnlayers.layer import Layer, Parameter
-from nnlayers.layers import Affine, Embedding, Residual, Sequential
+from nnlayers.layers import Affine, Embedding, EntityEmbedding, Residual, Sequential
 
 __all__ = ["load_state", "to_module"]
 
@@ -111,21 +111,23 @@ class _Converter:
             return self._convert(layer.to_layers(), path)
         module = RULES[kind](layer)
         for name, their_name in WEIGHT_NAMES.get(kind, {}).items():
-            self._set(module, their_name, layer, name, is_transposed=kind is Affine and name == "W")
+            item = getattr(layer, name)
+            if item is not None:
+                self._set(module, their_name, layer, name, item)
+        if isinstance(layer, EntityEmbedding):
+            for index, item in enumerate(layer.W):
+                self._set(module.get_submodule("W"), str(index), layer, f"W.{index}", item)
         return module
 
     def _set(
-        self, module: torch.nn.Module, their_name: str, layer: Layer, name: str, is_transposed: bool
+        self, module: torch.nn.Module, their_name: str, layer: Layer, name: str, item: Any
     ) -> None:
-        """Give a module a layer's weight."""
-        item = getattr(layer, name)
-        if item is None:
-            return
-        self._weights.append(_Weight(layer, name, item, module, their_name, is_transposed))
-        if isinstance(item, Parameter):
-            setattr(module, their_name, self._parameter(item, is_transposed))
-        else:
-            setattr(module, their_name, torch.tensor(item))
+        """Give a module a weight or an array of state of a layer."""
+        is_matrix = isinstance(layer, Affine) and name == "W"
+        self._weights.append(_Weight(layer, name, item, module, their_name, is_matrix))
+        is_weight = isinstance(item, Parameter)
+        new = self._parameter(item, is_matrix) if is_weight else torch.tensor(item)
+        setattr(module, their_name, new)
 
     def _parameter(self, parameter: Parameter, is_transposed: bool = False) -> torch.nn.Parameter:
         """Return a parameter; one that several layers share stays one."""
@@ -165,8 +167,7 @@ class _Converter:
             single=graph.single,
         )
         for position, (i, weight) in enumerate(weights.items()):
-            place = module.weights, str(position)
-            self._weights.append(_Weight(graph, names[i], weight, *place, is_transposed=False))
+            self._set(module.weights, str(position), graph, names[i], weight)
         return module
 
 

@@ -172,3 +172,13 @@ def test_what_cannot_be_written_is_refused_before_anything_is(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(TypeError, match="path must be a path, got 3"):
         nn.export.onnx(nn.mlp([2, 1]), 3)
+
+
+def test_an_entity_embedding_takes_ids_beside_numbers(tmp_path):
+    model = nn.Sequential(nn.EntityEmbedding([1, 3], [5, 3], rng=0), nn.Affine(7, 2, rng=1))
+    path = nn.export.onnx(model, tmp_path / "model.onnx", input_shape=(4,))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 4))
+    x[:, 1], x[:, 3] = rng.integers(0, 5, 1000), rng.integers(0, 3, 1000)
+    x = x.astype(np.float32)
+    np.testing.assert_allclose(run(path, x)[0], model.predict(x), rtol=1e-5, atol=1e-6)

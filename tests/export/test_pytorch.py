@@ -134,6 +134,17 @@ def test_an_embedding_takes_ids():
     assert_near(nn.export.to_torch(lookup)(torch.tensor(x)), lookup.predict(x), np.float32)
 
 
+def test_an_entity_embedding_takes_ids_beside_numbers():
+    model = nn.Sequential(nn.EntityEmbedding([1, 2], [5, 3], rng=0), nn.Affine(6, 2, rng=1))
+    x = np.array([[0.5, 4, 2], [1.5, 0, 0], [2.5, 3, 1]], np.float32)
+    module = nn.export.to_torch(model)
+    assert_near(module(torch.tensor(x)), model.predict(x), np.float32)
+    assert [*module.state_dict()][:2] == ["0.W.0", "0.W.1"]
+    other = nn.Sequential(nn.EntityEmbedding([1, 2], [5, 3], rng=8), nn.Affine(6, 2, rng=9))
+    nn.export.from_torch_state(other, module.state_dict())
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
 def test_a_module_trains_as_the_model_does():
     def make():
         layers = [nn.BatchNorm(3), nn.Affine(3, 5, rng=0), nn.LayerNorm(5), nn.PReLU()]

@@ -197,7 +197,7 @@ def read_dates(column: Column, notation: str) -> npt.NDArray[np.datetime64]:
         return column.values.astype("datetime64[us]")
     texts, indices = levels_of(column.values)
     parsed = _parse(texts, notation)
-    invalid = np.array([text is not None for text in texts]) & np.isnat(parsed)
+    invalid = np.array([text is not None for text in texts], bool) & np.isnat(parsed)
     if invalid.any():
         problem = f"is not a date of the format {notation}"
         column.check(~invalid[indices], problem)

@@ -153,7 +153,7 @@ def read_numbers(column: Column, notation: NumberFormat | None) -> npt.NDArray[n
     if notation is None:
         notation = NumberFormat()
     numbers = np.array([np.nan if text is None else notation.read(text) for text in texts])
-    invalid = np.array([text is not None for text in texts]) & ~np.isfinite(numbers)
+    invalid = np.array([text is not None for text in texts], bool) & ~np.isfinite(numbers)
     if invalid.any():
         unit = f" in {notation.unit}" if notation.unit else ""
         noun = "true or false" if notation.decimal == "boolean" else f"a number{unit}"

@@ -419,3 +419,10 @@ def test_a_damaged_description_is_a_data_error_or_still_works(junk):
 def test_levels_of_text_count_rows():
     levels = levels_of(texts("a", None, "NA", "a", " "))
     assert (levels.texts, levels.counts.tolist()) == (["a", None], [2, 3])
+
+
+def test_text_columns_without_rows_have_features_without_rows():
+    texts = {"price": ["$1", "$2"], "day": ["3.4.2026", "4.4.2026"], "color": ["red", "blue"]}
+    table = Table({name: np.array(cells, object) for name, cells in texts.items()}, target=[1.0, 2])
+    preprocessing = Preprocessing(dates={"day": "%d.%m.%Y"}).fit(table, "values")
+    assert preprocessing.features(table.rows(slice(0, 0))).shape == (0, preprocessing.width)

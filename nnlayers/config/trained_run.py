@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ from nnlayers.data import (
     read_rows,
     table_from_rows,
 )
+from nnlayers.data.targets import Values
+from nnlayers.data.texts import levels_of
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.saving import load
@@ -210,37 +212,44 @@ class TrainedRun:
         """Return raw rows as a table, without their target."""
         if isinstance(rows, Table):
             return rows
-        columns = self.preprocessing.columns
-        if isinstance(rows, str | os.PathLike):
-            return read_rows(os.fspath(rows), columns, **self._options(read_rows))
-        return table_from_rows(rows, columns)
+        return self._read(rows, self.preprocessing.columns)
 
     def labelled_table(self, rows: Any = None, target: npt.ArrayLike | None = None) -> Table:
         """Return raw rows as a table with their target, see :meth:`evaluate`."""
-        encoded = self.preprocessing
-        name, columns = encoded.target_name, encoded.columns
-        is_text = isinstance(next(iter(encoded.classes), 0), str)
-        kind: ColumnKind = "categorical" if is_text else "numeric"
-        if target is not None:
-            table = self.table(rows)
-            return Table(table.columns, as_column(target, name, kind), name, table.origin)
         if rows is None:
             return self._test_rows()
         if isinstance(rows, Table):
             return rows
-        if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() == ".npz":
+        is_npz = isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() == ".npz"
+        if is_npz and target is None:
             return npz(os.fspath(rows), **self._options(npz))
-        columns = {**columns, name: kind}
-        weights: str | None = self.config["data"].get("weights")
-        if weights is not None:
-            columns[weights] = "numeric"
-        if isinstance(rows, str | os.PathLike):
-            table = read_rows(os.fspath(rows), columns, **self._options(read_rows))
-        else:
-            table = table_from_rows(rows, columns)
+        encoded, name, kind = self.preprocessing, *self._target_column()
+        columns, weights = dict(encoded.columns), None
+        if target is None:
+            columns[name] = kind
+            weights = self.config["data"].get("weights")
+            columns |= {} if weights is None else {weights: "numeric"}
+        table = self._read(rows, columns)
+        labels = table.columns[name] if target is None else as_column(target, name, kind)
+        if encoded.classes and kind == "categorical":
+            # Classes that look like numbers may come as numbers.
+            texts, indices = levels_of(labels)
+            labels = np.array(texts, object)[indices]
         weight = None if weights is None else table.columns[weights]
         features = table.without({name, weights}).columns
-        return Table(features, table.columns[name], name, table.origin, table.lines, weight)
+        return encoded.labelled(Table(features, labels, name, table.origin, table.lines, weight))
+
+    def _target_column(self) -> tuple[str, ColumnKind]:
+        """Return the name of the target, and the kind of column in which it is read."""
+        encoded = self.preprocessing
+        is_text = isinstance(next(iter(encoded.classes), 0), str)
+        is_notation = isinstance(encoded.target, Values) and encoded.target.notation is not None
+        return encoded.target_name, "categorical" if is_text or is_notation else "numeric"
+
+    def _read(self, rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
+        if isinstance(rows, str | os.PathLike):
+            return read_rows(os.fspath(rows), columns, **self._options(read_rows))
+        return table_from_rows(rows, columns)
 
     def _options(self, function: Any) -> dict[str, Any]:
         """Return the arguments of the run's data source that a reader of other files has too."""

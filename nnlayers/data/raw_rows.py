@@ -64,27 +64,29 @@ def table_from_rows(rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
 
 
 def as_column(values: npt.ArrayLike, name: str, kind: ColumnKind) -> Array:
-    """Return a column as numbers, with NaN for missing ones, as text, or as dates.
+    """Return a column as numbers, text or dates, with NaN, None or NaT for missing values.
+
+    A column that was text in training may hold numbers or dates instead.
 
     Raises
     ------
     DataError
-        If it is not one-dimensional, or a value is missing or not of the kind.
+        If it is not one-dimensional, or a value is not of the kind.
 
     Examples
     --------
     >>> as_column([1, "2", None], "size", "numeric")
     array([ 1.,  2., nan])
-    >>> as_column([1, 2.0, "b", True], "code", "categorical")
-    array(['1', '2', 'b', 'True'], dtype=object)
+    >>> as_column([1, 2.0, "b", True, None], "code", "categorical")
+    array(['1', '2', 'b', 'True', None], dtype=object)
     """
     location = f"{_ORIGIN}: column {name!r}"
     array = _cells(values, location)
     if array.ndim != 1:
         raise DataError(f"{location} must be one-dimensional, got shape {array.shape}")
-    if kind == "numeric":
-        return _numbers(array, location)
-    return _texts(array, location) if kind == "categorical" else _dates(array, location)
+    if kind == "categorical":
+        return _texts(array)
+    return _numbers(array, location) if kind == "numeric" else _dates(array, location)
 
 
 def _named_columns(rows: Any, order: Sequence[str]) -> dict[str, Any]:
@@ -167,18 +169,25 @@ def _number(cell: Any) -> float | None:
         return None
 
 
-def _texts(array: Array, location: str) -> Array:
-    texts = np.empty(len(array), dtype=object)
-    texts[:] = [_text(cell) for cell in np.where(find_missing(array), "", array.astype(object))]
-    valid = np.array([text is not None for text in texts], bool)
-    check_rows(valid, array, location, "is a missing value")
+def _texts(array: Array) -> Array:
+    if array.dtype.kind in "iufM":
+        return array
+    missing = find_missing(array)
+    present = array[~missing]
+    if len(present) and all(_is_value(cell) for cell in present):
+        return array  # A table makes numbers or dates of these objects.
+    texts = np.full(len(array), None, dtype=object)
+    texts[~missing] = [_text(cell) for cell in present]
     return texts
 
 
-def _text(cell: Any) -> str | None:
-    """Return a cell as a file would hold it, None for a missing one."""
-    if isinstance(cell, str):
-        return cell if cell.strip() else None
+def _is_value(cell: Any) -> bool:
+    is_number = isinstance(cell, numbers.Real) and not isinstance(cell, bool | np.bool_)
+    return is_number or isinstance(cell, datetime.date)
+
+
+def _text(cell: Any) -> str:
+    """Return a cell as a file would hold it."""
     if isinstance(cell, float) and cell.is_integer():  # Missing values make floats of integers.
         return str(int(cell))
     return str(cell)

@@ -1,5 +1,6 @@
 """Write trained models and runs in the formats of other programs, and read theirs."""
 
+from nnlayers.export.c_writer import CSizes, c
 from nnlayers.export.onnx_writer import onnx
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
 from nnlayers.export.pytorch import from_torch, from_torch_state, to_torch, to_torch_state
@@ -8,6 +9,7 @@ from nnlayers.export.runs import HasModel, program_of
 from nnlayers.export.tracing import HasLayers, trace
 
 __all__ = [
+    "CSizes",
     "Cast",
     "HasLayers",
     "HasModel",
@@ -16,6 +18,7 @@ __all__ = [
     "Rules",
     "RunParts",
     "Value",
+    "c",
     "from_torch",
     "from_torch_state",
     "onnx",

@@ -22,7 +22,6 @@ from nnlayers.config import (
     override,
     prepare,
     read,
-    report,
     write_file,
 )
 from nnlayers.drawing import draw
@@ -57,8 +56,7 @@ def resume(arguments: Namespace) -> int:
 def evaluate(arguments: Namespace) -> int:
     """Score a trained model on the test rows of its run, or on the rows of a file."""
     run = load_run(arguments.directory, modules=arguments.allow)
-    rows = run.labelled_table(arguments.data)
-    say(report(run.evaluate(rows), len(rows)))
+    say(run.score(arguments.data), lines=False)
     return 0
 
 
@@ -132,7 +130,7 @@ def _train(run: Run, modules: Iterable[str]) -> int:
         inform(f"epoch {len(history)} of {experiment.epochs}: {values}")
         result = run.test()
     inform(f"saved in {run.directory}", lines=False)
-    inform(result)
+    inform(result, lines=False)
     return 0
 
 

@@ -24,9 +24,10 @@ directory. :func:`load_run` reads the trained model from there.
 from nnlayers.config.comparison import Comparison
 from nnlayers.config.document import ConfigError, override, read
 from nnlayers.config.experiment import Experiment, prepare
-from nnlayers.config.predictor import Predictor, report
+from nnlayers.config.predictor import Predictor
 from nnlayers.config.run import Run
 from nnlayers.config.run_files import numbered_directories, write_file
+from nnlayers.config.scoring import Scores, score
 from nnlayers.config.trained_run import TrainedRun, load_run
 
 __all__ = [
@@ -35,12 +36,13 @@ __all__ = [
     "Experiment",
     "Predictor",
     "Run",
+    "Scores",
     "TrainedRun",
     "load_run",
     "numbered_directories",
     "override",
     "prepare",
     "read",
-    "report",
+    "score",
     "write_file",
 ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,25 +14,25 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
-from nnlayers.config.document import dumps, toml_text
+from nnlayers.config.checks import check_callback_path, check_metrics, check_model
+from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
-from nnlayers.config.run_files import RUN_FILES
+from nnlayers.config.scoring import Baseline, Scores, score
 from nnlayers.config.settings import set_parameters, split_settings
 from nnlayers.data import Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.layers import EntityEmbedding
-from nnlayers.saving import model_file
 from nnlayers.training import Trainer
-from nnlayers.training.callbacks import Callback, Checkpoint, CSVLogger
+from nnlayers.training.metrics import Metric
 
 __all__ = [
-    "FILE_WRITERS",
     "Experiment",
     "Sections",
     "build_loss",
     "prepare",
+    "read_metrics",
     "read_sections",
 ]
 
@@ -54,11 +52,6 @@ _SUPPLIED = frozenset(
         "y",
     ]
 )
-
-# The callbacks that write a file, and the only braces that may stand in its path: any others could
-# lead out of the run directory once they are filled in.
-FILE_WRITERS = (Checkpoint, CSVLogger)
-_EPOCH = re.compile(r"\{epoch(:\d*d?)?\}")
 
 
 @dataclass(frozen=True)
@@ -116,6 +109,10 @@ class Experiment:
         The features and targets of ``"train"`` and ``"validation"``.
     predictor : Predictor
         The model with its loss and its preprocessing, which is fitted on the training rows.
+    metrics : sequence of str or callable
+        The metrics of the config.
+    baseline : Baseline
+        The constant prediction that the model should beat.
     trainer : Trainer
         The trainer of the model.
     rng : numpy.random.Generator
@@ -127,6 +124,8 @@ class Experiment:
     parts: Mapping[str, Table]
     arrays: Mapping[str, tuple[Array, Array]]
     predictor: Predictor
+    metrics: Sequence[str | Metric]
+    baseline: Baseline
     trainer: Trainer
     rng: np.random.Generator
 
@@ -159,6 +158,10 @@ class Experiment:
             "progress": progress,
         }
         Builder(self.source).attempt("training", known, lambda: self.trainer.fit(x, y, **arguments))
+
+    def score(self, table: Table) -> Scores:
+        """Return the loss and the metrics of rows, beside those of the baseline."""
+        return score(self.predictor, table, self.metrics, self.baseline)
 
 
 def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ()) -> Experiment:
@@ -197,7 +200,7 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     model = _build_model(sections, source, preprocessing.value, rng, modules)
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
     arrays = builder.attempt("data", (), lambda: _encode(predictor, parts.value))
-    _check_model(builder, predictor, *arrays["train"])
+    check_model(builder, predictor, *arrays["train"])
     steps = builder.attempt("training", known, lambda: _steps(len(train), training.value))
     optimizer = _build_optimizer(sections, source, model.value, steps, modules)
     options = {
@@ -206,8 +209,12 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     trainer = builder.attempt(
         "training", known, lambda: Trainer(model.value, loss.value, optimizer.value, **options)
     )
+    trainer.metrics.units = preprocessing.value.decode
+    metrics = training.value.get("metrics", ())
+    check_metrics(builder, metrics, predictor, *arrays["train"])
+    baseline = Baseline.fit(preprocessing.value, loss.value, arrays["train"][1], train.weights)
     for index, callback in enumerate(trainer.callbacks):
-        _check_callback_path(builder, f"training.callbacks.{index}.path", callback)
+        check_callback_path(builder, f"training.callbacks.{index}.path", callback)
     completed = {
         "seed": sections.seed,
         "dtype": sections.dtype,
@@ -221,7 +228,9 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     }
     # Through text, so that this config compares equal to the one read from the run directory.
     config_of_run = tomllib.loads(dumps(completed))
-    return Experiment(source, config_of_run, parts.value, arrays, predictor, trainer, rng)
+    return Experiment(
+        source, config_of_run, parts.value, arrays, predictor, metrics, baseline, trainer, rng
+    )
 
 
 def read_sections(config: Mapping[str, Any], source: str) -> Sections:
@@ -239,6 +248,25 @@ def read_sections(config: Mapping[str, Any], source: str) -> Sections:
 def build_loss(sections: Sections, source: str, modules: Iterable[str] = ()) -> BuildResult:
     """Return the loss, and its section completed."""
     return Builder(source, modules=modules).build(sections.loss, "loss", LOSSES)
+
+
+def read_metrics(
+    sections: Sections, source: str, modules: Iterable[str] = ()
+) -> Sequence[str | Metric]:
+    """Return the metrics of a config.
+
+    Raises
+    ------
+    ConfigError
+        If one is a function of a module that is not allowed.
+    """
+    known = {"metrics": _trainer_arguments()["metrics"]}
+    table = {name: value for name, value in sections.training.items() if name in known}
+    builder = Builder(source, modules=modules)
+    metrics: Sequence[str | Metric] = builder.arguments(known, table, "training", CALLBACKS).value[
+        "metrics"
+    ]
+    return metrics
 
 
 def _build_model(
@@ -301,22 +329,3 @@ def _encode(predictor: Predictor, parts: Mapping[str, Table]) -> dict[str, tuple
         warnings.simplefilter("ignore")
         predictor.arrays(parts["test"])
     return {name: predictor.arrays(parts[name]) for name in ("train", "validation")}
-
-
-def _check_model(builder: Builder, predictor: Predictor, x: Array, y: Array) -> None:
-    """Raise an error if the loss cannot take the model's outputs, or a file cannot hold it."""
-    outputs = builder.attempt("model", (), lambda: predictor.check_model(x[:1]))
-    builder.attempt("model", (), lambda: predictor.loss.forward(outputs, y[:1]))
-    content = builder.attempt("model", (), lambda: model_file.dumps(predictor.model))
-    builder.attempt("model", (), lambda: model_file.loads(content, modules=builder.modules))
-
-
-def _check_callback_path(builder: Builder, key: str, callback: Callback) -> None:
-    """Raise an error if a callback would write outside the run directory, or over its files."""
-    if not isinstance(callback, FILE_WRITERS):
-        return
-    path = Path(_EPOCH.sub("0", str(callback.path)))
-    is_inside = not path.is_absolute() and ".." not in path.parts
-    if not is_inside or set("{}") & set(str(path)) or not path.name or str(path) in RUN_FILES:
-        problem = "must be a new file within the run directory, got"
-        raise builder.error(key, f"{problem} {toml_text(str(callback.path))}")

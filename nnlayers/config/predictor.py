@@ -11,11 +11,11 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from nnlayers._core.arrays import Array
-from nnlayers.data import DataError, Preprocessing, Table, batches
+from nnlayers.data import Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
-__all__ = ["Predictor", "report"]
+__all__ = ["Predictor"]
 
 # The number of rows that the model predicts at a time, so that memory does not grow with the file.
 _CHUNK = 4096
@@ -94,38 +94,6 @@ class Predictor:
             )
         return outputs
 
-    def score(self, table: Table) -> dict[str, float]:
-        r"""Return the loss, and the accuracy or, in raw units, RMSE and :math:`R^2`.
-
-        .. math:: R^2 = 1 - \frac{\sum (t - p)^2}{\sum (t - \bar t)^2}
-
-        It is NaN if all targets are equal. The weights of rows count in all of them.
-
-        Raises
-        ------
-        DataError
-            If there are no rows, they lack the target, or all their weights are 0.
-        """
-        if not len(table):
-            raise DataError(f"{table.origin}: there are no rows to score")
-        weights = table.weights
-        if weights is not None and not weights.any():
-            raise DataError(f"{table.origin}: the weights of the rows to score are all 0")
-        outputs = self.outputs(table)
-        target = self.preprocessing.targets(table, self.dtype)
-        decisions = self.loss.decide(outputs)
-        scores = {"loss": self.loss.forward(outputs, target, weights)}
-        if self.preprocessing.classes:
-            hits = np.reshape(decisions == target, len(table))
-            return scores | {"accuracy": float(np.average(hits, weights=weights))}
-        true = self.preprocessing.decode(target)
-        errors = true - self.preprocessing.decode(decisions)
-        squares = np.average(np.square(errors), weights=weights)
-        deviations = true - np.average(true, weights=weights)
-        variance = np.average(np.square(deviations), weights=weights)
-        r2 = float(1 - squares / variance) if variance else float("nan")
-        return scores | {"rmse": float(np.sqrt(squares)), "r2": r2}
-
     def predictions(self, table: Table) -> str:
         """Return predictions for raw rows as CSV: the target, and the probability of each class.
 
@@ -164,20 +132,3 @@ def _escape_formula(cell: object) -> object:
     """Return a cell that a spreadsheet does not take for a formula."""
     is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell
-
-
-def report(scores: dict[str, float], rows: int) -> str:
-    """Return the line that states the result of a test.
-
-    Examples
-    --------
-    >>> report({"loss": 0.1, "accuracy": 0.978}, 270)
-    'test accuracy 97.8% (loss 0.1, 270 rows)'
-    >>> report({"loss": 0.5, "rmse": 53.1, "r2": 0.4512}, 66)
-    'test R2 0.451, RMSE 53.1 (loss 0.5, 66 rows)'
-    """
-    if "accuracy" in scores:
-        result = f"accuracy {scores['accuracy']:.1%}"
-    else:
-        result = f"R2 {scores['r2']:.3f}, RMSE {scores['rmse']:.4g}"
-    return f"test {result} (loss {scores['loss']:.4g}, {rows} rows)"

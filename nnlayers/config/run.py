@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import optional_library
+from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read, toml_text
-from nnlayers.config.experiment import FILE_WRITERS, Experiment
-from nnlayers.config.predictor import report
+from nnlayers.config.experiment import Experiment
+from nnlayers.config.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.run_files import (
+    BASELINE,
+    CALIBRATION,
     CHECKPOINT,
     CONFIG,
+    CONFUSION,
     CURVES,
     METRICS,
     MODEL,
+    NUMBERS,
     PREPROCESSING,
     TEST,
+    TEST_FILES,
     TIMING,
     make_directory,
     read_arrays,
@@ -34,6 +41,10 @@ from nnlayers.config.run_files import (
 from nnlayers.saving import save
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
+from nnlayers.training.predictions import Predictions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Run"]
 
@@ -41,10 +52,12 @@ __all__ = ["Run"]
 class Run:
     """An experiment and the directory that holds its results.
 
-    The directory holds the completed ``config.toml`` and ``preprocessing.json``; from each epoch
-    on ``checkpoint.npz`` and a row in ``metrics.csv``; when training ends, for whatever reason,
-    ``model.nn``, which :func:`nnlayers.load` opens, ``curves.png`` and ``timing.json``; and after
-    the test ``test.json``. Each file is whole or absent.
+    The directory holds the completed ``config.toml``, ``preprocessing.json`` and
+    ``baseline.json``; from each epoch on ``checkpoint.npz`` and a row in ``metrics.csv``; when
+    training ends, for whatever reason, ``model.nn``, which :func:`nnlayers.load` opens,
+    ``curves.png`` and ``timing.json``; and after the test ``test.json``, with ``confusion.png`` and
+    ``calibration.png`` for classes, or ``predicted.png`` for numbers. Each file is whole or absent.
+    Without matplotlib there are no pictures.
 
     Parameters
     ----------
@@ -62,7 +75,6 @@ class Run:
     """
 
     def __init__(self, experiment: Experiment, directory: Path, *, numbered: bool = False) -> None:
-        optional_library("matplotlib.figure", "cli")  # Its absence must not show after training.
         self.experiment = experiment
         self.directory = directory
         self.stopped = False
@@ -144,10 +156,11 @@ class Run:
         table = self.experiment.parts["test"]
         if not len(table):
             return "no test rows (split.test is 0)"
-        scores = self.experiment.predictor.score(table)
-        text = json.dumps({"rows": len(table)} | scores, indent=2)
-        write_text(self.directory / TEST, text + "\n")
-        return report(scores, len(table))
+        scores = self.experiment.score(table)
+        write_text(self.directory / TEST, json.dumps(scores.to_dict(), indent=2) + "\n")
+        if can_draw():
+            self._draw(scores.predictions)
+        return str(scores)
 
     def open_directory(self) -> None:
         """Make the directory, unless the run is resumed, and let callbacks write within it."""
@@ -161,10 +174,13 @@ class Run:
 
     def write_start(self) -> None:
         """Write the files that are known before the first epoch."""
-        (self.directory / TEST).unlink(missing_ok=True)
+        for name in TEST_FILES:
+            (self.directory / name).unlink(missing_ok=True)
         write_text(self.directory / CONFIG, dumps(self.experiment.config))
         fitted = self.experiment.predictor.preprocessing.to_dict()
         write_text(self.directory / PREPROCESSING, json.dumps(fitted, indent=2) + "\n")
+        baseline = json.dumps(self.experiment.baseline.to_dict())
+        write_text(self.directory / BASELINE, baseline + "\n")
         self.write_checkpoint()
 
     def write_checkpoint(self) -> None:
@@ -206,9 +222,23 @@ class Run:
             save(trainer.model, path)
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror or error}") from None
-        if len(trainer.history):
-            figure = trainer.history.plot()
-            write_file(self.directory / CURVES, lambda file: figure.savefig(file, format="png"))
+        if len(trainer.history) and can_draw():
+            self._save_picture(CURVES, trainer.history.plot())
+
+    def _draw(self, predictions: Predictions) -> None:
+        """Draw the predictions for the test rows."""
+        preprocessing = self.experiment.predictor.preprocessing
+        if not preprocessing.classes:
+            self._save_picture(NUMBERS, draw_numbers(predictions, preprocessing.target_name))
+            return
+        self._save_picture(CONFUSION, draw_confusion(predictions, preprocessing.classes))
+        if predictions.has_log_odds:
+            self._save_picture(CALIBRATION, draw_calibration(predictions, preprocessing.classes))
+
+    def _save_picture(self, name: str, figure: Figure) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # A font may lack characters of the labels.
+            write_file(self.directory / name, lambda file: figure.savefig(file, format="png"))
 
     def _check_same_config(self) -> None:
         stored = read(self.directory / CONFIG)

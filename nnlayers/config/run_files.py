@@ -17,14 +17,19 @@ from nnlayers._core.checks import check_number
 from nnlayers.config.document import ConfigError
 
 __all__ = [
+    "BASELINE",
+    "CALIBRATION",
     "CHECKPOINT",
     "CONFIG",
+    "CONFUSION",
     "CURVES",
     "METRICS",
     "MODEL",
+    "NUMBERS",
     "PREPROCESSING",
     "RUN_FILES",
     "TEST",
+    "TEST_FILES",
     "TIMING",
     "make_directory",
     "numbered_directories",
@@ -45,7 +50,15 @@ METRICS = "metrics.csv"
 CURVES = "curves.png"
 TEST = "test.json"
 TIMING = "timing.json"
-RUN_FILES = frozenset([CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TEST, TIMING])
+BASELINE = "baseline.json"
+CONFUSION = "confusion.png"
+NUMBERS = "predicted.png"
+CALIBRATION = "calibration.png"
+# The files of a test, which a run that is trained on no longer has.
+TEST_FILES = (TEST, CONFUSION, NUMBERS, CALIBRATION)
+RUN_FILES = frozenset(
+    [CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TIMING, BASELINE, *TEST_FILES]
+)
 
 
 def make_directory(path: Path, *, numbered: bool) -> Path:

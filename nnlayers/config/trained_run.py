@@ -15,10 +15,11 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
 from nnlayers.config.document import ConfigError, read
-from nnlayers.config.experiment import build_loss, read_sections
+from nnlayers.config.experiment import build_loss, read_metrics, read_sections
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import (
+    BASELINE,
     CHECKPOINT,
     CONFIG,
     METRICS,
@@ -30,6 +31,7 @@ from nnlayers.config.run_files import (
     read_json,
     read_seconds,
 )
+from nnlayers.config.scoring import Baseline, Scores, score
 from nnlayers.data import (
     ColumnKind,
     DataError,
@@ -198,7 +200,7 @@ class TrainedRun:
         -------
         dict
             ``"loss"`` and, for classes, ``"accuracy"``; for values ``"rmse"``, in raw units, and
-            ``"r2"``.
+            ``"r2"``; and the metrics of the config.
 
         Raises
         ------
@@ -206,7 +208,36 @@ class TrainedRun:
             As in :meth:`predict`; also if a target is missing or does not fit, or there are no
             rows.
         """
-        return self.predictor.score(self.labelled_table(rows, target))
+        return self.score(rows, target).values
+
+    def score(self, rows: Any = None, target: npt.ArrayLike | None = None) -> Scores:
+        """Return the scores as :meth:`evaluate` does, beside those of a constant prediction.
+
+        The constant is the most frequent class of the training rows, or their mean or median.
+
+        Raises
+        ------
+        ConfigError
+            If the config names a metric of a module that `modules` does not, or a file is damaged.
+        DataError
+            As in :meth:`evaluate`.
+        """
+        source = str(self.directory / CONFIG)
+        metrics = read_metrics(read_sections(self.config, source), source, self._modules)
+        table = self.labelled_table(rows, target)
+        return score(self.predictor, table, metrics, self._baseline())
+
+    def _baseline(self) -> Baseline | None:
+        """Return the constant prediction; None if the run is older than baselines."""
+        path = self.directory / BASELINE
+        if not path.exists():
+            return None
+        try:
+            return Baseline.from_dict(read_json(path), self.preprocessing)
+        except ConfigError:  # It names the file already.
+            raise
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}") from None
 
     def table(self, rows: Any) -> Table:
         """Return raw rows as a table, without their target."""

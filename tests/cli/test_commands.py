@@ -13,15 +13,23 @@ def test_the_last_line_of_train_states_the_test_accuracy(run, workplace):
     status, out, err = run("train", "small.toml", "--out", "a")
     scores = json.loads((workplace / "a" / "test.json").read_text())
     assert (status, err) == (0, [])
-    assert out[-1] == f"test accuracy {scores['accuracy']:.1%} (loss {scores['loss']:.4g}, 9 rows)"
+    accuracy, baseline = scores["accuracy"], scores["baseline_accuracy"]
+    counts = json.loads((workplace / "a" / "baseline.json").read_text())["counts"]
+    assert out[-1] == (
+        f"test accuracy {accuracy:.1%} against baseline accuracy {baseline:.1%}, "
+        f"always {np.argmax(counts)} (loss {scores['loss']:.4g}, 9 rows)"
+    )
 
 
 def test_a_run_directory_holds_everything(run, workplace):
     run("train", "small.toml", "--out", "a")
     names = {path.name for path in (workplace / "a").iterdir()}
     assert names == {
+        "baseline.json",
+        "calibration.png",
         "checkpoint.npz",
         "config.toml",
+        "confusion.png",
         "curves.png",
         "metrics.csv",
         "model.nn",
@@ -143,8 +151,10 @@ def test_regression_reports_raw_units(run):
     )
     assert status == 0
     assert out[-1].startswith("test R2 ")
-    rmse = float(out[-1].split("RMSE ")[1].split()[0])
-    assert 30 < rmse < 200  # the score's standard deviation is 77
+    rmse, of_baseline = (float(part.split()[0].strip(",")) for part in out[-1].split("RMSE ")[1:])
+    assert 30 < rmse < 200
+    assert 60 < of_baseline < 90  # The standard deviation is 77.
+    assert ", the mean (loss " in out[-1]
 
 
 def test_without_test_rows_there_is_no_result(run, workplace):

@@ -139,7 +139,7 @@ def test_a_usage_error_has_status_2(run, arguments):
     assert err[0].startswith("usage: nnlayers")
 
 
-@pytest.mark.parametrize("library", ["pydantic", "tomli_w", "matplotlib.figure"])
+@pytest.mark.parametrize("library", ["pydantic", "tomli_w"])
 def test_a_missing_library_is_an_error_of_one_line_that_says_how_to_install_it(
     run, workplace, monkeypatch, library
 ):

@@ -91,13 +91,13 @@ def test_weights_count_in_training_validation_and_test(config):
     np.testing.assert_allclose(predictor.predict(test), expected, rtol=0.01, atol=0.01)
     for table, loss in (
         (held_out, experiment.trainer.history["val_loss"][-1]),
-        (test, predictor.score(table=test)["loss"]),
+        (test, experiment.score(test).values["loss"]),
     ):
         errors = np.square(predictor.predict(table) - table.target)
         scale = predictor.preprocessing.target.decode(np.array([0.0, 1.0]))
         expected = np.average(errors, weights=table.weights) / (scale[1] - scale[0]) ** 2
         assert loss == pytest.approx(expected, rel=1e-4)
-    scores = predictor.score(test)
+    scores = experiment.score(test).values
     errors = np.square(predictor.predict(test) - test.target)
     assert scores["rmse"] == pytest.approx(np.sqrt(np.average(errors, weights=test.weights)))
     mean = np.average(test.target, weights=test.weights)
@@ -127,7 +127,7 @@ def test_a_run_is_resumed_and_tested_on_the_same_rows(config, section):
     for name in ("metrics.csv", "test.json", "preprocessing.json"):
         assert Path("whole", name).read_bytes() == Path("half", name).read_bytes()
     run = nn.load_run("whole")
-    assert run.evaluate() == whole.experiment.predictor.score(whole.experiment.parts["test"])
+    assert run.evaluate() == whole.experiment.score(whole.experiment.parts["test"]).values
 
 
 def test_other_rows_are_predicted_without_the_columns_of_the_split_and_the_weights(config):

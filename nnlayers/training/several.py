@@ -51,7 +51,22 @@ def make_task(model: Layer, loss: Any, metrics: Any, loss_weights: Any) -> Task:
             raise TypeError(f"loss must be a dictionary by output, of {known}, got {loss!r}")
         if len(model.inputs) > 1 or not model.single:
             return TaskByInput(model, loss, metrics)
+        return TaskOfGraph(model, loss, metrics)
     return Task(model, loss, metrics)
+
+
+class TaskOfGraph(Task):
+    """A graph of one input and one output, whose input may be given by its name."""
+
+    def inputs(self, X: Any, name: str) -> Array:
+        if isinstance(X, Mapping):
+            names = [str(node.own_name) for node in self.model.inputs]
+            (X,) = _by_name(name, "input", X, names).values()
+        inputs: Array = super().inputs(X, name)
+        return inputs
+
+    def batch(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        return self.inputs(x, "x") if isinstance(x, Mapping) else x, y, sample_weight
 
 
 class TaskByInput(Task):

@@ -51,7 +51,8 @@ class Task:
 
     def __init__(self, model: Layer, loss: Any, metrics: Any) -> None:
         check_instance("model", model, Layer)
-        self.model = model
+        self.model: Any = model
+        self._parameters = model.parameters()
         self.network: Any = model
         self.loss: Any = loss
         self.metrics: Any = self.resolve(metrics)
@@ -80,8 +81,7 @@ class Task:
     @property
     def dtype(self) -> np.dtype[Any] | None:
         """The dtype of the model's parameters."""
-        parameters = self.model.parameters()
-        return parameters[0].dtype if parameters else None
+        return self._parameters[0].dtype if self._parameters else None
 
     def batch(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Return a batch of a user as the network and the loss take it, which check it."""

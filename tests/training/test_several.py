@@ -165,6 +165,19 @@ def test_one_input_may_be_an_array_where_outputs_have_names():
         assert trainer.fit(given, Y, epochs=1).last["loss"] > 0
 
 
+def test_the_only_input_of_a_graph_may_be_given_by_its_name():
+    results = []
+    for given in (X["a"], {"x": X["a"]}):
+        graph = nn.Graph(nn.Affine(3, 1, rng=0)(nn.Input("x")))
+        trainer = trainer_of(graph, nn.MeanSquaredError())
+        losses = [trainer.step(given, Y["value"])]
+        losses += trainer.fit(given, Y["value"], epochs=2, validation=0.2, rng=0)["val_loss"]
+        results.append([*losses, *trainer.predict(given)[:, 0]])
+        with pytest.raises(ValueError, match=r"X: unknown input 'z'\. Known: x"):
+            trainer.evaluate({"z": X["a"]}, Y["value"])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-6)
+
+
 def test_predict_gives_outputs_by_name_in_the_model_s_dtype():
     trainer = trainer_of(two_heads(np.float32))
     found = trainer.predict(X)

@@ -1,6 +1,7 @@
 """Write trained models and runs in the formats of other programs, and read theirs."""
 
 from nnlayers.export.c_writer import CSizes, c
+from nnlayers.export.onnx_reader import from_onnx
 from nnlayers.export.onnx_writer import onnx
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
 from nnlayers.export.pytorch import from_torch, from_torch_state, to_torch, to_torch_state
@@ -19,6 +20,7 @@ __all__ = [
     "RunParts",
     "Value",
     "c",
+    "from_onnx",
     "from_torch",
     "from_torch_state",
     "onnx",

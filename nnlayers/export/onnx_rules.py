@@ -121,9 +121,11 @@ def _entity_embedding(b: OnnxBuilder, i: Instruction, layer: EntityEmbedding, x:
 
 @RULES.add(BatchNorm)
 def _batch_norm(b: OnnxBuilder, i: Instruction, layer: BatchNorm, x: str) -> str:
-    inverse_std = 1 / np.sqrt(layer.running_var + layer.eps)
     centered = b.op("Sub", x, b.array(layer.running_mean, join(i.path, "running_mean")))
-    normalized = b.op("Mul", centered, b.array(inverse_std, join(i.path, "inverse_std")))
+    # Runtimes compute the inverse deviation once, when they load the file.
+    var = b.array(layer.running_var, join(i.path, "running_var"))
+    std = b.op("Sqrt", b.op("Add", var, b.number(layer.eps, i.output.dtype)))
+    normalized = b.op("Mul", centered, b.op("Reciprocal", std))
     scaled = b.op("Mul", normalized, b.weight(layer.gamma, join(i.path, "gamma")))
     return b.op("Add", scaled, b.weight(layer.beta, join(i.path, "beta")))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from nnlayers.export.program import Program, Value
 from nnlayers.export.runs import HasModel, program_of
 from nnlayers.export.shapes import InputShape
 from nnlayers.layer import Layer
+from nnlayers.saving import archive_format, model_file
 
-__all__ = ["onnx"]
+__all__ = ["ARCHITECTURE", "onnx", "onnx_content"]
 
+# The property of a file that holds the layers.
+ARCHITECTURE = "nnlayers"
 _LARGEST = 2**31 - 1
 
 
@@ -65,12 +69,12 @@ def onnx(
     ONNX, "Operator schemas", https://onnx.ai/onnx/operators.
     """
     path = check_path("path", path)
-    content = _content(program_of(model_or_run, input_shape))
+    content = onnx_content(program_of(model_or_run, input_shape))
     write_file(path, lambda file: file.write(content))
     return path
 
 
-def _content(program: Program) -> bytes:
+def onnx_content(program: Program) -> bytes:
     """Return the bytes of the file, after the checker of the onnx package has passed it."""
     RULES.check(program)
     size = sum(parameter.value.nbytes for parameter in program.model.parameters())
@@ -88,7 +92,18 @@ def _content(program: Program) -> bytes:
     return builder.serialized(
         [_tensor_info(builder, *pair) for pair in zip(inputs, program.inputs, strict=True)],
         [_tensor_info(builder, *pair) for pair in zip(outputs, program.outputs, strict=True)],
+        _architecture(program.model),
     )
+
+
+def _architecture(model: Layer) -> dict[str, str]:
+    """Return the layers as a model file describes them, from which `from_onnx` rebuilds them."""
+    try:
+        contents = archive_format.unpack(model_file.dumps(model))
+    except ValueError:  # A layer outside the library may not say how it is made.
+        return {}
+    description = {"table": contents.table, "state": [*contents.state]}
+    return {} if contents.arguments else {ARCHITECTURE: json.dumps(description)}
 
 
 def _tensor_info(builder: OnnxBuilder, name: str, value: Value) -> Any:

@@ -27,7 +27,6 @@ __all__ = ["InputShape", "Probe", "probes_of"]
 
 InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
 
-_ROWS = (2, 3)
 # Layers whose output has the shape of their input.
 _SAME_SHAPE = (Elementwise, Noise, PReLU, BatchNorm, LayerNorm, RMSNorm)
 
@@ -39,8 +38,10 @@ class Probe(NamedTuple):
     batches: tuple[Array, Array]
 
 
-def probes_of(model: Layer, input_shape: InputShape = None) -> list[Probe]:
-    """Return two batches of random rows for each input of a model.
+def probes_of(
+    model: Layer, input_shape: InputShape = None, rows: tuple[int, int] = (2, 3)
+) -> list[Probe]:
+    """Return two batches of random rows for each input of a model, of two numbers of rows.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def probes_of(model: Layer, input_shape: InputShape = None) -> list[Probe]:
                 f"the shape of a row of input {name!r} does not follow from the model: "
                 "pass input_shape=(features,)" + (", or a shape by name" if len(names) > 1 else "")
             )
-        sizes = [(rows, *shape) for rows in _ROWS]
+        sizes = [(count, *shape) for count in rows]
         small, large = [_draw(first, rng, size, dtype) for size in sizes]
         probes.append(Probe(name, (small, large)))
     return probes

@@ -99,7 +99,7 @@ def library_class(layer: Layer) -> type[Layer] | None:
     return None
 
 
-def trace(model: Layer, input_shape: InputShape = None) -> Program:
+def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) -> Program:
     """Return the program of a model.
 
     The model predicts two batches of random rows, of different lengths. Axes whose lengths differ
@@ -113,6 +113,9 @@ def trace(model: Layer, input_shape: InputShape = None) -> Program:
     input_shape : tuple of int, or mapping of str to tuple of int, optional
         The shape of one row; for several inputs, a shape by name. It is needed only where the model
         does not say how wide its rows are.
+    empty : bool
+        Whether to predict batches without rows, which takes no memory whatever the layers do. A
+        model that chooses single rows cannot be traced so.
 
     Raises
     ------
@@ -124,8 +127,9 @@ def trace(model: Layer, input_shape: InputShape = None) -> Program:
     """
     if not isinstance(model, Layer):
         raise TypeError(f"model must be a Layer or a run, got {model!r}")
-    tracer = Tracer()
-    inputs = [tracer.add_input(probe) for probe in probes_of(model, input_shape)]
+    tracer = Tracer(empty=empty)
+    probes = probes_of(model, input_shape, (0, 0) if empty else (2, 3))
+    inputs = [tracer.add_input(probe) for probe in probes]
     outputs = tracer.apply(model, "", inputs)
     return tracer.program(model, inputs, outputs)
 
@@ -133,7 +137,8 @@ def trace(model: Layer, input_shape: InputShape = None) -> Program:
 class Tracer:
     """Record instructions while layers predict two small batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, empty: bool = False) -> None:
+        self._is_empty = empty
         self.instructions: list[Instruction] = []
         self._examples: dict[Value, tuple[Any, Any]] = {}
         self._constants: dict[int, Value] = {}
@@ -263,7 +268,8 @@ class Tracer:
     def _value(self, name: str, examples: Sequence[Array]) -> Value:
         small, large = examples
         lengths = zip(small.shape, large.shape, strict=True)
-        shape = tuple([length if length == other else None for length, other in lengths])
+        rows = 0 if self._is_empty else None
+        shape = tuple([a if a == b and a != rows else None for a, b in lengths])
         value = Value(self._unique(name), shape, small.dtype)
         self._examples[value] = small, large
         return value

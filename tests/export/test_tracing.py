@@ -55,6 +55,13 @@ def test_the_instructions_of_a_program_compute_what_the_model_predicts(name, dty
     np.testing.assert_array_equal(y, expected)
 
 
+def test_a_trace_without_rows_gives_the_same_shapes():
+    for name, entry in ENTRIES.items():
+        programs = [trace(entry.make(), shapes_of(entry), empty=empty) for empty in (False, True)]
+        shapes = [[i.output.shape for i in program.instructions] for program in programs]
+        assert shapes[0] == shapes[1], name
+
+
 def test_containers_are_opened_at_every_depth():
     inner = nn.Graph(nn.tanh(nn.Input("a") * 2 + nn.Input("c", [1.0, 2.0])))
     residual = nn.Residual(nn.Sequential(nn.BatchNorm(2), inner))

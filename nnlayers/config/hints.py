@@ -69,6 +69,8 @@ def check_hint(value: Any, hint: Any) -> Any:
     adapter = _adapter(hint)
     if adapter is None:
         return value
+    if isinstance(value, int | float) and mentions(hint, complex):
+        return value  # NumPy's array_like names complex numbers, which strictly no real one is.
     candidate = tuple(value) if isinstance(value, list) and mentions(hint, tuple) else value
     try:
         return adapter.validate_python(candidate, strict=True)

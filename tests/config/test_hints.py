@@ -19,6 +19,8 @@ from nnlayers.config.hints import HintError, check_hint
         ("mean", Literal["mean", "sum"], "mean"),
         ({"a": 1}, dict[str, Any], {"a": 1}),
         ([1.0, 2.0], npt.ArrayLike | None, [1.0, 2.0]),
+        (2.0, npt.ArrayLike | None, 2.0),
+        (2, npt.ArrayLike, 2),
     ],
 )
 def test_a_fitting_value_is_returned_in_the_type_of_the_hint(value, hint, expected):

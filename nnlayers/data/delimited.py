@@ -97,23 +97,25 @@ def read_delimited(
     pandas = optional_library("pandas", "cli")
     dialect = sniff(path, dialect)
     names = _read_names(path, dialect)
+    known = set(names)
     for name in (*needed, *text, *(only or ())):
-        if name not in names:
+        if name not in known:
             problem = unknown_name("column", name, names) + _header_advice(names)
             raise DataError(f"{path}: {problem}")
     options = _pandas_options(dialect, names, text)
     if only is not None:
-        options["usecols"] = [name for name in names if name in only]
+        options["usecols"] = list(only)
     frame = _parse(pandas, path, dialect, options)
     if not len(frame):
         raise DataError(f"{path}: there is a header but no row")
-    columns = {name: frame.pop(name) for name in list(frame.columns)}
+    columns = dict(frame.items())
+    del frame  # so that each column is freed when it has been converted
     mixed = [name for name, series in columns.items() if _is_mixed(series)]
     if mixed:
         options |= {"usecols": mixed, "dtype": str}
         columns |= dict(_parse(pandas, path, dialect, options).items())
     if names[-1] in columns and columns[names[-1]].isna().any():
-        _check_widths(path, dialect, len(names), rows=len(frame.index))
+        _check_widths(path, dialect, len(names), rows=len(columns[names[-1]]))
     # Where some columns are left out, a row may have values in those.
     arrays, lines = _without_blank_rows(path, dialect, columns, complete=only is None)
     if not len(lines):
@@ -170,7 +172,7 @@ def _header_advice(names: Iterable[str]) -> str:
 
 
 def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -> dict[str, Any]:
-    missing = [*MISSING, *dialect.missing]
+    missing, text = [*MISSING, *dialect.missing], set(text)
     return {
         "sep": dialect.separator,
         "decimal": dialect.decimal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ def frame_columns(frame: Any, origin: str) -> dict[str, Array]:
     if not (hasattr(frame, "iloc") and hasattr(frame, "columns")) and not _is_polars(frame):
         raise TypeError(f"frame must be a DataFrame of pandas or polars, got {frame!r:.80}")
     names = [str(name) for name in frame.columns]
-    repeated = [name for index, name in enumerate(names) if name in names[:index]]
-    if repeated:
-        raise DataError(f"{origin}: two columns have the name {repeated[0]!r}")
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise DataError(f"{origin}: {count} columns have the name {name!r}")
     return {
         name: series_values(frame[column])
         for name, column in zip(names, frame.columns, strict=True)

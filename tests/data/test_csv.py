@@ -162,6 +162,15 @@ def test_a_column_without_a_name_is_numbered(write):
     assert list(columns) == ["column 1", "a"]
 
 
+def test_ten_thousand_columns_are_read(write):
+    names = [f"x{number}" for number in range(10_000)]
+    path = write(",".join([*names, "y"]) + "\n" + ("1," * 10_000 + "u\n") * 2)
+    assert list(csv(path, "y").columns) == names
+    with pytest.raises(DataError, match=r"unknown column 'z'.* Known: .*\.\.\.$") as caught:
+        csv(path, "z")
+    assert len(str(caught.value)) < 600
+
+
 def test_a_nul_byte_is_a_character_of_text(write):
     assert csv(write("a,y\nu\0v,1\nw,2\n"), "y").columns["a"].tolist() == ["u\0v", "w"]
 

@@ -75,7 +75,7 @@ def test_bad_frames_are_named():
         from_frame([1, 2])
     with pytest.raises(TypeError, match="frame must be a DataFrame"):
         from_frame(pandas.Series([1]))
-    with pytest.raises(DataError, match="two columns have the name '1'"):
+    with pytest.raises(DataError, match="2 columns have the name '1'"):
         from_frame(pandas.DataFrame([[1, 2]], columns=[1, "1"]))
     with pytest.raises(DataError, match="unknown column 'z'"):
         from_frame(pandas.DataFrame({"y": [1]}), "z")

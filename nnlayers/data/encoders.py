@@ -127,7 +127,7 @@ def check_missing(
         warnings.warn(
             f"{column.location} has {np.count_nonzero(missing)} missing values, in training it had "
             f"none: they count as average",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -247,7 +247,7 @@ class Categories:
         warnings.warn(
             f"{location} has {rows} rows of a category that training did not see, "
             f"{'id 0' if self.ids else 'all zeros'}: {preview(texts)}",
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def to_dict(self) -> dict[str, Any]:

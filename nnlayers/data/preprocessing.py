@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, float_dtype, unmasked
 from nnlayers._core.checks import check_boolean, check_choice, check_integer
 from nnlayers.data.encoders import MISSING_PROBLEM, Categories, Encoder, Missing
+from nnlayers.data.features import encode_columns
 from nnlayers.data.roles import Roles, encoder_from_dict
 from nnlayers.data.table import ColumnKind, DataError, Table
 from nnlayers.data.targets import (
@@ -221,16 +222,7 @@ class Preprocessing:
         encoders = self._require_fit().columns
         encoded = np.empty((len(table), self.width), float_dtype(dtype))
         self._check_present(table)
-        start = 0
-        for name, encoder in encoders.items():
-            column = table.column(name)
-            block = encoded[:, start : start + encoder.width]
-            with np.errstate(over="ignore"):
-                block[:] = encoder.encode(column)
-            if not isinstance(encoder, Categories):
-                finite = np.asarray(np.isfinite(block).all(axis=1))
-                column.check(finite, f"is out of range when it is scaled as {encoded.dtype}")
-            start += encoder.width
+        encode_columns(encoders, table, encoded)
         return encoded
 
     def targets(self, table: Table, dtype: npt.DTypeLike = np.float32) -> Array:

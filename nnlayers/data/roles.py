@@ -110,12 +110,12 @@ class Roles:
     def _fit_numbers(self, name: str, column: Column, notation: NumberFormat | None) -> Numbers:
         values = read_numbers(column, notation)
         missing = np.isnan(values)
-        present = values[~missing]
+        has_missing = bool(missing.any())
+        present = values[~missing] if has_missing else values
         fill = None
         if self.missing != "error":
             average = np.median if self.missing == "median" else np.mean
             fill = float(average(present)) if len(present) else 0.0
-        has_missing = len(present) < len(values)
         return Numbers(self._fit_scaler(name, present), fill, has_missing, notation)
 
     def _fit_scaler(self, name: str, values: Any) -> Scaler:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_integer, check_number, unknown_name
+from nnlayers.data.factorizing import factorize
 from nnlayers.data.table import DataError, Lines, Table, check_rows, find_missing
 
 __all__ = ["Split", "split", "split_table"]
@@ -306,16 +306,13 @@ def _most_frequent_class(group_of: Indices, class_of: Indices, groups: int) -> I
     return most
 
 
-def _encode(labels: Array) -> tuple[list[Hashable], Indices]:
+def _encode(labels: Array) -> tuple[list[Any], Indices]:
     """Return the different labels in ascending order, and the index of each row's label."""
-    if labels.dtype != object:
-        values, codes = np.unique(labels, return_inverse=True)
-        return values.tolist(), codes
-    # Sorting a million Python strings, as np.unique does, takes ten times as long.
-    items = labels.tolist()
-    ordered: Sequence[Hashable] = sorted(set(items))
-    index = {label: number for number, label in enumerate(ordered)}
-    return list(ordered), np.fromiter(map(index.__getitem__, items), np.intp, len(items))
+    found, rows = factorize(labels)
+    order = sorted(range(len(found)), key=found.__getitem__)
+    ranks = np.empty(len(found), np.intp)
+    ranks[order] = np.arange(len(found))
+    return [found[index] for index in order], ranks[rows]
 
 
 def _classes(labels: Array) -> dict[str, Indices]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice
 from nnlayers.data.encoders import check_levels, read_numbers
+from nnlayers.data.factorizing import factorize
 from nnlayers.data.scaling import Standardizer, scaler_from_dict
 from nnlayers.data.table import Column, DataError, Table, check_finite, check_rows, preview
 from nnlayers.data.texts import NumberFormat, levels_of, missing_cells
@@ -44,7 +45,7 @@ class Classes:
     @classmethod
     def fit(cls, column: Column, *, binary: bool) -> Self:
         """Collect the classes that occur."""
-        values = tuple(sorted(set(class_labels(column).tolist())))
+        values = tuple(sorted(factorize(class_labels(column))[0]))
         if len(values) < 2:
             raise DataError(f"{column.location} holds a single class, {values[0]!r}")
         if binary and len(values) > 2:
@@ -58,7 +59,8 @@ class Classes:
         """Return codes; a class that did not occur is an error."""
         labels = class_labels(column)
         indices: dict[Any, int] = {value: code for code, value in enumerate(self.values)}
-        codes = np.array([indices.get(label, -1) for label in labels.tolist()], dtype=np.int64)
+        found, rows = factorize(labels)
+        codes = np.array([indices.get(label, -1) for label in found], dtype=np.int64)[rows]
         column._replace(values=labels).check(codes >= 0, "is not a class of the training rows")
         return codes
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice
+from nnlayers.data.factorizing import factorize
 from nnlayers.data.table import find_missing
 
 __all__ = ["MISSING", "Levels", "NumberFormat", "check_text", "levels_of", "missing_cells"]
@@ -64,9 +65,7 @@ def levels_of(values: Array) -> Levels:
     ['1.5', '2', None]
     """
     if values.dtype == object:
-        found: dict[str | None, int] = {}
-        rows = (found.setdefault(text, len(found)) for text in values)
-        indices = np.fromiter(rows, np.intp, len(values))
+        found, indices = factorize(values)
         texts = [
             text if text is not None and text.strip() not in MISSING else None for text in found
         ]

@@ -44,7 +44,7 @@ from nnlayers.layers import (
     Tanh,
 )
 
-__all__ = ["from_module"]
+__all__ = ["COUNTERPARTS", "from_module"]
 
 Make: TypeAlias = Callable[[Any], Layer]
 
@@ -78,7 +78,7 @@ class _Reader:
             inner = [self.layer(item, join(path, name)) for name, item in children]
             kind = Sequential if type(module) is nn.Sequential else Residual
             return kind(*inner)
-        make = _MAKERS.get(type(module))
+        make = COUNTERPARTS.get(type(module))
         if make is None:
             raise _error(module, path, "nnlayers has no counterpart")
         try:
@@ -194,7 +194,7 @@ def _axis(m: nn.Softmax | nn.LogSoftmax) -> int:
     return int(m.dim)
 
 
-_MAKERS: Mapping[type, Make] = {
+COUNTERPARTS: Mapping[type, Make] = {
     nn.BatchNorm1d: _batch_norm,
     nn.Dropout: lambda m: Dropout(m.p),
     nn.ELU: lambda m: ELU(m.alpha),

@@ -17,7 +17,15 @@ from nnlayers._core.checks import check_choice
 from nnlayers.data.factorizing import factorize
 from nnlayers.data.table import find_missing
 
-__all__ = ["MISSING", "Levels", "NumberFormat", "check_text", "levels_of", "missing_cells"]
+__all__ = [
+    "BOOLEANS",
+    "MISSING",
+    "Levels",
+    "NumberFormat",
+    "check_text",
+    "levels_of",
+    "missing_cells",
+]
 
 # The ways in which programs write a missing value: those that pandas reads as one, and "?".
 MISSING = frozenset(
@@ -27,7 +35,7 @@ MISSING = frozenset(
         *("1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
     ]
 )
-_BOOLEANS = {
+BOOLEANS = {
     "true": 1.0,
     "yes": 1.0,
     "t": 1.0,
@@ -135,7 +143,7 @@ class NumberFormat:
         """Return the notation in which most cells are numbers; None if most are not."""
         cells = zip(levels.texts, levels.counts.tolist(), strict=True)
         counts = {text: count for text, count in cells if text is not None}
-        if counts and all(text.strip().lower() in _BOOLEANS for text in counts):
+        if counts and all(text.strip().lower() in BOOLEANS for text in counts):
             return cls("boolean")
         sample = dict(list(counts.items())[:_SAMPLE])
         best: Counter[str] = Counter()
@@ -152,10 +160,15 @@ class NumberFormat:
         named = Counter({unit: count for unit, count in best.items() if unit})
         return cls(best_decimal, named.most_common(1)[0][0] if named else "")
 
+    @property
+    def pattern(self) -> str:
+        """The regular expression of a number; that of a boolean is empty."""
+        return "" if self.decimal == "boolean" else _PATTERNS[self.decimal].pattern
+
     def read(self, text: str) -> float:
         """Return the number in a cell; NaN if there is none, or one of another unit."""
         if self.decimal == "boolean":
-            return _BOOLEANS.get(text.strip().lower(), math.nan)
+            return BOOLEANS.get(text.strip().lower(), math.nan)
         found = _parse(text, self.decimal)
         # A sum of money may stand without its sign; 0.2 beside 20 % may be the same or not.
         is_bare = found is not None and not found[1] and self.unit not in ("%", "‰")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import ENTRIES
+from models import KEYS, Own, several_outputs
 from rows import assert_agree, edge_rows, in_dtype, shapes_of
 
 import nnlayers as nn
@@ -60,23 +61,6 @@ def test_an_embedding_takes_ids(tmp_path):
     np.testing.assert_allclose(run(path, ids)[0], model.predict(ids), rtol=1e-5, atol=1e-6)
 
 
-KEYS = [
-    (slice(None), 0),
-    (slice(None), slice(3, None, -2)),
-    (..., [2, 0, 2]),
-    (slice(None), [True, False, True, False]),
-    (slice(None), None, [[0, 1], [2, 3]]),
-    0,
-    -1,
-    slice(-3, None),
-    slice(None, None, -1),
-    (slice(1, 9, 3), -2),
-    (None, slice(2), ..., 1),
-    None,
-    ...,
-]
-
-
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_an_index_of_any_kind_chooses_the_same_entries(key, tmp_path):
     model = nn.Graph(nn.BatchNorm(4)(nn.Input("x"))[key])
@@ -100,13 +84,6 @@ def test_a_condition_is_that_of_its_dtype(tmp_path):
     path = nn.export.onnx(model, tmp_path / "model.onnx", input_shape={"c": (2,)})
     rows = np.array([[0.0, 1.0], [-0.0, np.nan]], np.float32)
     np.testing.assert_array_equal(run(path, rows, rows + 5)[0], model.predict(rows, rows + 5))
-
-
-def several_outputs():
-    a, b = nn.Input("a"), nn.Input("b")
-    hidden = nn.Residual(nn.BatchNorm(4), nn.mlp([4, 8, 4], norm="layer", rng=0))(a)
-    scores = nn.Affine(6, 3, rng=1)(nn.concatenate(hidden, b)).named("scores")
-    return nn.Graph([nn.softmax(scores).named("probabilities"), scores, a, b * [2.0, 3.0]])
 
 
 def test_a_graph_of_several_inputs_and_outputs_keeps_their_names(tmp_path):
@@ -153,14 +130,6 @@ def test_names_with_any_characters_do_no_harm(tmp_path):
     assert [entry.name for entry in session.get_outputs()] == [f"y{shown}"]
     rows = edge_rows((2,), np.float32)[:4000]
     np.testing.assert_allclose(run(path, rows, rows)[0], model.predict(rows, rows), rtol=1e-5)
-
-
-class Own(nn.Layer):
-    def forward(self, x):
-        return x
-
-    def backward(self, dout):
-        return dout
 
 
 def test_what_cannot_be_written_is_refused_before_anything_is(tmp_path):

@@ -83,6 +83,8 @@ ENTRIES = {
     "Divide": Entry(nn.Divide, ((5, 4), (5, 4)), positive=True),
     "Maximum": Entry(nn.Maximum, ((5, 4), (5, 4))),
     "Minimum": Entry(nn.Minimum, ((5, 4), (5, 4))),
+    "Compare": Entry(lambda: nn.Compare(">"), ((5, 4), (5, 4))),
+    "Compare with a column": Entry(lambda: nn.Compare("<="), ((5, 4), (5, 1))),
     "Where": Entry(nn.Where, ((5, 4), (5, 4), (5, 1))),
     "MatMul of a batch": Entry(nn.MatMul, ((5, 2, 4), (5, 4, 3))),
     "Concatenate": Entry(nn.Concatenate, ((5, 4), (5, 2), (5, 1))),

@@ -19,6 +19,7 @@ from nnlayers.layers import (
     Abs,
     Add,
     Clip,
+    Compare,
     Cos,
     Divide,
     Exp,
@@ -222,6 +223,10 @@ def _clip(builder: CBuilder, layer: Clip, dtype: np.dtype[Any]) -> str:
     return text
 
 
+def _compare(builder: CBuilder, layer: Compare, dtype: np.dtype[Any]) -> str:
+    return f"{{0}} {layer.sign} {{1}} ? 1 : 0"
+
+
 def _power(builder: CBuilder, layer: Power, dtype: np.dtype[Any]) -> str:
     # NumPy does not take the power with these exponents, and neither does this.
     known = {-1.0: "1 / {0}", 0.0: "1", 0.5: "sqrt$({0})", 1.0: "{0}", 2.0: "{0} * {0}"}
@@ -251,6 +256,7 @@ EXPRESSIONS: dict[type, ExpressionRule] = {
     **{kind: _helper_rule(kind) for kind in _HELPERS},
     Cast: _cast,
     Clip: _clip,
+    Compare: _compare,
     ELU: _elu,
     GELU: _gelu,
     LeakyReLU: _leaky_relu,

@@ -19,6 +19,7 @@ from nnlayers.layers import (
     Add,
     Affine,
     BatchNorm,
+    Compare,
     Concatenate,
     Cos,
     Divide,
@@ -76,6 +77,7 @@ _OPERATORS: dict[type, str] = {
     Subtract: "Sub",
     Tanh: "Tanh",
 }
+_COMPARISONS = {">": "Greater", ">=": "GreaterOrEqual", "<": "Less", "<=": "LessOrEqual"}
 
 
 @RULES.add(*_OPERATORS)
@@ -203,6 +205,11 @@ def _transpose(b: OnnxBuilder, i: Instruction, layer: Transpose, x: str) -> str:
 def _where(b: OnnxBuilder, i: Instruction, layer: Any, condition: str, x: str, y: str) -> str:
     is_zero = b.op("Equal", condition, b.number(0, i.inputs[0].dtype))
     return b.op("Where", is_zero, y, x)
+
+
+@RULES.add(Compare)
+def _compare(b: OnnxBuilder, i: Instruction, layer: Compare, x: str, y: str) -> str:
+    return b.cast(b.op(_COMPARISONS[layer.sign], x, y), i.output.dtype)
 
 
 @RULES.add(Index)

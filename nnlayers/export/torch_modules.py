@@ -210,6 +210,12 @@ def concatenate(*inputs: Any) -> Tensor:
     return torch.cat(inputs[:-1], dim=inputs[-1])
 
 
+def compare(a: Tensor, b: Tensor, sign: str) -> Tensor:
+    """Return 1 where a comparison holds, 0 elsewhere."""
+    comparisons = {">": torch.gt, ">=": torch.ge, "<": torch.lt, "<=": torch.le}
+    return comparisons[sign](a, b).to(torch.result_type(a, b))
+
+
 def choose(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Return a where the condition is not 0, b elsewhere."""
     return torch.where(condition != 0, a, b)

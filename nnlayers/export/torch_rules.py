@@ -18,6 +18,7 @@ from nnlayers.layers import (
     Affine,
     BatchNorm,
     Clip,
+    Compare,
     Concatenate,
     Cos,
     Divide,
@@ -223,6 +224,11 @@ def _sum(layer: Sum) -> torch.nn.Module:
 @RULES.add(Mean)
 def _mean(layer: Mean) -> torch.nn.Module:
     return modules.FunctionModule(modules.average, layer.axis, layer.keepdims)
+
+
+@RULES.add(Compare)
+def _compare(layer: Compare) -> torch.nn.Module:
+    return modules.FunctionModule(modules.compare, layer.sign)
 
 
 @RULES.add(Concatenate)

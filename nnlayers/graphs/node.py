@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from nnlayers._core.symbol import Symbol
 from nnlayers.graphs import functions
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
+from nnlayers.layers.choices import Compare
 from nnlayers.layers.elementary import Abs, Negative, Power
 from nnlayers.layers.indexing import Index, Transpose
 
@@ -30,10 +31,10 @@ _MAX_NAME_LENGTH = 100
 class Node(Symbol["Node"]):
     """A value of a computational graph: the result of a layer applied to other nodes.
 
-    Nodes come from calling a layer with nodes, from ``+ - * / @ **`` and unary minus, and from the
-    functions named after layers, such as :func:`nnlayers.exp`, and from ``node[:, 0]`` and
-    ``node.T``. They have numbers once a
-    :class:`Graph` has run; until then they only describe the computation.
+    Nodes come from calling a layer with nodes, from ``+ - * / @ **``, unary minus and comparisons,
+    from ``node[:, 0]`` and ``node.T``, and from the functions named after layers, such as
+    :func:`nnlayers.exp`. They have numbers once a :class:`Graph` has run; until then they only
+    describe the computation.
 
     Attributes
     ----------
@@ -184,6 +185,22 @@ class Node(Symbol["Node"]):
     def __neg__(self) -> Node:
         return self.apply(Negative(), [self])
 
+    def __gt__(self, other: Any) -> Node:
+        return _binary(partial(Compare, ">"), self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return _binary(partial(Compare, ">="), self, other)
+
+    def __lt__(self, other: Any) -> Node:
+        return _binary(partial(Compare, "<"), self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return _binary(partial(Compare, "<="), self, other)
+
+    # In `if x > 0` and `0 < x < 1`, Python asks for a truth value, which each node would have.
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self!r} is neither true nor false: nn.where chooses by a condition")
+
     def __abs__(self) -> Node:
         return self.apply(Abs(), [self])
 
@@ -270,7 +287,7 @@ def _constant(value: Any) -> Input:
     return node
 
 
-def _binary(operation: type[Layer], a: Any, b: Any) -> Node:
+def _binary(operation: Callable[[], Layer], a: Any, b: Any) -> Node:
     node: Node = a if isinstance(a, Node) else b
     return node.apply(operation(), [a, b])
 
@@ -298,6 +315,10 @@ _OPERATORS: dict[Any, Callable[[Any, Any], Any]] = {
     np.multiply: partial(_binary, Multiply),
     np.divide: partial(_binary, Divide),
     np.matmul: partial(_binary, MatMul),
+    np.greater: partial(_binary, partial(Compare, ">")),
+    np.greater_equal: partial(_binary, partial(Compare, ">=")),
+    np.less: partial(_binary, partial(Compare, "<")),
+    np.less_equal: partial(_binary, partial(Compare, "<=")),
     np.power: lambda a, b: Node.__rpow__(b, a) if isinstance(b, Node) else a**b,
     np.equal: operator.is_,
     np.not_equal: operator.is_not,

@@ -10,7 +10,7 @@ from nnlayers.layers.activations import (
 )
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.arithmetic import Add, Divide, MatMul, Multiply, Subtract
-from nnlayers.layers.choices import Maximum, Minimum, Where
+from nnlayers.layers.choices import Compare, Maximum, Minimum, Where
 from nnlayers.layers.elementary import (
     Abs,
     Clip,
@@ -48,6 +48,7 @@ __all__ = [
     "Affine",
     "BatchNorm",
     "Clip",
+    "Compare",
     "Concatenate",
     "Cos",
     "Divide",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nnlayers._core.arrays import as_floats
+from nnlayers._core.checks import check_choice
 from nnlayers._core.formula import Formula
 from nnlayers.layers.arithmetic import Binary, as_operands, unbroadcast, unbroadcast_pair
 from nnlayers.layers.operation import Operation
 
-__all__ = ["Maximum", "Minimum", "Where"]
+__all__ = ["Compare", "Maximum", "Minimum", "Where"]
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
 
 
 class Maximum(Binary):
@@ -86,6 +96,53 @@ class Minimum(Binary):
         return unbroadcast_pair(saved, to_a, to_b)
 
 
+class Compare(Binary):
+    r"""Comparison of two inputs, entry by entry: 1 where it holds, else 0.
+
+    .. math::
+
+        y = 1(a > b), \qquad
+        \frac{\partial\ell}{\partial a} = \frac{\partial\ell}{\partial b} = 0
+
+    Its result is a condition for :class:`Where`, or a mask to multiply with. In graphs, write
+    ``node > 0``. No comparison with NaN holds.
+
+    Parameters
+    ----------
+    sign : {">", ">=", "<", "<="}
+        The comparison.
+
+    Examples
+    --------
+    >>> layer = Compare(">=")
+    >>> layer.forward([1.0, 2.0, 3.0], 2.0)
+    array([0., 1., 1.])
+    >>> layer.backward([1.0, 1.0, 1.0])
+    (array([0., 0., 0.]), array(0.))
+    """
+
+    def __init__(self, sign: str) -> None:
+        check_choice("sign", sign, _COMPARISONS)
+        self.sign = sign
+
+    def compute_forward(self, a: Any, b: Any) -> tuple[Any, Any]:
+        return _COMPARISONS[self.sign](a, b).astype(np.result_type(a, b)), (a, b)
+
+    def compute_backward(self, dout: Any, saved: Any) -> Any:
+        zeros = np.zeros_like(dout)[()]
+        return unbroadcast_pair(saved, zeros, zeros)
+
+    def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
+        if type(self) is not Compare:
+            return super().formula_for(*shapes)
+        return Formula(
+            f"one(a {self.sign} b)",
+            "0",
+            symbol=self.sign.replace(">=", "≥").replace("<=", "≤"),
+            note="the result does not depend on the inputs smoothly, so they get 0",
+        )
+
+
 class Where(Operation):
     r"""Choice between two inputs by a condition, entry by entry.
 
@@ -98,8 +155,9 @@ class Where(Operation):
         \frac{\partial\ell}{\partial b} = \frac{\partial\ell}{\partial y} \odot
         1(\text{condition} = 0)
 
-    The three inputs broadcast as in NumPy. The condition holds booleans or numbers, and its
-    gradient is 0. NaN or infinity in what is not chosen stays out of the output and the gradients.
+    The three inputs broadcast as in NumPy. The condition holds booleans or numbers, such as the
+    result of :class:`Compare`, and its gradient is 0. NaN or infinity in what is not chosen stays
+    out of the output and the gradients.
 
     Examples
     --------

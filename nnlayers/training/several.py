@@ -100,13 +100,13 @@ class TaskByOutput(TaskByInput):
         self.loss_weights = self.loss.weights
 
     def resolve(self, metrics: Any) -> dict[str, Metrics]:
-        if not isinstance(metrics, Mapping):
-            if isinstance(metrics, str) or list(metrics):
-                raise TypeError(
-                    "metrics must be a dictionary by output, such as "
-                    f"{{{self.output_names[0]!r}: ['accuracy']}}, got {metrics!r}"
-                )
+        if isinstance(metrics, list | tuple) and not metrics:
             metrics = {}
+        if not isinstance(metrics, Mapping):
+            raise TypeError(
+                "metrics must be a dictionary by output, such as "
+                f"{{{self.output_names[0]!r}: ['accuracy']}}, got {metrics!r}"
+            )
         _check_known("metrics", "output", metrics, self.output_names)
         resolved: dict[str, Metrics] = {}
         for name, loss in self.loss.losses.items():
@@ -244,7 +244,7 @@ class LossByOutput:
 
     def total(self, values: Mapping[str, float]) -> float:
         """Return the weighted sum of the losses of all outputs."""
-        return sum(w * values[name] for name, w in self.weights.items() if w)
+        return sum((w * values[name] for name, w in self.weights.items() if w), 0.0)
 
     def join(self, results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         """Return the weighted sum, and the losses and metrics of all outputs by column."""

@@ -41,6 +41,10 @@ BINARY = {
     "divide": (lambda a, b: a / (1 + b * b), lambda torch, a, b: a / (1 + b * b)),
     "maximum": (nn.maximum, lambda torch, a, b: torch.maximum(a, b)),
     "minimum": (nn.minimum, lambda torch, a, b: torch.minimum(a, b)),
+    "chosen": (
+        lambda a, b: nn.where(a > b, a, b * b),
+        lambda torch, a, b: torch.where(a > b, a, b * b),
+    ),
     "where": (
         lambda a, b: nn.where([True, False, True], a, b),
         lambda torch, a, b: torch.where(torch.tensor([True, False, True]), a, b),

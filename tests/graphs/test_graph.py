@@ -139,6 +139,7 @@ def scaled(x, y):
         lambda x, c: x * (nn.exp(c(0.5)) + c(1)) * c(0.5),
         lambda x, c: nn.maximum(x, nn.sqrt(c(2))),
         lambda x, c: nn.minimum(c(1), x),
+        lambda x, c: nn.where(x > c(0.3), x, c(2)) + (c(1) >= x),
         lambda x, c: nn.where(x, c(0.5), x) + nn.where([True, False], x, c(2)),
         lambda x, c: nn.where(c(1), c(0.5), c(2)) * x,
         lambda x, c: nn.where(c([[1], [0]]), x[:, 0], c([3, 4])),
@@ -510,6 +511,33 @@ def test_a_choice_keeps_what_is_not_chosen_out_of_the_gradients():
     assert graph.forward([1.0, 0.0]).tolist() == [0, 0]
     graph.backward([1.0, 1.0])
     assert graph["log"].grad.tolist() == [1, 0]
+
+
+def test_nodes_compare_with_nodes_numbers_and_arrays_on_either_side():
+    x, z, array = nn.Input("x"), nn.Input("z"), np.array([1.0, 2.0])
+    x0, z0 = np.array([1.0, 3.0]), np.array([1.5, 2.5])
+    for compare in (
+        lambda x, z: x > z,
+        lambda x, z: x <= z,
+        lambda x, z: x > 1,
+        lambda x, z: x <= 2.5,
+        lambda x, z: array < x,
+        lambda x, z: array >= x,
+        lambda x, z: x > array,
+        lambda x, z: np.float64(2) <= x,
+        lambda x, z: np.float32(2) > x,
+    ):
+        node = compare(x, z)
+        graph = nn.Graph([node, z])
+        values = graph.forward(**{n.name: {"x": x0, "z": z0}[n.name] for n in graph.inputs})
+        np.testing.assert_array_equal(values[0], compare(x0, z0))
+
+
+def test_a_choice_by_a_comparison_is_a_leaky_rectifier():
+    x, x0 = nn.Input("x"), np.array([-2.0, 0.0, 3.0])
+    graph, layer = nn.Graph(nn.where(x > 0, x, 0.01 * x)), nn.LeakyReLU()
+    np.testing.assert_array_equal(graph.forward(x0), layer.forward(x0))
+    np.testing.assert_array_equal(graph.backward(np.ones(3)), layer.backward(np.ones(3)))
 
 
 def test_the_condition_of_a_choice_may_enter_the_graph():

@@ -187,7 +187,13 @@ def test_functions_of_numpy_name_the_function_of_the_library(name):
 
 @pytest.mark.parametrize(
     "call",
-    [np.cbrt, np.add.reduce, np.std, lambda x: np.floor_divide(2, x), lambda x: np.ones(2) < x],
+    [
+        np.cbrt,
+        np.add.reduce,
+        np.std,
+        lambda x: np.floor_divide(2, x),
+        lambda x: np.hypot(np.ones(2), x),
+    ],
 )
 def test_other_functions_of_numpy_name_the_functions_that_exist(call):
     with pytest.raises(
@@ -244,3 +250,10 @@ def test_an_index_that_does_not_fit_is_reported_with_node_and_shape():
 def test_a_key_that_is_no_index_is_refused_where_it_is_written(key):
     with pytest.raises(TypeError, match="key must "):
         nn.Input("x")[key]
+
+
+def test_a_node_is_neither_true_nor_false():
+    x = nn.Input("x")
+    for call in (bool, lambda x: 0 < x < 1, lambda x: x > 0 and x < 1, lambda x: not x):
+        with pytest.raises(TypeError, match=r"<node.*> is neither true nor false: nn\.where choo"):
+            call(x)

@@ -1,4 +1,4 @@
-"""Choices by a condition. Maximum and minimum are among the operations of two inputs."""
+"""Comparisons, and choices by a condition; other tests compare Maximum and Minimum."""
 
 import numpy as np
 import pytest
@@ -84,3 +84,41 @@ def test_inputs_that_do_not_fit_are_shown():
             call(["a"], 1.0, 2.0)
         with pytest.raises(TypeError, match="b must hold real numbers, got dtype complex128"):
             call([True], 1.0, [1j])
+
+
+SIGNS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=3))
+def test_comparisons_are_numpy_s_and_have_no_gradient(sign, drawn):
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-1, 2, shape).astype(np.float32) for shape in drawn.input_shapes)
+    layer = nn.Compare(sign)
+    y = layer.forward(a, b)
+    assert y.dtype == layer.predict(a, b).dtype == np.float32
+    np.testing.assert_array_equal(y, SIGNS[sign](a, b))
+    for gradient, x in zip(layer.backward(np.ones_like(y)), (a, b), strict=True):
+        assert gradient.dtype == np.float32
+        np.testing.assert_array_equal(gradient, np.zeros_like(x))
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_no_comparison_with_nan_holds_and_infinities_are_in_order(sign):
+    layer, x = nn.Compare(sign), np.array([np.nan, np.inf, -np.inf, -0.0])
+    np.testing.assert_array_equal(layer.forward(x, np.nan), np.zeros(4))
+    np.testing.assert_array_equal(layer.forward(x, 0), SIGNS[sign](x, 0))
+
+
+def test_a_comparison_with_a_number_keeps_the_dtype_of_the_array():
+    for inputs in ((np.ones(2, np.float32), 0.1), (1, np.ones(2, np.float32))):
+        layer = nn.Compare(">")
+        assert layer.forward(*inputs).dtype == np.float32
+        assert {g.dtype for g in layer.backward(np.ones(2))} == {np.dtype(np.float32)}
+    assert nn.Compare(">").forward(2, 1).dtype == np.float64
+
+
+def test_an_unknown_comparison_is_refused():
+    for sign in ("==", "greater", None):
+        with pytest.raises(ValueError, match="sign must be '>' or '>=' or '<' or '<=', got"):
+            nn.Compare(sign)

@@ -499,6 +499,7 @@ def test_sample_weights_that_do_not_fit_are_named(weight, message):
             TypeError,
             r"metrics must be a dictionary by output, such as {'class': \['accuracy'\]}, got \[",
         ),
+        ({"metrics": 3}, TypeError, "metrics must be a dictionary by output, such as .*, got 3"),
         ({"metrics": {"klass": []}}, ValueError, "metrics: unknown output 'klass', did you mean"),
         (
             {"metrics": {"value": ["accuracy"]}},

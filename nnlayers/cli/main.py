@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 import nnlayers
 from nnlayers._core.interruption import exit_on_signals, exit_status, ignore_signals
 from nnlayers.cli.commands import compare, evaluate, graph, predict, resume, summary, train
+from nnlayers.cli.exporting import export
 from nnlayers.cli.printing import discard, inform, printable
 from nnlayers.config import ConfigError
 from nnlayers.data import DataError
@@ -182,6 +183,23 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
     )
     command.set_defaults(run=predict)
+    command = commands.add_parser(
+        "export", parents=[run], help="write a trained model in the format of another program"
+    )
+    command.add_argument(
+        "-o",
+        dest="output",
+        required=True,
+        metavar="FILE",
+        help="the output file: .onnx, .c and .py take raw rows; .safetensors and .pt hold the "
+        "weights of the model",
+    )
+    command.add_argument(
+        "--name",
+        default="model",
+        help="the beginning of the names in a .c file (default: model)",
+    )
+    command.set_defaults(run=export)
 
 
 def _add_command_of_several_runs(commands: Any, modules: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nnlayers._core.arrays import FLOAT32, Array
+from nnlayers._core.arrays import Array
 from nnlayers.export import numpy_functions as functions
 from nnlayers.export.program import Cast, Instruction
 from nnlayers.export.python_builder import PythonBuilder
@@ -22,6 +22,7 @@ from nnlayers.layers import (
     Affine,
     BatchNorm,
     Clip,
+    Compare,
     Concatenate,
     Cos,
     Divide,
@@ -186,6 +187,11 @@ def _clip(builder: PythonBuilder, instruction: Instruction, x: str) -> str:
     return f"{x}.clip({layer.low!r}, {layer.high!r})"
 
 
+@RULES.add(Compare)
+def _compare(builder: PythonBuilder, instruction: Instruction, a: str, b: str) -> str:
+    return f"({a} {instruction.layer.sign} {b}).astype(np.{instruction.output.dtype})"
+
+
 @RULES.add(Power)
 def _power(builder: PythonBuilder, instruction: Instruction, x: str) -> str:
     return f"{x} ** {instruction.layer.exponent!r}"
@@ -199,8 +205,7 @@ def _sum(builder: PythonBuilder, instruction: Instruction, x: str) -> str:
 
 @RULES.add(Cast)
 def _cast(builder: PythonBuilder, instruction: Instruction, x: str) -> str:
-    name = "float32" if instruction.layer.dtype == FLOAT32 else "float64"
-    return f"{x}.astype(np.{name})"
+    return f"{x}.astype(np.{instruction.layer.dtype})"
 
 
 @RULES.add(Embedding)

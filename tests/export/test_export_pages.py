@@ -11,6 +11,7 @@ from rows import shapes_of
 import nnlayers as nn
 from nnlayers.export import trace
 from nnlayers.export.c_rules import RULES as C_RULES
+from nnlayers.export.python_rules import RULES as PYTHON_RULES
 from nnlayers.export.tracing import LIBRARY_CLASSES
 
 INDEX = "export/index.md"
@@ -76,12 +77,13 @@ def module_name(layer):
 
 def expected_table():
     """Return the lines of the table of layers."""
-    lines = ["| layer | ONNX | PyTorch | C |", "| --- | --- | --- | --- |"]
+    lines = ["| layer | ONNX | PyTorch | C, Python |", "| --- | --- | --- | --- |"]
     for name, (layer, shape) in sorted(examples().items(), key=lambda item: item[0].lower()):
         operators = onnx_operators(layer, shape)
         shown = ", ".join(operators) if len(operators) <= 4 else f"{len(operators)} operators"
-        in_c = "yes" if type(layer) in C_RULES else "no"
-        lines.append(f"| `{name}` | {shown} | `{module_name(layer)}` | {in_c} |")
+        is_source = type(layer) in C_RULES and type(layer) in PYTHON_RULES
+        in_source = "yes" if is_source else "no"
+        lines.append(f"| `{name}` | {shown} | `{module_name(layer)}` | {in_source} |")
     return lines
 
 

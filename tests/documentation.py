@@ -12,12 +12,15 @@ def read(page):
     return (DOCS / page).read_text(encoding="utf-8")
 
 
-def run(page):
-    """Run all examples in order; return the names that they define, and a report of failures."""
+def run(page, options=0):
+    """Run all examples in order; return the names that they define, and a report of failures.
+
+    `options` are flags of doctest.
+    """
     text = re.sub(r"^```.*$", "", read(page), flags=re.MULTILINE)  # a fence ends an output
     test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
     reports = []
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | options)
     runner.run(test, out=reports.append, clear_globs=False)
     return test.globs, "".join(reports)
 

@@ -164,7 +164,13 @@ class Experiment:
         return score(self.predictor, table, self.metrics, self.baseline)
 
 
-def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ()) -> Experiment:
+def prepare(
+    config: Mapping[str, Any],
+    source: str,
+    modules: Iterable[str] = (),
+    *,
+    table: Table | None = None,
+) -> Experiment:
     """Return the experiment that a config describes.
 
     Parameters
@@ -176,6 +182,9 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     modules : iterable of str
         Modules besides nnlayers whose classes and functions the config may name. Their code runs,
         so name only modules that you trust.
+    table : Table, optional
+        The rows, such as those of :func:`nnlayers.data.from_frame`, in place of a section ``data``.
+        They are not in the run directory: to resume, pass them again.
 
     Raises
     ------
@@ -184,7 +193,7 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     ModuleNotFoundError
         If an optional library that the config needs is missing.
     """
-    sections = read_sections(config, source)
+    sections = read_sections(config if table is None else {"data": {}} | dict(config), source)
     modules = check_modules(modules)
     builder = Builder(source, modules=modules)
     known = _trainer_arguments() | _fit_arguments()
@@ -192,7 +201,7 @@ def prepare(config: Mapping[str, Any], source: str, modules: Iterable[str] = ())
     loss = build_loss(sections, source, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
     data, parts = read_parts(
-        sections.data, sections.split, source, loss.value, preprocessing.value, modules
+        sections.data, sections.split, source, loss.value, preprocessing.value, modules, table
     )
     train = parts.value["train"]
     builder.attempt("data", (), lambda: preprocessing.value.fit(train, loss.value.targets))

@@ -21,6 +21,7 @@ def read_parts(
     loss: Loss,
     preprocessing: Preprocessing,
     modules: Iterable[str] = (),
+    table: Table | None = None,
 ) -> tuple[BuildResult, BuildResult]:
     """Return the data as a table, and its rows by part; each with its section completed.
 
@@ -39,6 +40,8 @@ def read_parts(
         The preprocessing, with the roles of columns.
     modules : iterable of str
         Modules besides nnlayers whose functions the config may name.
+    table : Table, optional
+        The rows, in place of those that the config names.
 
     Raises
     ------
@@ -49,13 +52,16 @@ def read_parts(
     # Cells of categories are text as written in the file, even if they look like numbers.
     text = tuple(dict.fromkeys((*roles.categories, *roles.embed)))
     builder = Builder(source, {"categorical": text}, modules=modules)
-    data = builder.build(data_section, "data", SOURCES)
-    table: Table = data.value
-    if table.target is None:
-        raise builder.error("data", f"{table.origin}: there is no target")
-    if isinstance(data.table.get("path"), str):
-        # The run directory must not depend on the working directory.
-        data.table["path"] = os.path.abspath(data.table["path"])
+    if table is not None and data_section:
+        raise builder.error("data", "must be empty where the rows are given as a table")
+    data = builder.build(data_section, "data", SOURCES) if table is None else BuildResult(table, {})
+    if data.value.target is None:
+        raise builder.error("data", f"{data.value.origin}: there is no target")
+    # The run directory must not depend on the working directory.
+    paths = ("path", "target", "weights") if data.table.get("type") == "npy" else ("path",)
+    for key in paths:
+        if isinstance(data.table.get(key), str):
+            data.table[key] = os.path.abspath(data.table[key])
     table = builder.attempt("data", (), lambda: preprocessing.labelled(data.value))
     stratify = None if loss.targets == "values" else table.target
     supplied = {"table": table, "stratify": stratify}

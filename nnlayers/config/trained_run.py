@@ -291,6 +291,8 @@ class TrainedRun:
         """Return the test rows of the run's data."""
         source = str(self.directory / CONFIG)
         sections = read_sections(self.config, source)
+        if not sections.data:
+            raise ConfigError(f"{source}: data: the rows were a program's: pass rows to evaluate")
         predictor = self.predictor
         parts = read_parts(
             sections.data,

@@ -10,7 +10,7 @@
 
 from nnlayers.data.batches import batches
 from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons, spirals, wine
-from nnlayers.data.files import csv, feather, from_frame, npz, parquet, read_rows
+from nnlayers.data.files import csv, feather, from_frame, npy, npz, parquet, read_rows
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
 from nnlayers.data.raw_rows import as_column, table_from_rows
 from nnlayers.data.splitting import Split, split, split_table
@@ -33,6 +33,7 @@ __all__ = [
     "from_frame",
     "iris",
     "moons",
+    "npy",
     "npz",
     "parquet",
     "read_rows",

@@ -6,7 +6,8 @@ directory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,9 +20,10 @@ from nnlayers.data.compression import plain_suffix
 from nnlayers.data.delimited import parse_numbers, read_delimited
 from nnlayers.data.dialect import Dialect
 from nnlayers.data.frames import frame_columns
+from nnlayers.data.mapped import load_array, matrix_columns
 from nnlayers.data.table import ColumnKind, DataError, Lines, Table, check_rows, find_missing
 
-__all__ = ["csv", "feather", "from_frame", "npz", "parquet", "read_rows"]
+__all__ = ["csv", "feather", "from_frame", "npy", "npz", "parquet", "read_rows"]
 
 Columns: TypeAlias = dict[str, Array]
 Kinds: TypeAlias = Mapping[str, ColumnKind] | None
@@ -153,12 +155,37 @@ def npz(path: str, *, features: str = "X", target: str = "y", weights: str | Non
     """
     keys = [features, target] if weights is None else [features, target, weights]
     arrays = npz_arrays(path, keys)
-    labels = arrays[target]
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
+    labels = _one_column(arrays[target])
     columns = npz_columns(path, features, arrays[features])
     weight = None if weights is None else arrays[weights]
     return Table(columns, labels, target, path, weights=weight)
+
+
+def npy(path: str, target: str, *, weights: str | None = None) -> Table:
+    """Read features and target from .npy files, which may be larger than memory.
+
+    Features of more than 2**27 numbers stay in their file, of which a part is read at a time. Their
+    preparation is then fitted to rows drawn evenly from the training rows, and the prepared
+    features are written to a temporary file, so that training takes no more memory than a batch.
+
+    Parameters
+    ----------
+    path : str
+        The file of the features, of shape (rows, ...): columns ``X[0]``, ``X[1]``, ... in C order.
+    target : str
+        The file of the target, of shape (rows,) or (rows, 1): numbers or strings.
+    weights : str, optional
+        The file of the rows' weights in losses, of shape (rows,).
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or an array does not fit.
+    """
+    columns = matrix_columns(path, "X", load_array(path))
+    weight = None if weights is None else load_array(weights)
+    labels = _one_column(load_array(target))
+    return Table(columns, labels, Path(target).stem, path, weights=weight)
 
 
 def from_frame(frame: Any, target: str | None = None, *, weights: str | None = None) -> Table:
@@ -215,11 +242,12 @@ def read_rows(
     ----------
     path : str
         A file that ends in ``.csv``, ``.tsv`` or ``.txt``, compressed or not, ``.parquet``,
-        ``.feather``, ``.arrow`` or ``.npz``.
+        ``.feather``, ``.arrow``, ``.npz`` or ``.npy``.
     columns : mapping of str to {"numeric", "categorical", "date"}, optional
         The columns to read, such as those of the training rows: :attr:`Preprocessing.columns`; by
         default all, with their kinds as they come. Other columns of the file are ignored. In an
-        .npz archive, the columns ``X[0]``, ``X[1]``, ... are those of the array ``X``.
+        .npz archive, the columns ``X[0]``, ``X[1]``, ... are those of the array ``X``; in an .npy
+        file, of its only one.
     separator, decimal, thousands, quote, comment, encoding, header, missing
         The dialect of a text file, as in :func:`csv`.
 
@@ -267,12 +295,22 @@ def _read_npz(path: str, kinds: Kinds, dialect: Dialect) -> Table:
     present: dict[str, Array] = {}
     for key, array in npz_arrays(path, names and list(dict.fromkeys(names))).items():
         present |= npz_columns(path, key, array)
+    _check_numeric(path, kinds, present)
+    return Table({name: present[name] for name in kinds or present}, origin=path)
+
+
+def _read_npy(path: str, kinds: Kinds, dialect: Dialect) -> Table:
+    columns = matrix_columns(path, "X", load_array(path))
+    _check_numeric(path, kinds, columns)
+    return Table(columns, origin=path)
+
+
+def _check_numeric(path: str, kinds: Kinds, present: Collection[str]) -> None:
     for name, kind in (kinds or {}).items():
         if name not in present:
             raise DataError(f"{path}: {unknown_name('column', name, present)}")
         if kind != "numeric":
             raise DataError(f"{path}: column {name!r} must hold text, got numbers")
-    return Table({name: present[name] for name in kinds or present}, origin=path)
 
 
 _READERS: dict[str, Callable[[str, Kinds, Dialect], Table]] = {
@@ -282,8 +320,13 @@ _READERS: dict[str, Callable[[str, Kinds, Dialect], Table]] = {
     ".parquet": _read_parquet,
     ".feather": _read_feather,
     ".arrow": _read_feather,
+    ".npy": _read_npy,
     ".npz": _read_npz,
 }
+
+
+def _one_column(labels: Array) -> Array:
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _with_target(

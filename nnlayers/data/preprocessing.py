@@ -13,6 +13,7 @@ from nnlayers._core.arrays import Array, float_dtype, unmasked
 from nnlayers._core.checks import check_boolean, check_choice, check_integer
 from nnlayers.data.encoders import MISSING_PROBLEM, Categories, Encoder, Missing
 from nnlayers.data.features import encode_columns
+from nnlayers.data.mapped import is_mapped, sample, write_rows
 from nnlayers.data.roles import Roles, encoder_from_dict
 from nnlayers.data.table import ColumnKind, DataError, Table
 from nnlayers.data.targets import (
@@ -147,6 +148,8 @@ class Preprocessing:
     def fit(self, table: Table, targets: TargetKind) -> Self:
         """Fit the encoding of each column and of the target to training rows.
 
+        Of a file that is larger than memory, columns are fitted to rows drawn evenly from all.
+
         Parameters
         ----------
         table : Table
@@ -177,7 +180,7 @@ class Preprocessing:
             target = Values.fit(column, standardize=self.standardize_target)
         else:
             target = Classes.fit(column, binary=targets == "binary")
-        columns = self.roles.fit(table)
+        columns = self.roles.fit(sample(table) if is_mapped(table) else table)
         self._fit = _Fit(columns, table.target_name, targets, target)
         self._check_present(table)
         return self
@@ -197,6 +200,9 @@ class Preprocessing:
 
     def features(self, table: Table, dtype: npt.DTypeLike = np.float32) -> Array:
         """Return the features of rows.
+
+        Of a file that is larger than memory, they are written to a temporary file, and mapped into
+        memory.
 
         A category that did not occur in training is encoded as zeros or as id 0, with one
         ``UserWarning`` for each column, or by the feature of rare levels, if there is one.
@@ -219,8 +225,10 @@ class Preprocessing:
         DataError
             If a column is missing, or a value does not fit the role of its column.
         """
-        encoders = self._require_fit().columns
-        encoded = np.empty((len(table), self.width), float_dtype(dtype))
+        encoders, dtype = self._require_fit().columns, float_dtype(dtype)
+        if is_mapped(table):
+            return write_rows(table, self.width, dtype, lambda part: self.features(part, dtype))
+        encoded = np.empty((len(table), self.width), dtype)
         self._check_present(table)
         encode_columns(encoders, table, encoded)
         return encoded
@@ -385,7 +393,7 @@ class Preprocessing:
 
     def _check_present(self, table: Table) -> None:
         """Raise an error for the first missing value, if they are refused."""
-        if self.roles.missing == "error":
+        if self.roles.missing == "error" and not is_mapped(table):
             for name in self._require_fit().columns:
                 column = table.column(name)
                 column.check(~missing_cells(column.values), MISSING_PROBLEM)

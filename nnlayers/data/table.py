@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import unknown_name
+from nnlayers.data.lazy_columns import LazyColumns, Selection
 
 __all__ = [
     "Column",
@@ -39,6 +40,26 @@ class Lines(Protocol):
     def __getitem__(self, row: Any, /) -> Any:
         """Return the line of a row, or the lines of those that an array or a slice selects."""
         ...
+
+
+class RowNumbers:
+    """The numbers of selected rows of a table that is not from lines of a file, for messages."""
+
+    def __init__(self, numbers: Array) -> None:
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, row: Any) -> Any:
+        """Return the description of a row, or the numbers that an array or a slice selects."""
+        selected = self._numbers[row]
+        return RowNumbers(selected) if np.ndim(selected) else self.describe(int(selected))
+
+    @staticmethod
+    def describe(row: int) -> str:
+        """Return the number of a row with its origin."""
+        return f"row {row} (counted from 0)"
 
 
 class DataError(ValueError):
@@ -118,17 +139,22 @@ class Table:
     weights: Array | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, _Selection):
+        if isinstance(self.columns, Selection):
             return  # Its values were checked with those of all rows.
-        columns = {
-            name: _column(values, f"{self.origin}: column {name!r}")
-            for name, values in self.columns.items()
-        }
+        columns = self.columns
+        if not isinstance(columns, LazyColumns):
+            columns = {
+                name: _column(values, f"{self.origin}: column {name!r}")
+                for name, values in columns.items()
+            }
         if not columns:
             raise DataError(f"{self.origin}: there is no feature column")
         # The dataclass is frozen for its users; this converts its fields once.
         object.__setattr__(self, "columns", columns)
-        lengths = {f"column {name!r}": len(values) for name, values in columns.items()}
+        if isinstance(columns, LazyColumns):
+            lengths = {"the features": columns.rows}
+        else:
+            lengths = {f"column {name!r}": len(values) for name, values in columns.items()}
         if self.target is not None:
             target = _target(self.target, f"{self.origin}: target {self.target_name!r}")
             object.__setattr__(self, "target", target)
@@ -146,8 +172,8 @@ class Table:
                 raise DataError(f"{self.origin}: {name} has {length} rows, {first} has {rows}")
 
     def __len__(self) -> int:
-        if isinstance(self.columns, _Selection):
-            return len(self.columns.rows)
+        if isinstance(self.columns, LazyColumns):
+            return self.columns.rows
         return len(next(iter(self.columns.values())))
 
     def rows(self, indices: npt.ArrayLike | slice) -> Table:
@@ -156,19 +182,27 @@ class Table:
         A column of it is only copied when it is read.
         """
         selection = indices if isinstance(indices, slice) else _row_indices(indices)
+        index, columns = np.arange(len(self))[selection], self.columns
         return Table(
-            _Selection.of(self.columns, np.arange(len(self))[selection]),
+            columns.select(index)
+            if isinstance(columns, LazyColumns)
+            else Selection(columns, index),
             None if self.target is None else self.target[selection],
             self.target_name,
             self.origin,
-            None if self.lines is None else self.lines[selection],
+            RowNumbers(index) if self.lines is None else self.lines[selection],
             None if self.weights is None else self.weights[selection],
         )
 
     def without(self, names: Collection[str | None]) -> Table:
         """Return the table without the columns of these names."""
-        columns = {name: values for name, values in self.columns.items() if name not in names}
-        return replace(self, columns=columns)
+        left = [name for name in names if name is not None and name in self.columns]
+        if not left:
+            return self
+        columns = self.columns
+        if isinstance(columns, LazyColumns):
+            return replace(self, columns=columns.without(left))
+        return replace(self, columns={name: columns[name] for name in columns if name not in left})
 
     def kind(self, name: str) -> ColumnKind:
         """Return the kind of column `name`: ``"numeric"``, ``"categorical"`` or ``"date"``.
@@ -201,37 +235,6 @@ class Table:
         return Column(self.target, location, self.lines)
 
 
-class _Selection(Mapping[str, Array]):
-    """Columns of the rows that indices select, each copied when it is read.
-
-    The last one is held, because it is often read several times in a row.
-    """
-
-    def __init__(self, columns: Mapping[str, Array], rows: Array) -> None:
-        self.columns = columns
-        self.rows = rows
-        self._last: tuple[str, Array] | None = None
-
-    @classmethod
-    def of(cls, columns: Mapping[str, Array], rows: Array) -> _Selection:
-        """Return the selection from the columns, which may be a selection themselves."""
-        if isinstance(columns, cls):
-            return cls(columns.columns, columns.rows[rows])
-        return cls(columns, rows)
-
-    def __getitem__(self, name: str) -> Array:
-        last = self._last
-        if last is None or last[0] != name:
-            last = self._last = name, self.columns[name].take(self.rows)
-        return last[1]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-
 def check_rows(
     valid: Array, values: Array, location: str, problem: str, lines: Lines | None = None
 ) -> None:
@@ -247,7 +250,8 @@ def check_rows(
     """
     if not valid.all():
         row = int(np.argmin(valid))
-        place = f"row {row} (counted from 0)" if lines is None else f"line {lines[row]}"
+        place = RowNumbers.describe(row) if lines is None else lines[row]
+        place = place if isinstance(place, str) else f"line {place}"
         value = values[row]
         shown = repr(value.item()) if values.dtype.kind in "biuf" else f"{value!r:.80}"
         raise DataError(f"{location}, {place}: {shown} {problem}")

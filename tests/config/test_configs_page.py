@@ -62,6 +62,8 @@ def files(tmp_path, monkeypatch):
     rows = rng.normal(size=(n, 3))
     np.savetxt("nameless.csv", rows, delimiter=",")
     np.savez("houses.npz", X=rows, y=rows[:, 0], w=np.ones(n))
+    for name, array in {"features": rows, "target": rows[:, 0], "weights": np.ones(n)}.items():
+        np.save(f"{name}.npy", array)
     return table
 
 

@@ -165,3 +165,29 @@ def test_bad_columns_are_named(config, sections, message):
         prepare(config, "c.toml")
     assert str(caught.value).startswith(f"c.toml: {message}")
     assert "\n" not in str(caught.value)
+
+
+def test_rows_of_a_data_frame_train_test_and_resume(config, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame({"a": rng.normal(size=50), "b": rng.choice(["u", "v"], 50)})
+    frame["y"] = frame["a"] + (frame["b"] == "u")
+    table = nn.data.from_frame(frame, "y")
+    del config["data"], config["preprocessing"]
+    run = Run(prepare(config, "c.toml", table=table), Path("run"))
+    run.train()
+    assert run.test().startswith("test ")
+    stored = read(Path("run/config.toml"))
+    stored["training"]["epochs"] = 3
+    resumed = Run(prepare(stored, "c.toml", table=table), Path("run"))
+    resumed.resume()
+    resumed.train()
+    trained = nn.load_run("run")
+    assert len(trained.history) == 3
+    assert len(trained.predict(frame)) == 50
+    assert trained.evaluate(frame)["loss"] > 0
+    with pytest.raises(ConfigError, match="data: the rows were a program's: pass rows to"):
+        trained.evaluate()
+    config["data"] = {"type": "iris"}
+    with pytest.raises(ConfigError, match="data: must be empty where the rows are given"):
+        prepare(config, "c.toml", table=table)

@@ -160,3 +160,11 @@ def test_rows_of_selected_rows_are_those_of_numpy():
 def test_rows_that_are_not_there_are_an_error_at_once():
     with pytest.raises(IndexError):
         Table({"x": [1.0]}).rows([1])
+
+
+def test_an_error_in_a_selection_has_the_row_of_the_whole_table():
+    table = Table({"x": [1.0, 2.0, 3.0]}, origin="here").rows([2, 1]).rows([1])
+    with pytest.raises(
+        DataError, match=r"^here: column 'x', row 1 \(counted from 0\): 2\.0 is odd"
+    ):
+        table.column("x").check(np.array([False]), "is odd")

@@ -37,6 +37,36 @@ except MemoryError:
     print(history["val_loss"][-1])
 """
 
+TRAIN_A_CONFIG = """
+import resource, sys
+import numpy as np
+from nnlayers.config import prepare
+from nnlayers.data import mapped
+
+features, target, allowed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+mapped.MOST_IN_MEMORY, mapped._PART = 1000, 1 << 17
+config = {
+    "data": {"type": "npy", "path": features, "target": target},
+    "model": {"type": "Sequential", "layers": [{"type": "Affine"}]},
+    "loss": {"type": "SoftmaxCrossEntropy"},
+    "optimizer": {"type": "Adam"},
+    "training": {"epochs": 1, "batch_size": 512},
+}
+
+warm_up = prepare(config | {"data": {"type": "spirals", "rows": 3000}}, "c.toml")
+warm_up.fit()  # so that everything is imported and allocated that is set up once
+
+with open("/proc/self/statm") as statm:
+    limit = int(statm.read().split()[5]) * resource.getpagesize() + allowed
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(np.load(features, mmap_mode="r").size, np.float32)
+except MemoryError:
+    experiment = prepare(config, "c.toml")
+    experiment.fit()
+    print(experiment.score(experiment.parts["test"]).values["loss"])
+"""
+
 MANY_STEPS = """
 import resource
 import numpy as np
@@ -78,6 +108,18 @@ def test_training_reads_a_memmap_larger_than_memory(tmp_path, dtype):
     # Inputs of zeros do not tell the two equally frequent classes apart.
     loss = printed_by(FIT_FROM_A_FILE, path, rows, 16 * MEGABYTE, dtype)
     assert loss == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_a_config_trains_and_tests_on_arrays_larger_than_memory(tmp_path):
+    pytest.importorskip("pydantic")
+    rows = 48 * 1024
+    matrix = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (rows, 256))
+    matrix[:, 0] = np.arange(rows) % 2
+    matrix.flush()
+    np.save(tmp_path / "y.npy", np.arange(rows) % 2)
+    allowed = 24 * MEGABYTE
+    loss = printed_by(TRAIN_A_CONFIG, tmp_path / "X.npy", tmp_path / "y.npy", allowed)
+    assert loss < 0.9
 
 
 def test_memory_does_not_grow_with_the_number_of_steps():

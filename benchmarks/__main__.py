@@ -21,6 +21,7 @@ COMMANDS = {
     "estimator-scores": "estimator_scores",
     "parts": "parts",
     "initialization": "initialization",
+    "export": "export",
 }
 
 

@@ -50,7 +50,7 @@ class Comparison:
     ...     for name, lr in [("a", 0.1), ("b", 0.2)]:
     ...         config["optimizer"]["lr"] = lr
     ...         Run(prepare(config, "moons.toml"), Path(directory, name)).train()
-    ...     rows = Comparison([load_run(Path(directory, name)) for name in "ab"]).rows
+    ...     rows = Comparison([load_run(Path(directory, name)) for name in "ab"]).entries
     >>> [(row["optimizer.lr"], row["weights"]) for row in rows]
     [('0.1', '22'), ('0.2', '22')]
     """
@@ -61,7 +61,7 @@ class Comparison:
         self.runs = list(runs)
 
     @property
-    def rows(self) -> list[dict[str, str]]:
+    def entries(self) -> list[dict[str, str]]:
         """The rows of the table: texts by column."""
         rows = [{"run": str(run.directory)} for run in self.runs]
         for path, values in differences(*[run.config for run in self.runs]):
@@ -114,7 +114,7 @@ class Comparison:
         axes.locator_params(axis="x", integer=True)
 
     def __str__(self) -> str:
-        rows = self.rows
+        rows = self.entries
         lines = [list(rows[0]), *(list(row.values()) for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(

@@ -33,7 +33,7 @@ def test_the_table_holds_what_differs_and_the_scores_of_each_run(tmp_path):
             split={"test": 0},
         ),
     ]
-    first, second, third = rows = Comparison(runs).rows
+    first, second, third = rows = Comparison(runs).entries
     assert [row["run"] for row in rows] == [str(tmp_path / name) for name in "abc"]
     assert [row["optimizer.lr"] for row in rows] == ["0.1", "0.2", "0.1"]
     assert [row["model.layers.0.out_features"] for row in rows] == ["4", "4", "8"]

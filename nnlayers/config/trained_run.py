@@ -38,6 +38,7 @@ from nnlayers.data import (
     Preprocessing,
     Table,
     as_column,
+    has_column,
     npz,
     read_rows,
     table_from_rows,
@@ -258,7 +259,7 @@ class TrainedRun:
         columns, weights = dict(encoded.columns), None
         if target is None:
             columns[name] = kind
-            weights = self.config["data"].get("weights")
+            weights = self._weights_column(rows)
             columns |= {} if weights is None else {weights: "numeric"}
         table = self._read(rows, columns)
         labels = table.columns[name] if target is None else as_column(target, name, kind)
@@ -269,6 +270,13 @@ class TrainedRun:
         weight = None if weights is None else table.columns[weights]
         features = table.without({name, weights}).columns
         return encoded.labelled(Table(features, labels, name, table.origin, table.lines, weight))
+
+    def _weights_column(self, rows: Any) -> str | None:
+        """Return the column of the rows' weights, None if they have none."""
+        weights: str | None = self.config["data"].get("weights")
+        if weights is None or isinstance(rows, str | os.PathLike) or has_column(rows, weights):
+            return weights
+        return None
 
     def _target_column(self) -> tuple[str, ColumnKind]:
         """Return the name of the target, and the kind of column in which it is read."""

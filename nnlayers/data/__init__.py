@@ -12,7 +12,7 @@ from nnlayers.data.batches import batches
 from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons, spirals, wine
 from nnlayers.data.files import csv, feather, from_frame, npy, npz, parquet, read_rows
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
-from nnlayers.data.raw_rows import as_column, table_from_rows
+from nnlayers.data.raw_rows import as_column, has_column, table_from_rows
 from nnlayers.data.splitting import Split, split, split_table
 from nnlayers.data.table import ColumnKind, DataError, Table
 
@@ -31,6 +31,7 @@ __all__ = [
     "digits",
     "feather",
     "from_frame",
+    "has_column",
     "iris",
     "moons",
     "npy",

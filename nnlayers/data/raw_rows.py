@@ -21,7 +21,7 @@ from nnlayers.data.table import (
     preview,
 )
 
-__all__ = ["as_column", "table_from_rows"]
+__all__ = ["as_column", "has_column", "table_from_rows"]
 
 _ORIGIN = "rows"
 
@@ -61,6 +61,22 @@ def table_from_rows(rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
     return Table(
         {name: as_column(named[name], name, kind) for name, kind in columns.items()}, origin=_ORIGIN
     )
+
+
+def has_column(rows: Any, name: str) -> bool:
+    """Return whether raw rows have a column of a name.
+
+    Examples
+    --------
+    >>> has_column([{"size": 1}, {"color": "red"}], "color"), has_column([[1, 2]], "color")
+    (True, False)
+    """
+    if isinstance(rows, Sequence) and not any(isinstance(row, Mapping) for row in rows):
+        return False
+    dtype = getattr(rows, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.names is None:
+        return False
+    return name in _named_columns(rows, [])
 
 
 def as_column(values: npt.ArrayLike, name: str, kind: ColumnKind) -> Array:

@@ -183,3 +183,18 @@ def test_the_duration_of_a_resumed_run_is_that_of_all_its_parts(tmp_path):
     again.train()
     assert 0 <= before < 60
     assert 100 < load_run(tmp_path / "a").seconds < 160
+
+
+def test_weights_count_in_rows_that_have_them(tmp_path):
+    text = CSV.replace("\n", ",2\n").replace("label,2", "label,w")
+    (tmp_path / "data.csv").write_text(text)
+    data = {"type": "csv", "path": str(tmp_path / "data.csv"), "target": "label", "weights": "w"}
+    train(tmp_path / "a", data=data)
+    run = load_run(tmp_path / "a")
+    rows = [row | {"label": "no"} for row in ROWS]
+    plain = run.evaluate(rows)
+    assert run.evaluate([row | {"w": 1} for row in rows]) == plain
+    first = run.evaluate(rows[:1])["accuracy"]
+    assert run.evaluate([rows[0] | {"w": 1}, rows[1] | {"w": 0}])["accuracy"] == first
+    assert run.evaluate(ROWS, ["no", "no"]) == plain
+    assert "accuracy" in run.evaluate(tmp_path / "data.csv")

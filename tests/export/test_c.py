@@ -14,6 +14,7 @@ from c_compiler import (
 )
 from catalogue import ENTRIES
 from models import KEYS, Own, OwnInLayers, several_outputs
+from random_graphs import WIDTH, draw_graph, draw_rows
 from rows import assert_agree, edge_rows, in_dtype, shapes_of
 
 import nnlayers as nn
@@ -246,3 +247,23 @@ def test_an_output_may_be_a_constant_or_depend_on_no_input(tmp_path):
     model = nn.Graph([nn.relu(x), constant])
     y = run(model, tmp_path, np.array([[-1.0], [2.0]], np.float32), input_shape=(1,))
     np.testing.assert_allclose(y, [[0, 1, np.e], [2, 1, np.e]], rtol=1e-6)
+
+
+@needs_compiler
+def test_values_that_share_memory_do_not_overwrite_each_other(tmp_path):
+    rng = np.random.default_rng(0)
+    graphs = [draw_graph(rng) for _ in range(40)]
+    names = [f"g{number}" for number in range(len(graphs))]
+    sizes = []
+    for name, graph in zip(names, graphs, strict=True):
+        nn.export.c(graph, tmp_path / f"{name}.c", name=name, input_shape=(WIDTH,))
+        text = (tmp_path / f"{name}.c").read_text()
+        sizes.append([int(n) for n in re.findall(r"_(?:IN|OUT)PUTS (\d+)", text)])
+    program = build_program(tmp_path, names, sizes)
+    a, b = draw_rows(100)
+    for number, graph in enumerate(graphs):
+        y = run_program(program, number, np.hstack([a, b]), sizes[number][1])
+        outputs = graph.predict(a, b)
+        expected = np.concatenate([part.reshape(len(a), -1) for part in outputs], axis=1)
+        largest = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True))
+        assert (np.abs(y - expected) <= 1e-5 * largest).all()

@@ -21,7 +21,7 @@ from nnlayers.data.scaling import (
 from nnlayers.export.c_builder import CBuilder, Place
 from nnlayers.export.c_text import c_type, literal
 
-__all__ = ["add_features", "describe_column", "level_count"]
+__all__ = ["add_features", "describe_column"]
 
 # A function that returns the lines that write the features of one column from its raw value t.
 EncoderRule: TypeAlias = Callable[[CBuilder, Encoder, Place, int], list[str]]
@@ -115,11 +115,6 @@ static int NAME(float x, int count, int missing)
 """
 
 
-def level_count(encoder: Categories) -> int:
-    """Return the number of levels that a column can be given as, by their codes from 0."""
-    return len(encoder.values)
-
-
 def describe_column(name: str, encoder: Encoder) -> str:
     """Return what a column takes, for the comment of the file."""
     if isinstance(encoder, Categories):
@@ -201,7 +196,7 @@ def _encoded(builder: CBuilder, name: str, encoder: Encoder, y: Place, start: in
 
 
 def _numbers(builder: CBuilder, encoder: Numbers, y: Place, start: int) -> list[str]:
-    lines = [_filled(encoder.fill, "v")]
+    lines = [_filled(encoder.fill)]
     scaler, kind = encoder.scaler, c_type(y.dtype)
     if isinstance(scaler, PiecewiseScaler):
         edges = builder.constant(np.array(scaler.edges)).name
@@ -244,7 +239,7 @@ def _categories(builder: CBuilder, encoder: Categories, y: Place, start: int) ->
 
 
 def _dates(builder: CBuilder, encoder: Dates, y: Place, start: int) -> list[str]:
-    lines = [_filled(encoder.fill, "v")]
+    lines = [_filled(encoder.fill)]
     kind, day = c_type(y.dtype), builder.helper("day", FLOAT64, _DAY)
     values = {
         "elapsed": "v",
@@ -268,10 +263,10 @@ def _dates(builder: CBuilder, encoder: Dates, y: Place, start: int) -> list[str]
     return lines
 
 
-def _filled(fill: float | None, name: str) -> str:
-    """Return the definition of t with the fill for NaN."""
+def _filled(fill: float | None) -> str:
+    """Return the definition of v, which is t with the fill in place of NaN."""
     text = "t" if fill is None else f"t != t ? {literal(fill, FLOAT64)} : t"
-    return f"const double {name} = {text};"
+    return f"const double v = {text};"
 
 
 def _scaled(value: str, scaler: Standardizer) -> str:

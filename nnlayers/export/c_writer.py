@@ -251,7 +251,12 @@ def _add_instructions(builder: CBuilder, program: Program, places: dict[Value, P
 def _add_outputs(builder: CBuilder, outputs: Sequence[Place]) -> int:
     """Add what copies the outputs to y, one after the other, and return their size."""
     start = 0
-    for place in outputs:
+    # Where x and y overlap, an output that is an input would be overwritten by those before it.
+    copies = [
+        builder.copy(place, place.shape, contiguous(place.shape), 0) if place.name == "x" else place
+        for place in outputs
+    ]
+    for place in copies:
         y = Access("y", contiguous(place.shape), start)
         cast = "(float)" if place.dtype == FLOAT64 else ""
         lines = loop_nest(place.shape, {"y": y, "x": place.access()}, f"{{y}} = {cast}{{x}};")

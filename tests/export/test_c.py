@@ -1,5 +1,6 @@
 """Models as C99 files, compiled strictly and run with sanitizers."""
 
+import ctypes
 import re
 
 import numpy as np
@@ -238,6 +239,20 @@ def test_a_name_that_is_no_word_of_c_is_refused(name, tmp_path):
         nn.export.c(nn.mlp([2, 1]), tmp_path / "model.c", name=3)
     with pytest.raises(TypeError, match="path must be a path, got 3"):
         nn.export.c(nn.mlp([2, 1]), 3)
+
+
+@needs_compiler
+def test_a_row_may_be_overwritten_by_its_outputs(tmp_path):
+    x = nn.Input("x")
+    model = nn.Graph([nn.Affine(3, 3, rng=0)(x), x])
+    nn.export.c(model, tmp_path / "model.c")
+    library = load_library(tmp_path / "model.c")
+    row = np.array([1.0, 2.0, 3.0], np.float32)
+    memory = np.concatenate([row, row])
+    pointer = ctypes.c_void_p(memory.ctypes.data)
+    library.model_predict(pointer, pointer)
+    expected = [y[0] for y in model.predict(row[np.newaxis])]
+    np.testing.assert_allclose(memory, np.concatenate(expected), rtol=1e-6)
 
 
 @needs_compiler

@@ -22,6 +22,7 @@ COMMANDS = {
     "parts": "parts",
     "initialization": "initialization",
     "export": "export",
+    "reading": "reading",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeAlias
@@ -124,11 +124,11 @@ def check_missing(
     if fill is None:
         column.check(~missing, MISSING_PROBLEM)
     elif missing.any() and not indicator:
-        warnings.warn(
-            f"{column.location} has {np.count_nonzero(missing)} missing values, in training it had "
-            f"none: they count as average",
-            stacklevel=5,
-        )
+        column.remark({"": int(np.count_nonzero(missing))}, _describe_missing)
+
+
+def _describe_missing(counts: Counter[str]) -> str:
+    return f"has {counts.total()} missing values, in training it had none: they count as average"
 
 
 MISSING_PROBLEM = "is missing: fill it, or set missing to 'median' or 'mean'"
@@ -229,7 +229,7 @@ class Categories:
         if self.missing:
             indices[None] = len(self.values)
         codes = np.array([indices.get(text, -1) for text in levels.texts], np.intp)
-        self._warn_of_unknown(levels, codes, column.location)
+        self._remark_unknown(column, levels, codes)
         if self.ids:
             return (codes[levels.indices] + 1.0)[:, np.newaxis]
         if self.other:
@@ -237,17 +237,19 @@ class Categories:
         table = codes[:, np.newaxis] == np.arange(self.codes)
         return np.asarray(table[levels.indices])
 
-    def _warn_of_unknown(self, levels: Levels, codes: Array, location: str) -> None:
+    def _remark_unknown(self, column: Column, levels: Levels, codes: Array) -> None:
         """Warn of levels that training did not see; rare ones have their own code."""
         if self.other or (codes >= 0).all():
             return
         unknown = np.flatnonzero(codes < 0)
-        rows = levels.counts[unknown].sum()
-        texts = sorted(levels.texts[index] or "a missing value" for index in unknown)
-        warnings.warn(
-            f"{location} has {rows} rows of a category that training did not see, "
-            f"{'id 0' if self.ids else 'all zeros'}: {preview(texts)}",
-            stacklevel=5,
+        counts = levels.counts[unknown].tolist()
+        texts = [levels.texts[index] or "a missing value" for index in unknown]
+        column.remark(dict(zip(texts, counts, strict=True)), self._describe_unknown)
+
+    def _describe_unknown(self, counts: Counter[str]) -> str:
+        return (
+            f"has {counts.total()} rows of a category that training did not see, "
+            f"{'id 0' if self.ids else 'all zeros'}: {preview(sorted(counts))}"
         )
 
     def to_dict(self) -> dict[str, Any]:

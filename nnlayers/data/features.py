@@ -1,21 +1,24 @@
-"""Write the encoded columns of a table side by side."""
+"""Encode the columns of a table side by side, a part of the rows at a time."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers.data.batches import batches
 from nnlayers.data.encoders import Categories, Encoder
-from nnlayers.data.table import Column, Table
+from nnlayers.data.table import Column, Remarks, Table
+from nnlayers.data.workers import column_workers
 
 __all__ = ["encode_columns"]
 
-# The number of columns of one feature each that are written together, and of rows at a time, whose
-# features then fit in the cache. A million rows of 43 columns take 0.1 s instead of 0.5.
-_GROUP, _ROWS = 16, 2048
+# The number of rows that are encoded at a time. What lies between a column and its features then
+# stays in the cache, and memory that is taken and given back stays with the process.
+_ROWS = 1 << 14
 
 
 def encode_columns(encoders: Mapping[str, Encoder], table: Table, encoded: Array) -> None:
@@ -35,25 +38,37 @@ def encode_columns(encoders: Mapping[str, Encoder], table: Table, encoded: Array
     DataError
         If a column is missing, or a value does not fit its encoder, or the dtype.
     """
-    narrow: dict[int, Array] = {}
+    with column_workers(len(table)) as run:
+        parts = run(partial(_encode_rows, encoders, table, encoded), batches(len(table), _ROWS))
+        remarks: dict[str, Remarks] = {}
+        for part in parts:
+            for name, found in part.items():
+                remarks.setdefault(name, Remarks()).add(found.counts, found.describe)
+    for name, found in remarks.items():
+        location = table.column(name).location
+        warnings.warn(f"{location} {found.describe(found.counts)}", stacklevel=3)
+
+
+def _encode_rows(
+    encoders: Mapping[str, Encoder], table: Table, encoded: Array, rows: slice
+) -> dict[str, Remarks]:
+    """Write the features of some rows, and return what is unusual about their columns."""
+    part, features = table.rows(rows), encoded[rows]
+    unusual = {}
     start = 0
     for name, encoder in encoders.items():
-        column = table.column(name)
+        remarks = Remarks()
+        column = part.column(name)._replace(remarks=remarks)
         with np.errstate(over="ignore"):
             block = encoder.encode(column)
-            if not isinstance(encoder, Categories):
-                block = block.astype(encoded.dtype, copy=False)
+            stop = start + encoder.width
+            features[:, start:stop] = block
         if not isinstance(encoder, Categories):
-            _check_finite(column, block)
-        if encoder.width == 1:
-            narrow[start] = block[:, 0]
-        else:
-            encoded[:, start : start + encoder.width] = block
-        start += encoder.width
-        if len(narrow) == _GROUP:
-            _write(encoded, narrow)
-            narrow = {}
-    _write(encoded, narrow)
+            _check_finite(column, features[:, start:stop])
+        if remarks.counts:
+            unusual[name] = remarks
+        start = stop
+    return unusual
 
 
 def _check_finite(column: Column, block: Array) -> None:
@@ -61,9 +76,3 @@ def _check_finite(column: Column, block: Array) -> None:
     if not finite.all():
         problem = f"is out of range when it is scaled as {block.dtype}"
         column.check(np.asarray(finite.all(axis=1)), problem)
-
-
-def _write(encoded: Array, columns: Mapping[int, Array]) -> None:
-    for rows in batches(len(encoded), _ROWS):
-        for index, values in columns.items():
-            encoded[rows, index] = values[rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nnlayers.data.encoders import Categories, Encoder, Missing, Numbers, read_n
 from nnlayers.data.scaling import LogScaler, PiecewiseScaler, QuantileScaler, Scaler, Standardizer
 from nnlayers.data.table import Column, DataError, Table
 from nnlayers.data.texts import NumberFormat, levels_of
+from nnlayers.data.workers import column_workers
 
 __all__ = ["Roles", "encoder_from_dict"]
 
@@ -81,9 +83,11 @@ class Roles:
         names = [name for name in table.columns if name not in self.ignore]
         if not names:
             raise DataError(f"{table.origin}: no feature column is left: all are in ignore")
-        return {name: self._fit_column(name, table.column(name)) for name in names}
+        with column_workers(len(table)) as run:
+            return dict(zip(names, run(partial(self._fit_column, table), names), strict=True))
 
-    def _fit_column(self, name: str, column: Column) -> Encoder:
+    def _fit_column(self, table: Table, name: str) -> Encoder:
+        column = table.column(name)
         if name in self.categories or name in self.embed:
             return Categories.fit(column, min_count=self.min_count, ids=name in self.embed)
         if name in self.dates:
@@ -103,7 +107,7 @@ class Roles:
             warnings.warn(
                 f"{column.location} is text of {len(levels.texts)} levels in {len(column.values)} "
                 "rows, each a feature: list it in ignore, dates or embed, or set min_count",
-                stacklevel=5,
+                stacklevel=4,
             )
         return Categories.fit(column, min_count=self.min_count)
 

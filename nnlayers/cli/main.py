@@ -168,7 +168,8 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help="a .csv or .npz file of raw rows with their target (default: the run's test rows)",
+        help="a file of raw rows with their target, such as .csv, .parquet or .npz "
+        "(default: the run's test rows)",
     )
     command.set_defaults(run=evaluate)
     command = commands.add_parser(
@@ -178,7 +179,9 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         description="Predict the target of new rows, as CSV. Text that a spreadsheet would take "
         "for a formula, such as a label that begins with =, gets a ' before it.",
     )
-    command.add_argument("data", metavar="DATA", help="a .csv or .npz file of raw rows")
+    command.add_argument(
+        "data", metavar="DATA", help="a file of raw rows, such as .csv, .parquet or .npz"
+    )
     command.add_argument(
         "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
     )

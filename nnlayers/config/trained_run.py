@@ -58,8 +58,9 @@ class TrainedRun:
 
     Rows are raw, in the columns, units and categories of the training data: a data frame of pandas
     or polars; a dictionary of columns; a list of dictionaries, one a row; an array with the columns
-    of the training data in their order; or the path of a ``.csv`` or ``.npz`` file. Columns with
-    names may come in any order, and others are ignored.
+    of the training data in their order; or the path of a file, such as ``.csv``, ``.parquet`` or
+    ``.npz``, which is read as the training data were. Columns with names may come in any order, and
+    others are ignored.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ def quoted(text: str) -> str:
 
 
 def literal(value: Any, indent: int = 0) -> str:
-    """Return a string, number, list or dictionary as it is written in Python, in tidy lines.
+    """Return a string, number, list, set or dictionary in Python, in tidy lines.
 
     Examples
     --------
@@ -145,6 +145,8 @@ def literal(value: Any, indent: int = 0) -> str:
             f"{margin}{literal(key)}: {literal(item, indent + 4)},\n" for key, item in value.items()
         )
         return "{\n" + "".join(entries) + " " * indent + "}"
+    if isinstance(value, frozenset):
+        return f"frozenset({literal(sorted(value), indent)})"
     if isinstance(value, list):
         texts = [literal(item, indent + 4) for item in value]
         line = f"[{', '.join(texts)}]"

@@ -170,7 +170,7 @@ def test_a_run_predicts_the_same_from_raw_rows(loss, dtype, tmp_path):
     module = module_of(run, tmp_path)
     y, expected = quiet(module["predict"], as_given(table)), quiet(run.predict, table)
     assert y.dtype == expected.dtype
-    tolerance = 1e-5 if dtype == "float32" else 1e-11
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
     if run.preprocessing.classes:
         assert np.mean(y == expected) > 0.999  # Two classes may be nearly as likely.
         np.testing.assert_array_equal(module["CLASSES"], run.preprocessing.classes)

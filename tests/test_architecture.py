@@ -19,6 +19,7 @@ FLOORS = [
     ["data", "layers", "losses", "optim"],
     ["saving", "testing"],
     ["graphs"],
+    ["engine"],
     ["training"],
     ["config", "export"],
     ["cli", "estimators"],

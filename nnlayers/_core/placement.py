@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ _SETTINGS: dict[str, Callable[[str, Any], Any]] = {
     "lr_scale": partial(check_number, minimum=0),
     "decay": check_boolean,
 }
+
+_IS_GRAD_ZERO = attrgetter("_is_grad_zero")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +123,11 @@ class ParameterMemory:
             if parameter._is_grad_zero:
                 parameter._grad_memory().fill(0)
             parameter._is_grad_zero = True
+
+    @staticmethod
+    def have_pending_grads(parameters: Iterable[ParameterMemory]) -> bool:
+        """Return whether a gradient has accumulated that no step has consumed."""
+        return not all(map(_IS_GRAD_ZERO, parameters))
 
     def prepare_value(self, new: Array) -> Change:
         """Return the assignment of weights of the same shape and dtype."""

@@ -17,6 +17,7 @@ from nnlayers.config import (
     ConfigError,
     Experiment,
     Run,
+    keep_engine,
     load_run,
     numbered_directories,
     override,
@@ -34,6 +35,8 @@ def train(arguments: Namespace) -> int:
     """Train and test the model of a config."""
     config = _config(arguments)
     directory = _directory(arguments)
+    if arguments.resume:
+        keep_engine(config, directory)
     experiment = prepare(config, arguments.config, arguments.allow)
     run = Run(experiment, directory, numbered=arguments.out is None and not arguments.resume)
     if arguments.resume:
@@ -46,6 +49,7 @@ def resume(arguments: Namespace) -> int:
     directory = Path(arguments.directory)
     source = str(directory / "config.toml")
     config = read(source)
+    keep_engine(config, directory)
     if arguments.epochs is not None:
         override(config, [f"training.epochs={arguments.epochs}"], source)
     run = Run(prepare(config, source, arguments.allow), directory)
@@ -113,6 +117,7 @@ def _train(run: Run, modules: Iterable[str]) -> int:
     """Train a run to its last epoch, and say how that went."""
     experiment = run.experiment
     _describe(experiment)
+    say(f"engine: {experiment.trainer.engine}")
     if run.finished:
         inform(f"nothing left to train{_reason(run)}")
     with raising_on_signals():

@@ -25,7 +25,7 @@ from nnlayers.config.comparison import Comparison
 from nnlayers.config.document import ConfigError, override, read
 from nnlayers.config.experiment import Experiment, prepare
 from nnlayers.config.predictor import Predictor
-from nnlayers.config.run import Run
+from nnlayers.config.run import Run, keep_engine
 from nnlayers.config.run_files import numbered_directories, write_file
 from nnlayers.config.scoring import Scores, score
 from nnlayers.config.trained_run import TrainedRun, load_run
@@ -38,6 +38,7 @@ __all__ = [
     "Run",
     "Scores",
     "TrainedRun",
+    "keep_engine",
     "load_run",
     "numbered_directories",
     "override",

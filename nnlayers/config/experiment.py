@@ -233,7 +233,8 @@ def prepare(
         "model": model.table,
         "loss": loss.table,
         "optimizer": optimizer.table,
-        "training": training.table,
+        # A resumed run must go on with the engine that "auto" chose here.
+        "training": training.table | {"engine": trainer.engine},
     }
     # Through text, so that this config compares equal to the one read from the run directory.
     config_of_run = tomllib.loads(dumps(completed))

@@ -7,7 +7,7 @@ import shutil
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,10 @@ from nnlayers.training.predictions import Predictions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Run"]
+__all__ = ["Run", "keep_engine"]
+
+# The engine of a run whose config does not name one, because it is from before there were several.
+BEFORE_ENGINES = "numpy"
 
 
 class Run:
@@ -244,6 +247,7 @@ class Run:
         stored = read(self.directory / CONFIG)
         if isinstance(stored.get("training"), dict):
             stored["training"]["epochs"] = self.experiment.epochs
+            stored["training"].setdefault("engine", BEFORE_ENGINES)
         for path, (old, new) in differences(stored, self.experiment.config):
             was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
             raise ConfigError(
@@ -251,6 +255,17 @@ class Run:
                 f"{self.directory}; to resume, only training.epochs may differ"
                 f"{'' if old is None else f', so add --set {path}={was}'}"
             )
+
+
+def keep_engine(config: dict[str, Any], directory: Path) -> None:
+    """Let a config that leaves the engine open go on with the engine of a run."""
+    training = config.get("training")
+    if not (isinstance(training, dict) and training.get("engine", "auto") == "auto"):
+        return
+    if (directory / CONFIG).is_file():
+        stored = read(directory / CONFIG).get("training")
+        if isinstance(stored, dict):
+            training["engine"] = stored.get("engine", BEFORE_ENGINES)
 
 
 class _Rewind(Callback):

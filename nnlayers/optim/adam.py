@@ -203,24 +203,25 @@ class NAdam(Optimizer):
         v += (1 - beta2) * g * g
         scale = np.sqrt(v / (1 - beta2**t))
         scale += self.eps
-        mu, following = self._momentum(t), self._momentum(t + 1)
-        product = self._product(t)
+        mu, following = self.momentum(t), self.momentum(t + 1)
+        product = self.momentum_product(t)
         step = (lr * (1 - mu) / (1 - product)) * g
         step += (lr * following / (1 - product * following)) * m
         step /= scale
         p -= step
 
-    def _momentum(self, t: int) -> float:
+    def momentum(self, t: int) -> float:
+        """Return the momentum of step t."""
         return self.betas[0] * (1 - 0.5 * float(0.96 ** (t * self.momentum_decay)))
 
-    def _product(self, t: int) -> float:
+    def momentum_product(self, t: int) -> float:
         """Return the product of the momenta up to step t from a list that grows with t.
 
         The product underflows to 0 after some thousand steps, where the list ends.
         """
         products = self._products
         while len(products) <= t and products[-1] > 0:
-            products.append(products[-1] * self._momentum(len(products)))
+            products.append(products[-1] * self.momentum(len(products)))
         return products[min(t, len(products) - 1)]
 
 

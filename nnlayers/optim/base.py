@@ -141,19 +141,23 @@ class Optimizer(ABC):
     @property
     def lr(self) -> float:
         """The learning rate of the next step; assign a number or a schedule."""
-        if not callable(self._lr):
-            return self._lr
-        lr = float(self._lr(self.steps))
-        if not 0 <= lr < math.inf:
-            raise ValueError(
-                f"lr must be a finite number of at least 0, got {lr!r} from its schedule "
-                f"for step {self.steps}"
-            )
-        return lr
+        return self.lr_at(self.steps) if callable(self._lr) else self._lr
 
     @lr.setter
     def lr(self, lr: LearningRate) -> None:
         self._lr = lr if callable(lr) else check_number("lr", lr, minimum=0)
+
+    def lr_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0; one of the future if scheduled."""
+        if not callable(self._lr):
+            return self._lr
+        lr = float(self._lr(step))
+        if not 0 <= lr < math.inf:
+            raise ValueError(
+                f"lr must be a finite number of at least 0, got {lr!r} from its schedule "
+                f"for step {step}"
+            )
+        return lr
 
     @property
     def scheduled(self) -> bool:

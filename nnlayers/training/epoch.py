@@ -1,13 +1,13 @@
-"""One epoch of training, step by step."""
+"""One epoch of training, in compiled calls where that can be, otherwise step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnlayers.data import batches
+from nnlayers._core.checks import check_integer
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import hooks
 from nnlayers.training.divergence import QUIET, all_finite, divergence_error
@@ -15,9 +15,13 @@ from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
 
 if TYPE_CHECKING:
+    from nnlayers.engine import TrainingProgram
     from nnlayers.training.trainer import Trainer
 
 __all__ = ["Epoch"]
+
+# A compiled call takes about this many seconds, after which Python can handle Ctrl-C.
+CALL_SECONDS = 0.1
 
 
 class Epoch:
@@ -34,9 +38,9 @@ class Epoch:
     rng : numpy.random.Generator or None
         Draws the order of the rows; without it they keep theirs.
     signals : DelayedSignals
-        Lets signals end the epoch between two steps.
-    callbacks : iterable of Callback
-        Those of the fit, of which some may act at each step.
+        Lets signals end the epoch between two calls.
+    callbacks : sequence of Callback
+        The callbacks; those that look into the steps leave these to NumPy.
     """
 
     def __init__(
@@ -46,32 +50,82 @@ class Epoch:
         batch_size: int,
         rng: np.random.Generator | None,
         signals: DelayedSignals,
-        callbacks: Iterable[Callback],
+        callbacks: Sequence[Callback],
     ) -> None:
         self.trainer, self.rows = trainer, rows
-        self._batches = batches(len(rows), batch_size, rng)
+        self.batch_size = check_integer("batch_size", batch_size, minimum=1)
         self._signals = signals
+        self._meter = trainer._task.meter()
         self._before = hooks(callbacks, "on_step_start")
         self._after = hooks(callbacks, "on_step_end")
-        self._meter = trainer._task.meter()
+        count = len(rows)
+        self._order = rows.indices(slice(0, count) if rng is None else rng.permutation(count))
+        self._step = 0
+        self._is_numpy = bool(self._before or self._after)
 
     def run(self) -> dict[str, float]:
         """Train on each batch once; return the loss and the metrics of these steps."""
+        steps = -(-len(self.rows) // self.batch_size)
         with np.errstate(**QUIET):
-            for batch in self._batches:
-                indices = self.rows.indices(batch)
-                for start in self._before:
-                    start(self.trainer)
-                x, output = self._run_step(indices)
-                for end in self._after:
-                    end(self.trainer)
-        self._check_weights(x, output, indices)
+            while self._step < steps:
+                program = self._program()
+                if program is None or not self._run_compiled(program, steps - self._step):
+                    self._run_step()
+        self._check_weights()
         row: dict[str, float] = self._meter.result()
         return row
 
-    def _run_step(self, indices: Indices) -> tuple[Any, Any]:
-        """Train on one batch; return the inputs and the output."""
-        trainer, rows = self.trainer, self.rows
+    def _program(self) -> TrainingProgram | None:
+        """Return the program for the next steps, None if NumPy does them."""
+        if self._is_numpy:
+            return None
+        trainer, rows, is_gathered = self.trainer, self.rows, not isinstance(self._order, slice)
+        try:
+            program = trainer._engine.program_for(
+                rows, self.batch_size, is_gathered, bool(trainer.metrics)
+            )
+        except ValueError:
+            # Invalid data has its own error, which is more to the point.
+            trainer._measure(rows)
+            raise
+        self._is_numpy = program is None
+        return program
+
+    def _indices(self, steps: int = 1) -> Indices:
+        """Return the indices in X of the rows of the next steps."""
+        part = slice(self._step * self.batch_size, (self._step + steps) * self.batch_size)
+        order = self._order
+        if isinstance(order, slice):
+            return slice(part.start, min(part.stop, order.stop))
+        return order[part]
+
+    def _run_compiled(self, program: TrainingProgram, steps: int) -> int:
+        """Do some of the next steps in one call; return how many, 0 if NumPy must do the next."""
+        if program.source is not self.rows:
+            program.load(self.rows.X, self.rows.y, self.rows.weight)
+            program.source = self.rows
+        steps = min(steps, program.steps_within(CALL_SECONDS))
+        indices = self._indices(steps)
+        rows = _count(indices)
+        counts = np.full(steps, self.batch_size)
+        counts[-1] = rows - (steps - 1) * self.batch_size
+        done = self._signals.run(program.run, indices, counts)
+        if done:
+            rows = int(counts[:done].sum())
+            values, weights = program.results(done)
+            self._meter.extend(values, weights)
+            self.trainer.step_loss = values[-1]
+            if self.trainer.metrics:
+                targets = self.rows.targets(_first(indices, rows))
+                self._meter.add_outputs(program.outputs(rows), *targets)
+            self._step += done
+        return done
+
+    def _run_step(self) -> None:
+        """Do the next step with NumPy."""
+        trainer, rows, indices = self.trainer, self.rows, self._indices()
+        for start in self._before:
+            start(trainer)
         x, (y, weight) = rows.inputs(indices), rows.targets(indices)
         try:
             value, output = self._signals.run(trainer._step, x, y, weight, indices)
@@ -81,9 +135,11 @@ class Epoch:
             trainer._measure(rows.unselected())
             raise
         self._meter.add(value, output, y, weight)
-        return x, output
+        self._step += 1
+        for end in self._after:
+            end(trainer)
 
-    def _check_weights(self, x: Any, output: Any, indices: Indices) -> None:
+    def _check_weights(self) -> None:
         """Raise an error if the last step has made a weight overflow.
 
         The gradient of a finite loss may do so. The next step would notice, but there is none after
@@ -91,5 +147,19 @@ class Epoch:
         """
         optimizer = self.trainer.optimizer
         if not all_finite(parameter.value for parameter in optimizer.params):
-            cause = self.trainer._task.explain(x, output, indices)
+            self._step -= 1
+            indices = self._indices()
+            x = self.rows.inputs(indices)
+            cause = self.trainer._task.explain(x, x, indices)
             raise divergence_error(self.trainer, cause, optimizer.steps)
+
+
+def _count(indices: Indices) -> int:
+    return indices.stop - indices.start if isinstance(indices, slice) else len(indices)
+
+
+def _first(indices: Indices, count: int) -> Indices:
+    """Return the first of some indices."""
+    if isinstance(indices, slice):
+        return slice(indices.start, indices.start + count)
+    return indices[:count]

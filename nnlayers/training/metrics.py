@@ -198,13 +198,21 @@ class EpochMeter:
         weight = self.loss.total_weight
         if weight is None:
             weight = len(y) if sample_weight is None else float(sample_weight.sum())
-        self._values.append(value)
-        self._weights.append(weight)
+        self.extend([value], [weight])
         if self.metrics:
-            self._outputs.append(output)
-            self._targets.append(y)
-            if sample_weight is not None:
-                self._row_weights.append(sample_weight)
+            self.add_outputs(output, y, sample_weight)
+
+    def extend(self, values: Iterable[float], weights: Iterable[float]) -> None:
+        """Add the losses of batches, and the divisors of their means."""
+        self._values.extend(values)
+        self._weights.extend(weights)
+
+    def add_outputs(self, output: Array, y: Array, sample_weight: Array | None) -> None:
+        """Add the outputs, the targets and the weights of one batch or several."""
+        self._outputs.append(output)
+        self._targets.append(y)
+        if sample_weight is not None:
+            self._row_weights.append(sample_weight)
 
     def result(self) -> dict[str, float]:
         """Return the loss and the metrics by name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from nnlayers.training.divergence import (
     divergence_error,
     gradient_error,
 )
+from nnlayers.training.engines import Engine, EngineName
 from nnlayers.training.epoch import Epoch
 from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
 from nnlayers.training.history import History
@@ -73,6 +74,9 @@ class Trainer:
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     clip_norm : float, optional
         Largest norm of the gradient; longer gradients are scaled down.
+    engine : {"auto", "compiled", "numpy"}
+        What runs the steps: ``"compiled"`` needs Numba and parts that it knows, see
+        :doc:`/engine`; ``"auto"`` uses it where it can, with results equal within rounding.
     loss_weights : dict of str to float, optional
         Weight of each output's loss, at least 0; 1 for those that it leaves out.
 
@@ -127,6 +131,7 @@ class Trainer:
         metrics: Iterable[str | Metric] = (),
         callbacks: Iterable[Callback] = (),
         clip_norm: float | None = None,
+        engine: EngineName = "auto",
         loss_weights: Mapping[str, float] | None = None,
     ) -> None:
         self._task = make_task(model, loss, metrics, loss_weights)
@@ -140,13 +145,18 @@ class Trainer:
         self.clip_norm = None
         if clip_norm is not None:
             self.clip_norm = check_number("clip_norm", clip_norm, above=0)
+        self._engine = Engine(engine, self._task, optimizer, self.clip_norm)
         self.history = History()
         self._unoptimized = unoptimized_parameters(model, optimizer)
         self._holdout = Holdout()
         self.step_loss = math.nan
         self._stopping = False
 
-    @np.errstate(**QUIET)
+    @property
+    def engine(self) -> Literal["compiled", "numpy"]:
+        """What runs the steps."""
+        return self._engine.name
+
     def step(self, x: ByName, y: ByName, sample_weight: ByName | None = None) -> float:
         """Train on one batch in the model's current mode; return the loss before the step.
 
@@ -164,8 +174,13 @@ class Trainer:
         DivergenceError
             If the loss or the gradient is NaN or infinite.
         """
-        return self._step(*self._task.batch(x, y, sample_weight))[0]
+        value = self._engine.step(x, y, sample_weight)
+        if value is None:
+            return self._step(*self._task.batch(x, y, sample_weight))[0]
+        self.step_loss = value
+        return value
 
+    @np.errstate(**QUIET)
     def _step(
         self, x: Any, y: Any, sample_weight: Any, rows: Indices | None = None
     ) -> tuple[float, Any]:
@@ -381,4 +396,5 @@ class Trainer:
         """Restore the layers' modes, and discard the gradients of an interrupted step."""
         for layer, training in modes:
             layer.training = training
+        self._engine.release_data()
         discard_gradients(self.model, self.optimizer)

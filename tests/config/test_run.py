@@ -59,8 +59,8 @@ def test_the_completed_config_gives_the_same_run(tmp_path):
 @pytest.mark.parametrize("stopping", [[], [{"type": "EarlyStopping", "patience": 30}]])
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
-    start(tmp_path / "whole", callbacks=stopping).train()
-    run = start(tmp_path / "parts", callbacks=stopping)
+    start(tmp_path / "whole", callbacks=stopping, engine="numpy").train()
+    run = start(tmp_path / "parts", callbacks=stopping, engine="numpy")
     forward, calls = run.experiment.trainer.model.forward, []
 
     def interrupted(x):  # Interrupts the third step of the epoch.
@@ -74,7 +74,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, stopping, epoch):
         run.train()
     assert len(run.experiment.trainer.history) == epoch - 1
     assert load_run(tmp_path / "parts") is not None
-    again = start(tmp_path / "parts", resume=True, callbacks=stopping)
+    again = start(tmp_path / "parts", resume=True, callbacks=stopping, engine="numpy")
     again.train()
     assert again.finished
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")

@@ -15,12 +15,12 @@ X = np.random.default_rng(0).normal(size=(8, 2))
 Y = X.sum(axis=1, keepdims=True)
 
 
-def make():
+def make(engine="auto"):
     model = nn.Sequential(
         nn.Affine(2, 3, rng=0), nn.BatchNorm(3), nn.Tanh(), nn.Affine(3, 1, rng=1)
     )
     optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
-    return nn.Trainer(model, nn.MeanSquaredError(), optimizer)
+    return nn.Trainer(model, nn.MeanSquaredError(), optimizer, engine=engine)
 
 
 def fit(trainer, epochs=2):
@@ -32,8 +32,8 @@ def state_of(trainer):
     return {f"{p}.{n}": a.tolist() for p, part in parts.items() for n, a in part.items()}
 
 
-def states_after_each_step():
-    trainer = make()
+def states_after_each_step(engine):
+    trainer = make(engine)
     states = [state_of(trainer)]
     for first in (0, 4, 0, 4):
         trainer.step(X[first : first + 4], Y[first : first + 4])
@@ -41,20 +41,22 @@ def states_after_each_step():
     return states
 
 
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_fit_ends_after_a_whole_step(number):
+def test_an_interrupted_fit_ends_after_a_whole_step(number, engine):
     before = signal.signal(number, signal.default_int_handler)
     try:
-        states, steps = states_after_each_step(), set()
-        for line in spread(count_lines(partial(fit, make())), 50):
-            trainer = make()
+        states, steps = states_after_each_step(engine), set()
+        for line in spread(count_lines(partial(fit, make(engine))), 50):
+            trainer = make(engine)
             interrupter = Interrupter(line, partial(signal.raise_signal, number))
             with pytest.raises(KeyboardInterrupt), interrupter:
                 fit(trainer)
             assert state_of(trainer) in states
             steps.add(trainer.optimizer.steps)
             signal.signal(number, signal.default_int_handler)
-        assert steps == {0, 1, 2, 3, 4}
+        # The compiled engine may do several steps before it answers.
+        assert steps == {0, 1, 2, 3, 4} if engine == "numpy" else steps >= {0, 4}
     finally:
         signal.signal(number, before)
 

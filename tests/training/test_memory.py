@@ -25,7 +25,8 @@ y = np.arange(rows) % 2
 model = nn.mlp([256, 4, 2], rng=0)
 optimizer = nn.optim.Adam(model.parameters())
 trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
-trainer.step(X[:512], y[:512])  # so that everything is allocated that is set up once
+# Everything is allocated here that is set up once.
+trainer.fit(X[:640], y[:640], epochs=1, batch_size=512, validation=0.2, rng=0)
 
 with open("/proc/self/statm") as statm:
     limit = int(statm.read().split()[5]) * resource.getpagesize() + allowed

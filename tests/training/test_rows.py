@@ -72,4 +72,4 @@ def test_a_file_mapped_into_memory_trains_as_its_array_does(tmp_path, stored):
         trainer = nn.Trainer(model, nn.MeanSquaredError(), nn.optim.Adam(model.parameters()))
         trainer.fit(X, x[:, :1], epochs=2, validation=0.25, rng=1)
         histories.append([list(trainer.history["loss"]), list(trainer.history["val_loss"])])
-    assert histories[0] == histories[1]
+    np.testing.assert_allclose(*histories, rtol=1e-6)  # Either engine may run.

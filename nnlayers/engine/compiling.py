@@ -1,0 +1,255 @@
+"""Compile kernels to machine code with Numba.
+
+Each kernel gets an entry of one C signature, ``int64 entry(int64 *row, int64 *step)``, which reads
+its arguments from a row of a program, so that one loop can call them all. The machine code refers
+to nothing outside itself: it is loaded by llvmlite alone, in a process that never imports Numba.
+"""
+
+from __future__ import annotations
+
+import types as python_types
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import cfunc, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
+
+from nnlayers.engine import intrinsics, products, runner
+from nnlayers.engine.kernel import Helper, Kernel, Operand
+
+__all__ = ["compile_kernel"]
+
+# Numba's own model of errors checks each division, which keeps loops from being vectorised. The
+# flags let sums be reordered; NaN and infinities keep their meaning.
+OPTIONS: Any = {
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+    "_nrt": False,
+}
+INT64 = ir.IntType(64)
+NUMBER_TYPES: dict[str, Any] = {
+    f"{kind}{bits}": getattr(types, f"{kind}{bits}")
+    for kind, sizes in {"float": (32, 64), "int": (8, 16, 32, 64), "uint": (8, 16, 32, 64)}.items()
+    for bits in sizes
+}
+
+
+def compile_kernel(
+    kernel: Kernel[Any, Any], operands: Sequence[Operand], dtype: Any, target: Any, name: str
+) -> bytes:
+    """Return an object file with a kernel's entry, named `name`, for a program of `dtype`."""
+    function = njit(**OPTIONS)(_typed(kernel.function, None if kernel.double else dtype))
+    read = _reader(tuple(operands), np.dtype(dtype))
+
+    def entry(row: Any, step: Any) -> Any:
+        status = function(*read(row, step))
+        return 0 if status is None else status
+
+    return _object_file(entry, target, name)
+
+
+def _object_file(entry: Callable[..., Any], target: Any, name: str) -> bytes:
+    compiled = cfunc("int64(int64, int64)", **OPTIONS)(entry)
+    text = compiled.inspect_llvm().replace(compiled.native_name, name)
+    module = llvm.parse_assembly(text)
+    # Only the entry is called from outside. What Numba adds, Python wrappers and errors that no
+    # kernel raises, is dead code once it is internal.
+    for item in (*module.functions, *module.global_variables):
+        if not item.is_declaration and item.name != name:
+            item.linkage = "internal"
+    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(3))
+    builder.getModulePassManager().run(module, builder)
+    module.verify()
+    missing = [
+        item.name
+        for item in module.functions
+        if item.is_declaration and not item.name.startswith("llvm.")
+    ]
+    if missing:
+        raise RuntimeError(f"{name} refers to {', '.join(missing)} outside its object file")
+    return bytes(target.emit_object(module))
+
+
+def _typed(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
+    """Return a function whose floating-point constants have a dtype, for Numba.
+
+    Constants of Python's float take part in NumPy's arithmetic without changing the dtype of the
+    result. Numba would compute in float64 wherever one occurs.
+    """
+
+    def convert(value: Any) -> Any:
+        if type(value) is float and dtype is not None:
+            return np.dtype(dtype).type(value)
+        if type(value) is tuple:
+            return tuple(map(convert, value))
+        return _resolve(value)
+
+    code = function.__code__.replace(co_consts=tuple(map(convert, function.__code__.co_consts)))
+    names = {name: value for name, value in function.__globals__.items() if name in code.co_names}
+    namespace = {name: convert(value) for name, value in names.items()}
+    cells = tuple(
+        python_types.CellType(convert(cell.cell_contents)) for cell in function.__closure__ or ()
+    )
+    return python_types.FunctionType(
+        code, function.__globals__ | namespace, function.__name__, function.__defaults__, cells
+    )
+
+
+def _resolve(value: Any) -> Any:
+    """Return what stands for a value of Python in compiled code."""
+    if isinstance(value, Helper):
+        return _overloaded(value)
+    if isinstance(value, python_types.FunctionType):
+        return _intrinsics().get(value, value)
+    return value
+
+
+@cache
+def _overloaded(helper: Helper[Any, Any]) -> Callable[..., Any]:
+    """Return a helper's function, after telling Numba how to compile it for its arguments."""
+
+    def choose(*arguments: Any) -> Callable[..., Any]:
+        if arguments[0] == types.float32:
+            return _typed(helper.single or helper.function, np.float32)
+        return _typed(helper.function, np.float64)
+
+    # Sums within a helper are not reordered, because rounding x is x + magic - magic. A loop that
+    # calls it is vectorized only if the call is gone.
+    options = OPTIONS | {"fastmath": {"contract", "nsz"}, "forceinline": True}
+    overload(helper.function, jit_options=options, strict=False)(choose)
+    return helper.function
+
+
+def _reader(operands: tuple[Operand, ...], dtype: np.dtype[Any]) -> Any:
+    """Return a function that reads a kernel's arguments from a row of a program.
+
+    A row holds the kernel's address, its own length, and then the words of each operand. The second
+    argument points to the index of the step and the number of its rows.
+    """
+    number_types: dict[Operand, Any] = {
+        operand: NUMBER_TYPES[dtype.name if operand.dtype == "real" else operand.dtype]
+        for operand in operands
+    }
+
+    def type_of(operand: Operand) -> Any:
+        number = number_types[operand]
+        return number if operand.ndim == 0 else types.Array(number, operand.ndim, "C")
+
+    @intrinsic
+    def read(typing: Any, row: Any, step: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            words, state = (builder.inttoptr(arg, INT64.as_pointer()) for arg in args)
+
+            def word(pointer: Any, index: int) -> Any:
+                return builder.load(builder.gep(pointer, [ir.Constant(INT64, index)]))
+
+            def array(operand: Operand, position: int) -> Any:
+                number = number_types[operand]
+                offset = builder.mul(word(state, 0), word(words, position + 1))
+                address = builder.add(word(words, position), offset)
+                lengths = [word(words, position + 2 + k) for k in range(operand.words - 2)]
+                if operand.is_batch:
+                    lengths[0] = builder.mul(lengths[0], word(state, 1))
+                data = builder.inttoptr(address, context.get_data_type(number).as_pointer())
+                itemsize = ir.Constant(INT64, number.bitwidth // 8)
+                strides = [itemsize]
+                for length in lengths[:0:-1]:
+                    strides.insert(0, builder.mul(strides[0], length))
+                struct = make_array(type_of(operand))(context, builder)
+                populate_array(struct, data, lengths, strides, itemsize, None)
+                return struct._getvalue()
+
+            def scalar(operand: Operand, position: int) -> Any:
+                value = word(words, position)
+                if operand.dtype == "int64":
+                    return value
+                value = builder.bitcast(value, ir.DoubleType())
+                return context.cast(builder, value, types.float64, number_types[operand])
+
+            values, position = [], 2
+            for operand in operands:
+                values.append((array if operand.ndim else scalar)(operand, position))
+                position += operand.words
+            return context.make_tuple(builder, signature.return_type, values)
+
+        return types.Tuple([type_of(operand) for operand in operands])(row, step), generate
+
+    return read
+
+
+@cache
+def _intrinsics() -> dict[Callable[..., Any], Any]:
+    """Return what stands for functions that Python code cannot express, by these functions."""
+    return {
+        runner.call: _call,
+        **intrinsics.INTRINSICS,
+        products.product: _product(False, False, 0.0),
+        products.product_nt: _product(False, True, 0.0),
+        products.product_tn: _product(True, False, 0.0),
+        products.add_product: _product(True, False, 1.0),
+    }
+
+
+@intrinsic
+def _call(typing: Any, address: Any, row: Any, step: Any) -> Any:
+    """Call the function at an address with two integers."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = ir.FunctionType(INT64, [INT64, INT64])
+        return builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+
+    return types.int64(types.int64, types.int64, types.int64), generate
+
+
+def _product(transpose_a: bool, transpose_b: bool, beta: float) -> Any:
+    """Return an intrinsic that calls BLAS for row-major matrices."""
+    gemm = products.find_gemm()
+    integer = INT64 if gemm is None or gemm.has_long_integers else ir.IntType(32)
+    row_major, no_transpose, transpose = 101, 111, 112
+
+    @intrinsic
+    def multiply(typing: Any, address: Any, a: Any, b: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            number = context.get_data_type(out.dtype)
+            arrays = [
+                make_array(kind)(context, builder, value)
+                for kind, value in zip((a, b, out), args[1:], strict=True)
+            ]
+            shapes = [cgutils.unpack_tuple(builder, array.shape, 2) for array in arrays]
+
+            def flag(value: int) -> Any:
+                return ir.Constant(ir.IntType(32), value)
+
+            def size(value: Any) -> Any:
+                return builder.trunc(value, integer) if integer.width == 32 else value
+
+            inner = shapes[0][0 if transpose_a else 1]
+            arguments = [
+                flag(row_major),
+                flag(transpose if transpose_a else no_transpose),
+                flag(transpose if transpose_b else no_transpose),
+                size(shapes[2][0]),
+                size(shapes[2][1]),
+                size(inner),
+                ir.Constant(number, 1.0),
+                arrays[0].data,
+                size(shapes[0][1]),
+                arrays[1].data,
+                size(shapes[1][1]),
+                ir.Constant(number, beta),
+                arrays[2].data,
+                size(shapes[2][1]),
+            ]
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            builder.call(builder.inttoptr(args[0], kind.as_pointer()), arguments)
+            return context.get_dummy_value()
+
+        return types.none(address, a, b, out), generate
+
+    return multiply

@@ -1,0 +1,144 @@
+"""The compiled engine as a trainer uses it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from nnlayers.engine.lowering import (
+    UnsupportedError,
+    input_dtype,
+    knows_loss,
+    knows_optimizer,
+    unknown_layer,
+)
+from nnlayers.engine.products import find_gemm
+from nnlayers.engine.program import is_uncompiled
+from nnlayers.engine.training import BatchKind, TrainingProgram
+from nnlayers.layer import Layer
+from nnlayers.losses import Loss
+from nnlayers.optim import Optimizer
+
+__all__ = ["CompiledTraining", "unknown_part"]
+
+
+def missing_part() -> str | None:
+    """Return what this machine lacks to run compiled programs, and what to do; None if nothing."""
+    if find_spec("numba") is None and not is_uncompiled():
+        return 'Numba is not installed: pip install "nnlayers[fast]"'
+    if find_gemm() is None:
+        return "this build of NumPy has no BLAS whose matrix products can be called"
+    return None
+
+
+def unknown_part(model: Layer, loss: Loss, optimizer: Optimizer) -> str | None:
+    """Return a description of the first part of a training that the engine does not know."""
+    layer = unknown_layer(model)
+    if layer is not None:
+        return f"the layer {type(layer).__name__}"
+    if not knows_loss(loss):
+        return f"the loss {type(loss).__name__}"
+    if not knows_optimizer(optimizer):
+        return f"the optimizer {type(optimizer).__name__}"
+    if len({parameter.dtype for parameter in (*model.parameters(), *optimizer.params)}) > 1:
+        return "parameters of different dtypes in one training"
+    return None
+
+
+class CompiledTraining:
+    """The programs that train a model, one for each kind of batch.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The parts of the training.
+    max_norm : float or None
+        The largest norm of the gradient.
+    """
+
+    def __init__(
+        self, model: Layer, loss: Loss, optimizer: Optimizer, max_norm: float | None
+    ) -> None:
+        self._parts = model, loss, optimizer
+        self._max_norm = max_norm
+        self._programs: dict[BatchKind, TrainingProgram] = {}
+        self._step_program: TrainingProgram | None = None
+
+    def unknown_part(self) -> str | None:
+        """Return a description of the first part that the engine does not know."""
+        return unknown_part(*self._parts)
+
+    def program_for(self, kind: BatchKind) -> TrainingProgram | str:
+        """Return the program for a kind of batches, lowered anew if a part has changed.
+
+        Where it cannot be lowered, return a description of the part that is unknown.
+        """
+        program = self._programs.get(kind)
+        if program is not None and program.is_current():
+            return program
+        self._programs.pop(kind, None)
+        part = self.unknown_part()
+        if part is not None:
+            return part
+        try:
+            program = self._programs[kind] = TrainingProgram(*self._parts, self._max_norm, kind)
+        except UnsupportedError as error:
+            return str(error)
+        return program
+
+    def step(self, x: Any, y: Any, weight: Any) -> float | None:
+        """Train on one batch and return its loss; None where the NumPy path must do it."""
+        program = self._step_program
+        if program is None or not (_fits(program.kind, x, y, weight) and program.is_current()):
+            program = self._step_program = self._program_for_step(x, y, weight)
+            if program is None:
+                return None
+        return program.step(x, y, weight)
+
+    def _program_for_step(self, x: Any, y: Any, weight: Any) -> TrainingProgram | None:
+        if not (type(x) in _ARRAYS and type(y) in _ARRAYS and x.ndim and y.ndim):
+            return None
+        is_weighted = type(weight) is np.ndarray
+        kind = BatchKind(
+            x.shape[1:],
+            y.shape[1:],
+            self._input_dtype(),
+            y.dtype,
+            is_weighted,
+            len(x),
+            is_gathered=False,
+            keeps_outputs=False,
+        )
+        program = self.program_for(kind)
+        if isinstance(program, str) or not _fits(kind, x, y, weight):
+            return None
+        return program
+
+    def _input_dtype(self) -> np.dtype[Any]:
+        """Return the dtype to which a single batch is converted before a program reads it."""
+        model, _, optimizer = self._parts
+        return input_dtype(model, optimizer.params[0].dtype)
+
+    def release_data(self) -> None:
+        """Let go of the data of a fit."""
+        for program in self._programs.values():
+            program.release_data()
+
+
+# Other subclasses may have entries that they hide, or other rules.
+_ARRAYS = np.ndarray, np.memmap
+
+
+def _fits(kind: BatchKind, x: Any, y: Any, weight: Any) -> bool:
+    """Return whether a batch is one of a kind, and made of arrays."""
+    return (
+        type(x) in _ARRAYS
+        and type(y) in _ARRAYS
+        and x.shape[1:] == kind.x_shape
+        and 0 < len(x) <= kind.batch_size
+        and y.dtype == kind.y_dtype
+        and y.shape[1:] == kind.y_shape
+        and (type(weight) is np.ndarray if kind.is_weighted else weight is None)
+    )

@@ -1,0 +1,61 @@
+"""Kernels that copy entries."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, get_args
+
+from nnlayers._core.arrays import Array
+from nnlayers.engine.kernel import (
+    Flat,
+    IntFlat,
+    Kernel,
+    Operand,
+    WordRows,
+    WordVector,
+    kernel,
+)
+
+__all__ = ["converting_gather", "copy", "gather"]
+
+
+@kernel
+def gather(source: WordVector, order: IntFlat, target: WordRows) -> None:
+    """Compute target_i = source_j with j = order_i, row by row, for rows of 32-bit words."""
+    width = target.shape[1]
+    for i in range(target.shape[0]):
+        start = order[i] * width
+        for j in range(width):
+            target[i, j] = source[start + j]
+
+
+@cache
+def converting_gather(source_dtype: str, target: Any) -> Kernel[..., None]:
+    """Return the kernel that gathers rows of another dtype than the target's.
+
+    Parameters
+    ----------
+    source_dtype : str
+        The dtype of the rows.
+    target : operand
+        ``Rows`` or ``IntRows``.
+    """
+
+    def gather_converted(source: Any, order: Any, target: Any) -> None:
+        width = target.shape[1]
+        for i in range(target.shape[0]):
+            start = order[i] * width
+            for j in range(width):
+                target[i, j] = source[start + j]
+
+    vector = Annotated[Array, Operand(1, source_dtype)]
+    gather_converted.__annotations__ = {"source": vector, "order": IntFlat, "target": target}
+    gather_converted.__name__ = f"gather_{source_dtype}_{get_args(target)[1].dtype}"
+    return kernel(gather_converted)
+
+
+@kernel
+def copy(source: Flat, target: Flat) -> None:
+    """Compute target = source."""
+    for i in range(source.size):
+        target[i] = source[i]

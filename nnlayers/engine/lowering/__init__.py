@@ -1,0 +1,35 @@
+"""Lower networks, losses and optimizers to the instructions of a program."""
+
+from nnlayers.engine.lowering import activations, layers, losses, normalization, shaping
+from nnlayers.engine.lowering.activations import register_elementwise
+from nnlayers.engine.lowering.builder import (
+    ProgramBuilder,
+    Targets,
+    UnsupportedError,
+    knows_loss,
+    lower_layer,
+    lower_loss,
+    unknown_layer,
+)
+from nnlayers.engine.lowering.layers import input_dtype
+from nnlayers.engine.lowering.optimizers import UpdateRule, knows_optimizer, lower_optimizer
+
+__all__ = [
+    "ProgramBuilder",
+    "Targets",
+    "UnsupportedError",
+    "UpdateRule",
+    "activations",
+    "input_dtype",
+    "knows_loss",
+    "knows_optimizer",
+    "layers",
+    "losses",
+    "lower_layer",
+    "lower_loss",
+    "lower_optimizer",
+    "normalization",
+    "register_elementwise",
+    "shaping",
+    "unknown_layer",
+]

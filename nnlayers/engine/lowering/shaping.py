@@ -1,0 +1,96 @@
+"""Lower layers that move numbers: shapes, residual connections, embeddings and noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnlayers._core.arrays import Array
+from nnlayers.engine.kernels import arithmetic, copying, embedding, noise
+from nnlayers.engine.lowering.builder import ProgramBuilder, UnsupportedError, lower_layer, lowers
+from nnlayers.engine.program import Buffer
+from nnlayers.layers import Dropout, Embedding, Flatten, GaussianNoise, Reshape, Residual
+
+
+@lowers(Flatten)
+def _flatten(build: ProgramBuilder, layer: Flatten, x: Buffer) -> Buffer:
+    return x.reshaped((math.prod(x.shape),))
+
+
+@lowers(Reshape)
+def _reshape(build: ProgramBuilder, layer: Reshape, x: Buffer) -> Buffer:
+    try:
+        shape = np.empty((1, *x.shape), np.int8).reshape(1, *layer.shape).shape[1:]
+    except ValueError:
+        raise UnsupportedError(f"the input of shape {x.shape} of {layer!r}") from None
+    return x.reshaped(shape)
+
+
+@lowers(Residual)
+def _residual(build: ProgramBuilder, layer: Residual, x: Buffer) -> Buffer:
+    inner = Buffer(x.memory, x.shape, base=x.origin)
+    if x.grad is not None:
+        inner.grad = build.rows(x.shape)
+        # This runs last, because it is added first.
+        build.backward(arithmetic.accumulate, inner.grad, x.grad)
+    f = inner
+    for item in layer:
+        f = lower_layer(build, item, f)
+    if f.shape != x.shape:
+        raise UnsupportedError(f"the input of shape {x.shape} of {layer!r}")
+    y = build.like(x)
+    build.forward(arithmetic.add, x, f, y)
+    if x.grad is None:
+        y.grad = f.grad
+    elif f.grad is not None:
+        # The inner layers turn a gradient in place, so they get a copy.
+        build.open_group()
+        build.backward(copying.copy, x.grad, f.grad)
+    return y
+
+
+@lowers(Embedding)
+def _embedding(build: ProgramBuilder, layer: Embedding, x: Buffer) -> Buffer:
+    if x.memory.dtype != np.int64:
+        raise UnsupportedError(f"the layer {layer!r} behind another one")
+    dW = build.gradient(layer.W)
+    y = build.rows((*x.shape, layer.dim), needs_grad=dW is not None)
+    build.forward(embedding.embedding, x, layer.W.value, y)
+    if dW is not None:
+        build.backward(embedding.embedding_gradient, x, y.grad, dW)
+    return y
+
+
+@lowers(Dropout)
+def _dropout(build: ProgramBuilder, layer: Dropout, x: Buffer) -> Buffer:
+    if not build.trains(layer) or layer.rate == 0:
+        return x
+    # The draws are float32 in networks of float64 too.
+    rate, scale = float(np.float32(layer.rate)), 1 / (1 - layer.rate)
+    draws = build.draw(layer, x.shape, np.float32, _uniform(x.shape))
+    y = build.like(x)
+    build.forward(noise.dropout, x, draws, rate, scale, y)
+    if y.grad is not None:
+        build.backward(noise.dropout_backward, draws, rate, scale, y.grad)
+    return y
+
+
+@lowers(GaussianNoise)
+def _gaussian_noise(build: ProgramBuilder, layer: GaussianNoise, x: Buffer) -> Buffer:
+    if not build.trains(layer) or layer.std == 0:
+        return x
+    draws = build.draw(layer, x.shape, build.dtype, _normal(x.shape, build.dtype))
+    y = build.like(x)
+    build.forward(noise.add_noise, x, draws, float(layer.std), y)
+    return y
+
+
+def _uniform(shape: tuple[int, ...]) -> Callable[[np.random.Generator, int], Array]:
+    return lambda rng, rows: rng.random((rows, *shape), dtype=np.float32)
+
+
+def _normal(shape: tuple[int, ...], dtype: Any) -> Callable[[np.random.Generator, int], Array]:
+    return lambda rng, rows: rng.standard_normal((rows, *shape), dtype=dtype)

@@ -1,0 +1,85 @@
+"""Matrix products by the BLAS that NumPy uses.
+
+Compiled kernels call NumPy's own ``cblas_sgemm`` and ``cblas_dgemm`` by address. Another BLAS, such
+as SciPy's, which Numba's ``np.dot`` calls, would bring a second pool of threads, and the two would
+fight for the cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nnlayers._core.arrays import Array
+
+__all__ = ["Gemm", "add_product", "find_gemm", "product", "product_nt", "product_tn"]
+
+# How the builds of NumPy name the function, and whether its integers have 64 bits.
+NAMES = [
+    ("scipy_cblas_{}gemm64_", True),
+    ("cblas_{}gemm64_", True),
+    ("cblas_{}gemm$NEWLAPACK$ILP64", True),
+    ("scipy_cblas_{}gemm", False),
+    ("cblas_{}gemm", False),
+]
+
+
+class Gemm(NamedTuple):
+    """Addresses of the matrix products of float32 and float64."""
+
+    single: int
+    double: int
+    has_long_integers: bool
+
+
+@cache
+def find_gemm() -> Gemm | None:
+    """Return the matrix products of NumPy's BLAS, or None if they are not found."""
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError:
+            continue
+        for name, has_long_integers in NAMES:
+            try:
+                single, double = (getattr(library, name.format(letter)) for letter in "sd")
+            except AttributeError:
+                continue
+            addresses = [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (single, double)]
+            return Gemm(addresses[0], addresses[1], has_long_integers)
+    return None
+
+
+def _libraries() -> Iterator[Path]:
+    """Yield NumPy's extension module, through which its BLAS is found, and bundled libraries."""
+    yield Path(import_module("numpy._core._multiarray_umath").__file__ or "")
+    package = Path(np.__file__).parent
+    for directory in (package.parent / "numpy.libs", package / ".dylibs"):
+        if directory.is_dir():
+            yield from sorted(directory.glob("*blas*"))
+
+
+def product(gemm: int, a: Array, b: Array, out: Array) -> None:
+    """Write ``a @ b`` to `out`."""
+    np.matmul(a, b, out)
+
+
+def product_nt(gemm: int, a: Array, b: Array, out: Array) -> None:
+    """Write ``a @ b.T`` to `out`."""
+    np.matmul(a, b.T, out)
+
+
+def product_tn(gemm: int, a: Array, b: Array, out: Array) -> None:
+    """Write ``a.T @ b`` to `out`."""
+    np.matmul(a.T, b, out)
+
+
+def add_product(gemm: int, a: Array, b: Array, out: Array) -> None:
+    """Add ``a.T @ b`` to `out`."""
+    out += np.matmul(a.T, b)

@@ -1,0 +1,464 @@
+"""Programs that train: many steps of a model, a loss and an optimizer in one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnlayers._core.arrays import Array
+from nnlayers.engine.kernel import IntRows, Rows
+from nnlayers.engine.kernels import copying
+from nnlayers.engine.kernels import optimizers as kernels
+from nnlayers.engine.lowering import (
+    ProgramBuilder,
+    Targets,
+    UnsupportedError,
+    UpdateRule,
+    input_dtype,
+    lower_layer,
+    lower_loss,
+    lower_optimizer,
+)
+from nnlayers.engine.program import Buffer, KernelCall, KernelProgram
+from nnlayers.layer import Layer, Parameter
+from nnlayers.losses import Loss
+from nnlayers.optim import Optimizer
+
+__all__ = ["BatchKind", "TrainingProgram"]
+
+Ints = npt.NDArray[np.int64]
+
+# The most memory, in bytes, for what is prepared for, or stored of, the steps of one call.
+CHUNK_BYTES = 1 << 23
+
+
+class BatchKind(NamedTuple):
+    """What a program must know of the batches that it trains on.
+
+    Attributes
+    ----------
+    x_shape, y_shape : tuple of int
+        The shapes of one row of the inputs and of the targets.
+    x_dtype, y_dtype : numpy.dtype
+        Their dtypes.
+    is_weighted : bool
+        Whether rows have sample weights.
+    batch_size : int
+        The largest number of rows.
+    is_gathered : bool
+        Whether the rows of a batch are any rows of the data, and not neighbours.
+    keeps_outputs : bool
+        Whether the model's outputs are kept, for metrics.
+    """
+
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+    x_dtype: np.dtype[Any]
+    y_dtype: np.dtype[Any]
+    is_weighted: bool
+    batch_size: int
+    is_gathered: bool
+    keeps_outputs: bool
+
+
+class _Update(NamedTuple):
+    """The coefficients of weights that move alike, which depend on the step."""
+
+    rule: UpdateRule
+    skipped: int
+    lr_scale: float
+    buffer: Buffer
+
+
+class TrainingProgram:
+    """A program of the steps of a model, a loss and an optimizer.
+
+    Attributes
+    ----------
+    source : object
+        For the caller, to remember which data it loaded; None after :meth:`release_data`.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        The parts of the training.
+    max_norm : float or None
+        The largest norm of the gradient.
+    kind : BatchKind
+        The batches to train on.
+
+    Raises
+    ------
+    UnsupportedError
+        If a part is unknown.
+    """
+
+    def __init__(
+        self,
+        model: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        max_norm: float | None,
+        kind: BatchKind,
+    ) -> None:
+        self.loss, self.optimizer, self.kind = loss, optimizer, kind
+        self._arrays: tuple[Array, ...] = ()
+        self.layout = optimizer.layout
+        self.is_current = _fingerprint(model, loss, optimizer)
+        parameters = {*model.parameters(), *optimizer.params}
+        dtypes = {parameter.dtype for parameter in parameters}
+        if len(dtypes) > 1:
+            raise UnsupportedError("parameters of different dtypes")
+        self.dtype = dtypes.pop()
+        self._build = build = ProgramBuilder(self.dtype, kind.batch_size, self.layout.trained)
+        x_dtype = input_dtype(model, self.dtype)
+        _check_input_dtype(kind.x_dtype, x_dtype)
+        # Inputs of another dtype are converted row by row, because all of them may be too many.
+        self._is_gathered = kind.is_gathered or kind.x_dtype != x_dtype
+        self._x = self._data(kind.x_shape, x_dtype)
+        output = lower_layer(build, model, self._x)
+        self._result = Buffer(np.zeros((1, 2)), (2,), stride=16)
+        weight = self._data((1,) if kind.is_weighted else (0,), np.dtype(np.float64))
+        targets = Targets(kind.y_shape, kind.y_dtype, weight, self._result, self._data)
+        lower_loss(build, loss, output, targets)
+        assert targets.buffer is not None
+        self._y, self._weight = targets.buffer, weight
+        self._updates: list[_Update] = []
+        instructions = [
+            *self._gathers(),
+            *build.forward_instructions,
+            *build.backward_instructions,
+            *self._checks(max_norm),
+            *build.final_instructions,
+            *self._outputs(output),
+            *self._moves(),
+        ]
+        self.program = KernelProgram(instructions, self.dtype)
+        self._parameters = list(dict.fromkeys((*model.parameters(), *self.layout.trained)))
+        self._unreached = [p for p in self.layout.trained if not build.reaches(p)]
+        self._kinds_of_x = "iu" if self._x.memory.dtype.kind == "i" else "fiub"
+        self._capacity = 1
+        self._max_steps = self._steps_in_memory()
+        self._seconds: float | None = None
+        self.source: Any = None
+        self._one_count = np.ones(1, np.int64)
+
+    def _data(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Buffer:
+        """Return memory for a batch, which is part of the data unless rows are gathered."""
+        buffer = self._build.rows(shape, dtype)
+        if not self._is_gathered:
+            buffer.stride = buffer.memory.nbytes
+        return buffer
+
+    def _gathers(self) -> Iterator[KernelCall]:
+        """Yield the instructions that copy the rows of a batch together."""
+        self._order = Buffer(np.zeros(1, np.int64), (), stride=8 * self.kind.batch_size)
+        self._sources: list[Buffer] = []
+        if not self._is_gathered:
+            return
+        for target in (self._x, self._y, self._weight):
+            if target is self._x and self.kind.x_dtype != target.memory.dtype:
+                source = Buffer(np.zeros(1, self.kind.x_dtype), (1,))
+                kind = IntRows if target.memory.dtype.kind == "i" else Rows
+                gather = copying.converting_gather(self.kind.x_dtype.name, kind)
+                rows = target
+            else:
+                source = Buffer(np.zeros(1, np.int32), (1,))
+                gather = copying.gather
+                words = target.memory.reshape(self.kind.batch_size, -1).view(np.int32)
+                rows = Buffer(words, words.shape[1:])
+            self._sources.append(source)
+            if rows.memory.size:
+                yield KernelCall(gather, (source, self._order, rows))
+
+    def _checks(self, max_norm: float | None) -> Iterator[KernelCall]:
+        """Yield the instructions that check the gradient, and scale it down if it is long."""
+        grads = self.layout.grads
+        if max_norm is None:
+            for g in grads:
+                yield KernelCall(kernels.check_finite, (g,))
+            return
+        norms, scale = np.zeros(1), np.ones(1, self.dtype)
+        for g in grads:
+            yield KernelCall(kernels.add_squares, (g, norms))
+        yield KernelCall(kernels.clip, (norms, max_norm, scale))
+        for g in grads:
+            yield KernelCall(kernels.scale_gradient, (g, scale))
+
+    def _outputs(self, output: Buffer) -> Iterator[KernelCall]:
+        """Yield the instruction that stores the model's output, if it is kept."""
+        memory = output.memory[np.newaxis].copy()
+        self._output = Buffer(memory, output.shape, stride=memory.nbytes)
+        if self.kind.keeps_outputs:
+            yield KernelCall(copying.copy, (output, self._output))
+
+    def _moves(self) -> Iterator[KernelCall]:
+        """Yield the instructions that move the weights, and note what they need in each step."""
+        updates: dict[tuple[int, float, bool], _Update] = {}
+        for run in self.layout.runs:
+            settings = run.skipped, run.lr_scale, run.decay
+            if settings not in updates:
+                rule = lower_optimizer(self.optimizer, run.decay)
+                width = len(rule.coefficients(0.0, 1))
+                memory = np.zeros((1, width), self.dtype)
+                buffer = Buffer(memory, (width,), stride=memory.nbytes)
+                updates[settings] = _Update(rule, run.skipped, run.lr_scale, buffer)
+            rule, _, _, buffer = updates[settings]
+            yield KernelCall(rule.kernel, rule.operands(self.optimizer, run, buffer))
+        self._updates = list(updates.values())
+
+    def _steps_in_memory(self) -> int:
+        """Return the number of steps of one call whose draws and outputs fit in the memory."""
+        sizes = [draw.buffer.stride for draw in self._build.draws]
+        if self.kind.keeps_outputs:
+            sizes.append(self._output.stride)
+        return max(1, CHUNK_BYTES // max(sum(sizes), 128))
+
+    def load(self, X: Array, y: Array, weight: Array | None) -> None:
+        """Take the data that steps select their batches from."""
+        x = np.ascontiguousarray(X)
+        if x.dtype == bool:
+            x = x.view(np.uint8)
+        y = np.ascontiguousarray(y, self._y.memory.dtype)
+        w = np.empty((len(X), 0)) if weight is None else np.ascontiguousarray(weight, np.float64)
+        self._arrays = x, y, w
+        if self._is_gathered:
+            for source, array in zip(self._sources, self._arrays, strict=True):
+                words = array.reshape(-1).view(source.memory.dtype)
+                source.shape = words.shape
+                self.program.bind(source, words)
+
+    def release_data(self) -> None:
+        """Forget the data, so that its memory can be used otherwise."""
+        self.source = None
+        self._arrays = ()
+        if self._is_gathered:
+            for source in self._sources:
+                self.program.bind(source, np.zeros(1, source.memory.dtype))
+        else:
+            for buffer in (self._x, self._y, self._weight):
+                shape = self.kind.batch_size, *buffer.shape
+                self.program.bind(buffer, np.zeros(shape, buffer.memory.dtype))
+
+    def steps_within(self, seconds: float) -> int:
+        """Return the number of steps that a call of about so many seconds can do, at least 1."""
+        if self._seconds is None:
+            return 1
+        return max(1, min(self._max_steps, int(seconds / self._seconds)))
+
+    def run(self, order: Ints | slice, counts: Ints) -> int:
+        """Train on batches of `counts` rows; return how many steps were done.
+
+        Fewer are done than asked for where they would take too much memory, or where the NumPy path
+        must do a step, because it raises an error there or adds to gradients that the user left.
+        Nothing of such a step remains.
+
+        Parameters
+        ----------
+        order : array of int, or slice
+            The rows of all batches, one batch after another. All but the last batch of an epoch
+            have the batch size of the program.
+        counts : array of int
+            The number of rows of each batch.
+        """
+        if Parameter.have_pending_grads(self._parameters):
+            return 0
+        counts = counts[: self._max_steps]
+        lrs = self._learning_rates(len(counts))
+        counts = counts[: len(lrs)]
+        if not counts.size:
+            return 0
+        self._reserve(len(counts))
+        self._set_coefficients(lrs)
+        self._point_to(order)
+        for parameter in self._unreached:
+            assert parameter.placement.grad is not None
+            parameter.placement.grad.fill(0)
+        for state in self._build.states:
+            state.array[...] = getattr(state.layer, state.name)
+        generators = self._draw(counts)
+        start = time.perf_counter()
+        done = self.program.run(counts)
+        if done:
+            self._seconds = (time.perf_counter() - start) / done
+        if done < len(counts):
+            _restore(generators)
+            self._draw(counts[:done])
+        self.optimizer.steps += done
+        if done:
+            for state in self._build.states:
+                setattr(state.layer, state.name, state.array.copy())
+            self.loss.total_weight = float(self._result.memory[done - 1, 1])
+        return done
+
+    def step(self, x: Array, y: Array, weight: Array | None) -> float | None:
+        """Train on one batch of the program's kind, and return its loss.
+
+        Returns None, with nothing changed, where the NumPy path must do the step.
+        """
+        rows, optimizer = len(x), self.optimizer
+        if (
+            len(y) != rows
+            or x.dtype.kind not in self._kinds_of_x
+            or (weight is not None and not _are_weights(weight, rows))
+            or self._unreached
+            or Parameter.have_pending_grads(self._parameters)
+        ):
+            return None
+        self._x.memory[:rows] = x
+        self._y.memory[:rows] = y
+        if weight is not None:
+            self._weight.memory[:rows, 0] = weight
+        lr, t = optimizer.lr, optimizer.steps + 1
+        for rule, skipped, lr_scale, buffer in self._updates:
+            buffer.memory[0] = rule.coefficients(lr * lr_scale, t - skipped)
+        for state in self._build.states:
+            state.array[...] = getattr(state.layer, state.name)
+        self._one_count[0] = rows
+        generators = self._draw(self._one_count) if self._build.draws else []
+        if not self.program.run(self._one_count):
+            _restore(generators)
+            return None
+        optimizer.steps = t
+        for state in self._build.states:
+            setattr(state.layer, state.name, state.array.copy())
+        value, self.loss.total_weight = self._result.memory[0].tolist()
+        return float(value)
+
+    def results(self, steps: int) -> tuple[list[float], list[float]]:
+        """Return the losses of the last steps, and the divisors of their means."""
+        values, totals = self._result.memory[:steps].T.tolist()
+        return values, totals
+
+    def outputs(self, rows: int) -> Array:
+        """Return a copy of the outputs of the last steps, `rows` rows in all."""
+        memory = self._output.memory
+        return memory.reshape(-1, *self._output.shape)[:rows].copy()
+
+    def _learning_rates(self, steps: int) -> Array:
+        """Return the learning rates of the next steps, up to one that cannot be had."""
+        optimizer = self.optimizer
+        if not optimizer.scheduled:
+            return np.full(steps, optimizer.lr)
+        lrs: list[float] = []
+        for step in range(optimizer.steps, optimizer.steps + steps):
+            try:
+                lrs.append(optimizer.lr_at(step))
+            except Exception:  # The NumPy path raises it again, at its step.
+                break
+        return np.array(lrs)
+
+    def _set_coefficients(self, lrs: Array) -> None:
+        first = self.optimizer.steps + 1
+        for rule, skipped, lr_scale, buffer in self._updates:
+            t = np.arange(first - skipped, first - skipped + len(lrs))
+            for column, values in enumerate(rule.coefficients(lrs * lr_scale, t)):
+                buffer.memory[: len(lrs), column] = values
+
+    def _point_to(self, order: Ints | slice) -> None:
+        if self._is_gathered and isinstance(order, slice):
+            order = np.arange(order.start, order.stop)
+        if isinstance(order, slice):
+            for buffer, array in zip((self._x, self._y, self._weight), self._arrays, strict=True):
+                self.program.bind(buffer, array[order])
+        else:
+            self.program.bind(self._order, order)
+
+    def _draw(self, counts: Ints) -> list[tuple[np.random.Generator, Any]]:
+        """Draw the random numbers of steps; return the generators with their states before."""
+        draws = self._build.draws
+        if not draws:
+            return []
+        generators = {id(draw.layer.rng): draw.layer.rng for draw in draws}
+        before = [(rng, rng.bit_generator.state) for rng in generators.values()]
+        for step, rows in enumerate(counts.tolist()):
+            for draw in draws:
+                draw.buffer.memory[step, :rows] = draw.draw(draw.layer.rng, rows)
+        return before
+
+    def _reserve(self, steps: int) -> None:
+        """Make room for what is prepared for, and stored of, some steps."""
+        if steps <= self._capacity:
+            return
+        capacity = min(2 * steps, self._max_steps)
+        buffers = [self._result, *(update.buffer for update in self._updates)]
+        buffers += [draw.buffer for draw in self._build.draws]
+        if self.kind.keeps_outputs:
+            buffers.append(self._output)
+        for buffer in buffers:
+            shape = capacity, *buffer.memory.shape[1:]
+            self.program.bind(buffer, np.zeros(shape, buffer.memory.dtype))
+        self._capacity = capacity
+
+
+_METHODS = frozenset({"backward", "backward_parameters", "forward", "predict", "step", "update"})
+
+
+def _restore(generators: list[tuple[np.random.Generator, Any]]) -> None:
+    """Set generators back to an earlier state."""
+    for generator, state in generators:
+        generator.bit_generator.state = state
+
+
+def _check_input_dtype(given: np.dtype[Any], needed: np.dtype[Any]) -> None:
+    """Raise ``UnsupportedError`` if a program cannot convert inputs to the dtype that it needs."""
+    kinds = "iu" if needed.kind == "i" else "fiu"
+    is_known = given.isnative and given.kind in kinds and given.itemsize <= 8
+    if not is_known or given == np.float16:
+        raise UnsupportedError(f"inputs of dtype {given}")
+
+
+def _are_weights(weight: Array, rows: int) -> bool:
+    """Return whether an array holds a finite weight of at least 0 for each row."""
+    is_numeric = weight.shape == (rows,) and weight.dtype.kind in "fiub"
+    return is_numeric and bool(np.isfinite(weight).all() and (weight >= 0).all())
+
+
+# What the NumPy path leaves on layers, losses and optimizers, or a program reads in every call.
+_TRANSIENT = {
+    "_cache",
+    "_first_trained",
+    "_last_forward",
+    "_layout",
+    "_lr",
+    "_products",
+    "rng",
+    "steps",
+    "total_weight",
+}
+
+
+def _fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], bool]:
+    """Return a function that tells whether all that a program was lowered from is the same."""
+    layout = optimizer.layout
+    others = [p for p in model.parameters() if p not in set(optimizer.params)]
+    placements = [parameter.placement for parameter in others]
+    layers = list(model.named_layers().values())
+    owners: list[Any] = [*layers, loss, optimizer]
+    reading = []
+    for owner in owners:
+        changing = _TRANSIENT | set(owner.state_names if isinstance(owner, Layer) else ())
+        names = {"training"} if isinstance(owner, Layer) else {"__class__"}
+        names |= vars(owner).keys() - changing
+        reading.append((attrgetter("__class__", *sorted(names)), owner))
+
+    before = [read(owner) for read, owner in reading]
+
+    def is_current() -> bool:
+        if (
+            optimizer.layout is not layout
+            or [parameter.placement for parameter in others] != placements
+            or not all(map(_METHODS.isdisjoint, map(vars, owners)))
+        ):
+            return False
+        try:
+            return [read(owner) for read, owner in reading] == before
+        except ValueError:  # An array has been replaced by one of other values.
+            return False
+
+    return is_current

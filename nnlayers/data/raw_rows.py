@@ -20,10 +20,13 @@ from nnlayers.data.table import (
     find_missing,
     preview,
 )
+from nnlayers.data.texts import MISSING
 
 __all__ = ["as_column", "has_column", "table_from_rows"]
 
 _ORIGIN = "rows"
+# Readers of text files take a column that holds nothing else as numbers.
+_BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
 def table_from_rows(rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
@@ -177,12 +180,15 @@ def _numbers(array: Array, location: str) -> Array:
 
 def _number(cell: Any) -> float | None:
     """Return the number that a cell states, NaN for a missing one, None for anything else."""
-    if isinstance(cell, numbers.Real):
+    if isinstance(cell, numbers.Real | np.bool_):
         return float(cell)
-    try:
-        return float(cell.strip() or "nan") if isinstance(cell, str) else None
-    except ValueError:
+    if not isinstance(cell, str):
         return None
+    text = cell.strip()
+    try:
+        return float("nan") if text in MISSING else float(text)
+    except ValueError:
+        return _BOOLEANS.get(text.lower())
 
 
 def _texts(array: Array) -> Array:

@@ -122,14 +122,16 @@ def parse_number(text: str, pattern: str, unit: str) -> float:
 
     Examples
     --------
-    >>> parse_number(" 1.5 ", "", ""), parse_number("Yes", "boolean", "")
-    (1.5, 1.0)
+    >>> parse_number(" 1.5 ", "", ""), parse_number("True", "", ""), parse_number("x", "", "")
+    (1.5, 1.0, nan)
     """
     if pattern == "boolean":
         return BOOLEANS.get(text.strip().lower(), np.nan)
     if not pattern:
+        # A text file holds booleans in words, too.
+        known = {"true": 1.0, "false": 0.0}.get(text.strip().lower())
         try:
-            return float(text)
+            return float(text) if known is None else known
         except ValueError:
             return np.nan
     match = re.fullmatch(pattern, text.strip(), re.ASCII)

@@ -99,7 +99,14 @@ def test_a_row_that_is_no_dictionary_among_others_is_named():
 
 
 def test_missing_numbers_are_nan_in_all_their_forms():
-    assert np.isnan(as_column([None, " ", "nan", float("nan"), np.nan], "x", "numeric")).all()
+    assert np.isnan(
+        as_column([None, " ", "nan", "NA", "?", float("nan"), np.nan], "x", "numeric")
+    ).all()
+
+
+def test_booleans_in_words_are_numbers_as_in_a_file():
+    cells = ["True", "false", " TRUE", True, np.False_]
+    assert as_column(cells, "x", "numeric").tolist() == [1, 0, 1, 1, 0]
 
 
 def test_dates_are_objects_texts_or_arrays_of_dates():

@@ -21,6 +21,7 @@ _MOST_NUMBERS = 20
 _MOST_NAMES = 40
 _MAX_LABEL = 20
 _BINS = 10
+_MOST_POINTS = 5_000
 
 
 def can_draw() -> bool:
@@ -59,8 +60,10 @@ def draw_confusion(predictions: Predictions, classes: tuple[Any, ...]) -> Figure
 
 
 def draw_numbers(predictions: Predictions, name: str) -> Figure:
-    """Draw the predictions of a target against its true values."""
-    true, predicted = (values.ravel() for values in predictions.values)
+    """Draw the predictions of a target against its true values, for thousands of rows at most."""
+    # Drawing a million points takes half a minute, and they hide each other.
+    step = len(predictions.y_true) // _MOST_POINTS + 1
+    true, predicted = (values.ravel()[::step] for values in predictions.values)
     figure, axes = _figure(5)
     axes.plot(true, predicted, ".", alpha=min(1.0, 30 / len(true) ** 0.5), markeredgewidth=0)
     finite = np.concatenate([true, predicted[np.isfinite(predicted)]])

@@ -83,7 +83,8 @@ class _Counts(NamedTuple):
 
 def _accuracy(rows: Predictions) -> float:
     true, predicted = rows.labels
-    return _mean_of_rows((true == predicted).reshape(len(true), -1).mean(axis=1), rows.weights)
+    right = true == predicted
+    return _mean_of_rows(right.mean(axis=1) if rows.is_multilabel else right, rows.weights)
 
 
 def _balanced_accuracy(rows: Predictions) -> float:
@@ -111,7 +112,8 @@ def _f_score(rows: Predictions, name: str, average: str) -> float:
     if average == "macro" and not rows.is_multilabel:
         # Classes without rows that nothing predicted do not count.
         true, predicted = rows.labels
-        values = values[np.unique([true, predicted])]
+        used = sum(np.bincount(ids, minlength=len(values)) for ids in (true, predicted))
+        values = values[used > 0]
     return _mean(values)
 
 
@@ -248,8 +250,9 @@ def _means_of_rows(x: Array, w: Array) -> Array:
     total = w.sum()
     if not total:
         return np.full(x.shape[1:], np.nan)
-    counted = w > 0
-    means: Array = w[counted] @ x[counted] / total
+    if not w.all():
+        w, x = w[w > 0], x[w > 0]
+    means: Array = w @ x / total
     return means
 
 

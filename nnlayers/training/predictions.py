@@ -143,4 +143,5 @@ class Predictions:
         if self.kind != "classes" or not rows:
             return w
         # A row of several positions, each with a class, counts once for each of them.
-        return np.repeat(w, self.y_pred.size // rows)
+        positions = self.y_pred.size // rows
+        return np.repeat(w, positions) if positions != 1 else w

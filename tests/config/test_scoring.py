@@ -322,6 +322,12 @@ def test_the_picture_of_calibration_of_many_classes_is_that_of_the_predicted_one
     assert means[0] > 0.99
 
 
+def test_the_picture_of_numbers_of_many_rows_shows_some_thousands_of_them():
+    y = np.arange(1e5)[:, None]
+    line = draw_numbers(predictions(y, y, nn.MeanSquaredError()), "y").axes[0].lines[0]
+    assert 2_500 < len(line.get_xdata()) <= 5_000
+
+
 def test_the_picture_of_numbers_shows_each_row_and_leaves_out_nan():
     p = np.array([[1.5], [np.nan], [3.0]])
     axes = draw_numbers(predictions([[1.0], [2.0], [3.0]], p, nn.MeanSquaredError()), "y$").axes[0]

@@ -313,7 +313,8 @@ class BatchFit:
         rows = train.take(np.arange(min(len(train), PROBE)))
 
         def penalized_loss() -> float:
-            matrices = [p.value.ravel() for p in self.run.optimizer.params if p.value.ndim > 1]
+            params = self.run.optimizer.params
+            matrices = [p.value.ravel() for p in params if p.value.ndim > 1 and p.decay]
             squares = sum(float(w.dot(w)) for w in matrices)
             penalty: float = self.settings.alpha / 2 / len(train) * squares
             return self.run.loss_of(self.output(rows.X), rows) + penalty

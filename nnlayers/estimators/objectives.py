@@ -266,8 +266,8 @@ def gradient(
 def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
     r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return the penalty itself.
 
-    It covers parameters of two or more axes: matrices, but not biases or the scales of a
-    normalization.
+    It covers parameters of two or more axes whose `decay` is True: matrices, but not biases or the
+    scales of a normalization.
 
     Examples
     --------
@@ -277,7 +277,7 @@ def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
     """
     squares = 0.0
     for parameter in parameters if alpha else ():
-        if parameter.value.ndim < 2:
+        if parameter.value.ndim < 2 or not parameter.decay:
             continue
         weights, gradient = parameter.value.reshape(-1), parameter.grad.reshape(-1)
         for start in range(0, len(weights), BLOCK):

@@ -92,16 +92,9 @@ def minimize_lbfgs(
         "gtol": check_number("gtol", gtol, minimum=0),
         "ftol": check_number("ftol", ftol, minimum=0),
     }
-    named = {name: p for name, p in model.named_parameters().items() if p.trainable}
-    if not named:
+    params = [parameter for parameter in model.parameters() if parameter.trainable]
+    if not params:
         raise ValueError("model must have a parameter to train, got none")
-    for name, parameter in named.items():
-        if parameter.lr_scale != 1:
-            raise ValueError(
-                f"lr_scale of {name!r} must be 1 for L-BFGS, which has no learning rate, got "
-                f"{parameter.lr_scale}; freeze what must not move"
-            )
-    params = list(named.values())
 
     def gather_gradients() -> float:
         value = loss.forward(model.forward(x), y)
@@ -147,6 +140,11 @@ def minimize_flat(
     -------
     scipy.optimize.OptimizeResult
 
+    Raises
+    ------
+    ValueError
+        If a parameter has an `lr_scale` other than 1.
+
     Examples
     --------
     >>> p = Parameter([0.0, 0.0])
@@ -157,6 +155,12 @@ def minimize_flat(
     >>> p.value
     array([1., 2.])
     """
+    for parameter in params:
+        if parameter.lr_scale != 1:
+            raise ValueError(
+                f"lr_scale must be 1 for L-BFGS, which has no learning rate, got {parameter!r}; "
+                "freeze what must not move"
+            )
     # SciPy's optimizers take a tenth of a second to import.
     from scipy.optimize import minimize
 

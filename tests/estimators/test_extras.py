@@ -89,6 +89,18 @@ def test_lbfgs_trains_without_dropout_and_does_not_change_running_statistics():
     np.testing.assert_array_equal(model.network_[1].running_mean, np.zeros(8))
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_alpha_leaves_parameters_without_decay_alone(solver):
+    def weights(decay, alpha):
+        network = nn.Sequential(nn.Affine(5, 1, dtype="float64", rng=0))
+        network[0].W.decay = decay
+        settings = {"solver": solver, "max_iter": 5, "random_state": 0, "alpha": alpha}
+        return MLPRegressor(network=network, **settings).fit(XR, YR).network_[0].W.value
+
+    np.testing.assert_array_equal(weights(False, 100.0), weights(True, 0.0))
+    assert np.abs(weights(True, 100.0) - weights(True, 0.0)).max() > 1e-4
+
+
 def test_alpha_leaves_scales_of_a_normalization_alone():
     shared = QUICK | {"normalization": "layer", "solver": "sgd", "max_iter": 50}
     free, held = (MLPRegressor(**shared, alpha=alpha).fit(XR, YR) for alpha in (0, 1e3))

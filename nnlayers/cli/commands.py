@@ -11,7 +11,7 @@ from typing import Any
 
 from nnlayers._core.interruption import exit_status, raising_on_signals
 from nnlayers._core.streams import is_terminal
-from nnlayers.cli.printing import inform, printable, say
+from nnlayers.cli.printing import inform, print_columns, printable, say
 from nnlayers.config import (
     Comparison,
     ConfigError,
@@ -25,10 +25,26 @@ from nnlayers.config import (
     read,
     write_file,
 )
+from nnlayers.data import infer
 from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
 
-__all__ = ["compare", "evaluate", "graph", "predict", "resume", "summary", "train"]
+__all__ = ["compare", "evaluate", "graph", "init", "predict", "resume", "summary", "train"]
+
+
+def init(arguments: Namespace) -> int:
+    """Write a config that trains a network on a table, and show the table's columns."""
+    output = Path(arguments.output or f"{Path(arguments.data).name.partition('.')[0]}.toml")
+    if output.exists():
+        raise ConfigError(f"-o: {output} exists already: name another file, or remove it")
+    inference = infer(arguments.data, arguments.target)
+    write_file(output, lambda file: file.write(inference.text.encode()))
+    inform(f"{arguments.data}: {inference.rows + inference.target.missing:,} rows", lines=False)
+    inform(f"target {inference.target.name}: {inference.target.description}", lines=False)
+    print_columns(inference.columns)
+    command = shlex.join(["nnlayers", "train", str(output)])
+    inform(f"config in {output}; to train: {command}", lines=False)
+    return 0
 
 
 def train(arguments: Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 import nnlayers
 from nnlayers._core.interruption import exit_on_signals, exit_status, ignore_signals
-from nnlayers.cli.commands import compare, evaluate, graph, predict, resume, summary, train
+from nnlayers.cli.commands import compare, evaluate, graph, init, predict, resume, summary, train
 from nnlayers.cli.exporting import export
 from nnlayers.cli.printing import discard, inform, printable
 from nnlayers.config import ConfigError
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(allow=[])  # A command without configs does not have the option.
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     modules = _module_arguments()
+    _add_command_of_a_table(commands)
     _add_commands_of_configs(commands, _config_arguments(modules))
     _add_commands_of_runs(commands, _run_arguments(modules))
     _add_command_of_several_runs(commands, modules)
@@ -129,6 +130,22 @@ def _run_arguments(modules: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser = _Parser(add_help=False, parents=[modules])
     parser.add_argument("directory", metavar="DIR", help="the run directory")
     return parser
+
+
+def _add_command_of_a_table(commands: Any) -> None:
+    """Add the command that takes a table."""
+    command = commands.add_parser(
+        "init",
+        help="write a config that trains a network on a table",
+        description="Look at a table, show the role of each column, and write a commented config "
+        "that trains a network on it.",
+    )
+    command.add_argument("data", metavar="DATA", help="the file of the table, such as a .csv")
+    command.add_argument("--target", required=True, metavar="NAME", help="the column to predict")
+    command.add_argument(
+        "-o", dest="output", metavar="CONFIG", help="the config (default: DATA's name with .toml)"
+    )
+    command.set_defaults(run=init)
 
 
 def _add_commands_of_configs(commands: Any, config: argparse.ArgumentParser) -> None:

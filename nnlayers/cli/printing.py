@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
-__all__ = ["discard", "inform", "printable", "say"]
+from nnlayers._core.checks import optional_library
+from nnlayers._core.streams import is_terminal
+from nnlayers.data import ColumnProfile
+
+__all__ = ["discard", "inform", "print_columns", "printable", "say"]
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -64,3 +69,25 @@ def discard(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
+
+
+def print_columns(columns: Iterable[ColumnProfile]) -> None:
+    """Print the role of each column of a table; those that are left out come last."""
+    console_type = optional_library("rich.console", "cli").Console
+    table = optional_library("rich.table", "cli").Table(box=None, pad_edge=False)
+    for title in ("column", "role"):
+        table.add_column(title, overflow="fold")
+    for title in ("values", "missing"):
+        table.add_column(title, justify="right")
+    table.add_column("", overflow="fold")
+    for column in sorted(columns, key=lambda column: column.role == "ignored"):
+        numbers = (f"{column.levels:,}", f"{column.missing:,}")
+        cells = map(printable, (column.name, column.role, *numbers, column.reason))
+        table.add_row(*cells, style="dim" if column.role == "ignored" else None)
+    # Lines are wrapped on a terminal only.
+    width = None if is_terminal(sys.stdout) else 1_000
+    with (console := console_type(markup=False, highlight=False, width=width)).capture() as capture:
+        console.print(table)
+    text = "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

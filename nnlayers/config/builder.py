@@ -16,7 +16,8 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import unknown_name
 from nnlayers._core.constructors import call
 from nnlayers._core.resolving import check_modules
-from nnlayers.config.document import ConfigError, toml_key, toml_text
+from nnlayers._core.toml_text import toml_key, toml_text
+from nnlayers.config.document import ConfigError
 from nnlayers.config.families import METRICS, Family, family_of, resolve
 from nnlayers.config.hints import HintError, check_hint, mentions
 from nnlayers.layer import Layer

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.toml_text import toml_text
 from nnlayers.config.builder import Builder
-from nnlayers.config.document import toml_text
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import RUN_FILES
 from nnlayers.saving import model_file

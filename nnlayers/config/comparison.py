@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nnlayers._core.checks import optional_library
-from nnlayers.config.document import differences, toml_text
+from nnlayers._core.toml_text import toml_text
+from nnlayers.config.document import differences
 from nnlayers.config.trained_run import TrainedRun
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nnlayers._core.checks import optional_library
+from nnlayers._core.toml_text import toml_key, toml_text
 
-__all__ = ["ConfigError", "differences", "dumps", "override", "read", "toml_key", "toml_text"]
+__all__ = ["ConfigError", "differences", "dumps", "override", "read"]
 
 # A key path, in which quotes may enclose an equals sign, and a value.
 _ASSIGNMENT = re.compile(
@@ -116,37 +116,6 @@ def differences(*configs: Any, path: str = "") -> Iterator[tuple[str, list[Any]]
     for key in dict.fromkeys(key for table in children for key in table):
         inner_path = f"{path}.{toml_key(key)}" if path else toml_key(key)
         yield from differences(*[table.get(key) for table in children], path=inner_path)
-
-
-def toml_text(value: Any) -> str:
-    """Return a value in TOML's notation.
-
-    Examples
-    --------
-    >>> toml_text("ten"), toml_text([True, 0.5])
-    ('"ten"', '[true, 0.5]')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml_text, value))}]"
-    if isinstance(value, dict):
-        pairs = (f"{toml_key(key)} = {toml_text(item)}" for key, item in value.items())
-        return f"{{{', '.join(pairs)}}}"
-    return str(value)
-
-
-def toml_key(key: str) -> str:
-    """Return a key in TOML's notation: in quotes unless it is a plain word.
-
-    Examples
-    --------
-    >>> toml_key("lr"), toml_key("a b")
-    ('lr', '"a b"')
-    """
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else toml_text(str(key))
 
 
 def _check_depth(config: dict[str, Any], source: str) -> None:

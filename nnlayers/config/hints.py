@@ -10,7 +10,7 @@ from functools import lru_cache, reduce
 from typing import Any, Union, get_args, get_origin
 
 from nnlayers._core.checks import optional_library
-from nnlayers.config.document import toml_text
+from nnlayers._core.toml_text import toml_text
 
 __all__ = ["HintError", "check_hint", "mentions"]
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.toml_text import toml_text
 from nnlayers.config.checks import FILE_WRITERS
-from nnlayers.config.document import ConfigError, differences, dumps, read, toml_text
+from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
 from nnlayers.config.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.run_files import (

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from nnlayers._core.checks import MOST_NAMES, check_number
+from nnlayers._core.toml_text import toml_key
 from nnlayers.config.builder import Builder
-from nnlayers.config.document import toml_key
 from nnlayers.config.hints import HintError, check_hint
 from nnlayers.layer import Layer
 

@@ -11,14 +11,18 @@
 from nnlayers.data.batches import batches
 from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons, spirals, wine
 from nnlayers.data.files import csv, feather, from_frame, npy, npz, parquet, read_rows
+from nnlayers.data.inference import Inference, infer
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
+from nnlayers.data.profiles import ColumnProfile
 from nnlayers.data.raw_rows import as_column, has_column, table_from_rows
 from nnlayers.data.splitting import Split, split, split_table
 from nnlayers.data.table import ColumnKind, DataError, Table
 
 __all__ = [
     "ColumnKind",
+    "ColumnProfile",
     "DataError",
+    "Inference",
     "Preprocessing",
     "Split",
     "Table",
@@ -32,6 +36,7 @@ __all__ = [
     "feather",
     "from_frame",
     "has_column",
+    "infer",
     "iris",
     "moons",
     "npy",

@@ -2,7 +2,8 @@ import tomllib
 
 import pytest
 
-from nnlayers.config.document import ConfigError, differences, dumps, override, read, toml_text
+from nnlayers._core.toml_text import toml_text
+from nnlayers.config.document import ConfigError, differences, dumps, override, read
 
 
 @pytest.mark.parametrize(

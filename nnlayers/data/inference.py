@@ -1,0 +1,133 @@
+"""Look at a table, and draft a config that trains a network on it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nnlayers._core.checks import unknown_name
+from nnlayers.data.compression import plain_suffix
+from nnlayers.data.draft import draft_config
+from nnlayers.data.files import from_frame, npz, read_rows
+from nnlayers.data.profiles import ColumnProfile, profile_columns
+from nnlayers.data.table import DataError, Table
+from nnlayers.data.target_profile import TargetProfile, profile_target
+from nnlayers.data.targets import rows_with_target
+
+__all__ = ["Inference", "infer"]
+
+# The data sources by the suffixes of their files.
+_SOURCES = {".parquet": "parquet", ".feather": "feather", ".arrow": "feather", ".npz": "npz"}
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The roles of a table's columns, and a config; :func:`infer` makes it.
+
+    ``str(inference)`` is the text of the config.
+
+    Parameters
+    ----------
+    text : str
+        The config as commented TOML.
+    rows : int
+        The number of rows that have a target.
+    target : TargetProfile
+        The target: its task, its distribution in words, and the number of rows without it.
+    columns : sequence of ColumnProfile
+        The columns: the role of each, and the reason.
+    """
+
+    text: str
+    rows: int
+    target: TargetProfile
+    columns: Sequence[ColumnProfile]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config as tables, which can be changed."""
+        return tomllib.loads(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def infer(table: Any, target: str) -> Inference:
+    """Draft a config that trains a network on a table, by looking at its columns.
+
+    It finds which columns are numbers, categories or dates and which to leave out (identifiers,
+    free text, constants, repetitions of another column, and columns that give the target away),
+    and chooses the loss by the target and the sizes of the network by the number of rows.
+    ``nnlayers init`` writes the config and prints the columns.
+
+    Parameters
+    ----------
+    table : path, DataFrame of pandas or polars, or Table
+        The rows.
+    target : str
+        The column to predict; of an .npz archive, the array.
+
+    Returns
+    -------
+    Inference
+        The config, with ``target`` and ``columns`` as they were read. The path of its data is that
+        of the file; for a DataFrame, it is ``"data.csv"``.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, there is no such column, the target cannot be learnt, or no
+        column is left to learn from.
+
+    Examples
+    --------
+    >>> table = Table(
+    ...     {"size": [1.0, 2.0, 3.0] * 8, "color": ["red", "blue"] * 12, "kind": ["x"] * 24},
+    ...     target=[0, 0, 1, 1] * 6,
+    ... )
+    >>> inference = infer(table, "target")
+    >>> [(column.name, column.role) for column in inference.columns]
+    [('size', 'number'), ('color', 'category'), ('kind', 'ignored')]
+    >>> inference.columns[2].reason
+    'is x in all rows'
+    >>> inference.config["loss"]
+    {'type': 'SigmoidCrossEntropy'}
+    """
+    rows, data = _read(table, target)
+    profile = profile_target(rows.target_column, target)
+    rows = rows_with_target(rows)
+    columns = profile_columns(rows, profile)
+    if all(column.role == "ignored" for column in columns):
+        reasons = ", ".join(f"{column.name!r} {column.reason}" for column in columns[:3])
+        raise DataError(f"{rows.origin}: there is no column to learn from: {reasons}")
+    text = draft_config(len(rows), profile, columns, data, os.path.basename(rows.origin))
+    return Inference(text, len(rows), profile, columns)
+
+
+def _read(table: Any, target: str) -> tuple[Table, dict[str, Any]]:
+    """Return a table with its target, and the config's section of its source."""
+    if isinstance(table, str | os.PathLike):
+        path = os.fspath(table)
+        source = _SOURCES.get(plain_suffix(path), "csv")
+        data = {"type": source, "path": path, "target": target}
+        if source == "npz":
+            return npz(path, target=target), data
+        return _with_target(read_rows(path), target), data
+    data = {"type": "csv", "path": "data.csv", "target": target}
+    if not isinstance(table, Table):
+        return from_frame(table, target), data
+    if table.target is not None and table.target_name == target:
+        return table, data
+    return _with_target(table, target), data
+
+
+def _with_target(table: Table, target: str) -> Table:
+    """Return a table with one of its columns as target."""
+    columns = dict(table.columns)
+    if target not in columns:
+        raise DataError(f"{table.origin}: {unknown_name('column', target, columns)}")
+    labels = columns.pop(target)
+    return Table(columns, labels, target, table.origin, table.lines)

@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_command_of_a_table(commands)
     _add_commands_of_configs(commands, _config_arguments(modules))
     _add_commands_of_runs(commands, _run_arguments(modules))
+    _add_export(commands, _run_arguments(modules))
     _add_command_of_several_runs(commands, modules)
     return parser
 
@@ -203,6 +204,10 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
     )
     command.set_defaults(run=predict)
+
+
+def _add_export(commands: Any, run: argparse.ArgumentParser) -> None:
+    """Add the command that writes a run in other formats."""
     command = commands.add_parser(
         "export", parents=[run], help="write a trained model in the format of another program"
     )

@@ -42,12 +42,21 @@ def test_code_outside_nnlayers_needs_permission_in_every_command(user_module, ru
     assert status == 0
     assert any("val_always 1" in line for line in out)
     (workplace / "rows.csv").write_text("x1,x2\n0.1,0.5\n")
-    for arguments in (["evaluate", "a"], ["predict", "a", "rows.csv"]):
+    for arguments in (
+        ["evaluate", "a"],
+        ["predict", "a", "rows.csv"],
+        ["compare", "a", "-o", "a.svg"],
+        ["export", "a", "-o", "a.py"],
+    ):
         status, out, err = run(*arguments)
         assert (status, out, len(err)) == (2, [], 1)
         text = refused.replace("user_module.Mine", "user_module:Mine")
         assert err[0].startswith(f"nnlayers: a/model.nn: {text}--allow user_module ")
         assert run(*arguments, "--allow", "user_module")[0] == 0
+    status, out, err = run("resume", "a")
+    assert (status, out, len(err)) == (2, [], 1)
+    assert "is code outside nnlayers, which runs only if you allow it" in err[0]
+    assert run("resume", "a", "--allow", "user_module")[0] == 0
 
 
 def test_a_run_directory_of_a_stranger_runs_no_command(run, workplace):

@@ -23,7 +23,7 @@ from nnlayers.data.frames import series_values
 from nnlayers.data.table import DataError
 from nnlayers.data.texts import MISSING
 
-__all__ = ["FileLines", "parse_numbers", "read_delimited"]
+__all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]
 
 _CHUNK = 1 << 24
 
@@ -100,7 +100,7 @@ def read_delimited(
     known = set(names)
     for name in (*needed, *text, *(only or ())):
         if name not in known:
-            problem = unknown_name("column", name, names) + _header_advice(names)
+            problem = unknown_name("column", name, names) + header_advice(names)
             raise DataError(f"{path}: {problem}")
     options = _pandas_options(dialect, names, text)
     if only is not None:
@@ -159,16 +159,21 @@ def _read_names(path: str, dialect: Dialect) -> list[str]:
         if name in seen:
             raise DataError(
                 f"{path}: line {first.line}: the header names column {name!r} twice"
-                f"{_header_advice(names)}"
+                f"{header_advice(names)}"
             )
         seen.add(name)
     return names
 
 
-def _header_advice(names: Iterable[str]) -> str:
+def header_advice(names: Iterable[str]) -> str:
     """Return advice if a header looks like a row."""
     has_number = any(name.replace(".", "", 1).lstrip("+-").isdecimal() for name in names)
-    return "; if the file has no header, set header to false" if has_number else ""
+    if not has_number:
+        return ""
+    return (
+        "; if the file has no header, name columns by number, such as 'column 1', "
+        "in a config with header = false"
+    )
 
 
 def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from nnlayers._core.checks import unknown_name
 from nnlayers.data.compression import plain_suffix
+from nnlayers.data.delimited import header_advice
 from nnlayers.data.draft import draft_config
 from nnlayers.data.files import from_frame, npz, read_rows
 from nnlayers.data.profiles import ColumnProfile, profile_columns
@@ -21,6 +23,8 @@ __all__ = ["Inference", "infer"]
 
 # The data sources by the suffixes of their files.
 _SOURCES = {".parquet": "parquet", ".feather": "feather", ".arrow": "feather", ".npz": "npz"}
+# The names that columns have without a header.
+_NUMBERED = re.compile(r"column \d+")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ def infer(table: Any, target: str) -> Inference:
     table : path, DataFrame of pandas or polars, or Table
         The rows.
     target : str
-        The column to predict; of an .npz archive, the array.
+        The column to predict; of an .npz archive, the array. ``"column 3"`` and the like are
+        columns of a text file without a header.
 
     Returns
     -------
@@ -115,6 +120,8 @@ def _read(table: Any, target: str) -> tuple[Table, dict[str, Any]]:
         data = {"type": source, "path": path, "target": target}
         if source == "npz":
             return npz(path, target=target), data
+        if source == "csv" and _NUMBERED.fullmatch(target):
+            return _with_target(read_rows(path, header=False), target), data | {"header": False}
         return _with_target(read_rows(path), target), data
     data = {"type": "csv", "path": "data.csv", "target": target}
     if not isinstance(table, Table):
@@ -128,6 +135,7 @@ def _with_target(table: Table, target: str) -> Table:
     """Return a table with one of its columns as target."""
     columns = dict(table.columns)
     if target not in columns:
-        raise DataError(f"{table.origin}: {unknown_name('column', target, columns)}")
+        problem = unknown_name("column", target, columns) + header_advice(columns)
+        raise DataError(f"{table.origin}: {problem}")
     labels = columns.pop(target)
     return Table(columns, labels, target, table.origin, table.lines)

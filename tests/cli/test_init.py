@@ -112,6 +112,18 @@ def test_the_names_of_columns_are_written_and_printed_harmlessly(run, workplace)
     assert run("train", "t.toml", "--set", "training.epochs=1", "--out", "a")[0] == 0
 
 
+def test_a_file_without_a_header_is_trained_by_the_numbers_of_its_columns(run, workplace):
+    rng = np.random.default_rng(0)
+    rows = [f"{x:.3f},{'uv'[int(x > 0)]}" for x in rng.normal(size=60)]
+    (workplace / "t.csv").write_text("\n".join(rows) + "\n")
+    status, _, err = run("init", "t.csv", "--target", "y")
+    assert (status, len(err)) == (2, 1)
+    assert "if the file has no header, name columns by number, such as 'column 1'" in err[0]
+    assert run("init", "t.csv", "--target", "column 2")[0] == 0
+    assert tomllib.loads((workplace / "t.toml").read_text())["data"]["header"] is False
+    assert run("train", "t.toml", "--set", "training.epochs=1", "--out", "a")[0] == 0
+
+
 def test_an_existing_config_stays(run, table):
     (table.parent / "table.toml").write_text("# mine\n")
     status, out, err = run("init", "table.csv", "--target", "outcome")

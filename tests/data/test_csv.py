@@ -15,6 +15,10 @@ from nnlayers.data import DataError, Preprocessing, Table, csv, read_rows
 
 pytest.importorskip("pandas")
 
+HEADER_ADVICE = (
+    "; if the file has no header, name columns by number, such as 'column 1', "
+    "in a config with header = false"
+)
 FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -283,15 +287,14 @@ def test_the_line_of_a_row_is_that_in_the_file(write, rows, terminator):
         ("a,a,y\n1,2,3\n", "line 1: the header names column 'a' twice"),
         (
             "5.1,5.1,y\n1,2,3\n",
-            "line 1: the header names column '5.1' twice; "
-            "if the file has no header, set header to false",
+            f"line 1: the header names column '5.1' twice{HEADER_ADVICE}",
         ),
         ("y\n1\n", "there is no feature column"),
         ("a,labels\n1,2\n", "unknown column 'y'. Known: a, labels"),
         ("a,yy\n1,2\n", "unknown column 'y', did you mean 'yy'? Known: a, yy"),
         (
             "5,6\n1,2\n",
-            "unknown column 'y'. Known: 5, 6; if the file has no header, set header to false",
+            f"unknown column 'y'. Known: 5, 6{HEADER_ADVICE}",
         ),
         (
             "a,y\n1,2\n3,4,5\n",

@@ -161,7 +161,9 @@ class Run:
         if not len(table):
             return "no test rows (split.test is 0)"
         scores = self.experiment.score(table)
-        write_text(self.directory / TEST, json.dumps(scores.to_dict(), indent=2) + "\n")
+        write_text(
+            self.directory / TEST, json.dumps(scores.to_dict(), indent=2, allow_nan=False) + "\n"
+        )
         if can_draw():
             self._draw(scores.predictions)
         return str(scores)

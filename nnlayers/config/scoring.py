@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -20,7 +21,7 @@ __all__ = ["Baseline", "Scores", "score"]
 
 _STATISTICS: dict[str, Callable[[Array], Any]] = {"mean": np.mean, "median": np.median}
 # Metrics in the first line of a report, and how it writes them.
-_FORMATS = {"accuracy": "accuracy {:.1%}", "r2": "R2 {:.3f}", "rmse": "RMSE {:.4g}"}
+_FORMATS = {"accuracy": "accuracy {:.1%}", "r2": "R2 {:z.3f}", "rmse": "RMSE {:.4g}"}
 _MAX_LABEL = 40
 
 
@@ -148,10 +149,14 @@ class Scores:
     def __len__(self) -> int:
         return len(self.predictions.y_true)
 
-    def to_dict(self) -> dict[str, float]:
-        """Return all numbers by name, those of the constant with ``baseline_`` before them."""
-        baseline = {f"baseline_{name}": value for name, value in self.baseline.items()}
-        return {"rows": len(self), **self.values, **baseline}
+    def to_dict(self) -> dict[str, float | None]:
+        """Return all numbers by name, those of the constant with ``baseline_`` before them.
+
+        JSON has no NaN and no infinity: None stands for them.
+        """
+        scores = self.values | {f"baseline_{name}": x for name, x in self.baseline.items()}
+        known = {name: value if math.isfinite(value) else None for name, value in scores.items()}
+        return {"rows": len(self), **known}
 
     def __str__(self) -> str:
         text = f"test {_list(self.values)}"
@@ -212,6 +217,8 @@ def _list(values: Mapping[str, float]) -> str:
     --------
     >>> _list({"loss": 0.5, "rmse": 53.1, "r2": 0.4512, "mae": 41.0})
     'R2 0.451, RMSE 53.1, mae 41'
+    >>> _list({"r2": -1e-6, "rmse": 70.0})
+    'R2 0.000, RMSE 70'
     """
     texts = [text.format(values[name]) for name, text in _FORMATS.items() if name in values]
     others = [name for name in values if name != "loss" and name not in _FORMATS]

@@ -186,6 +186,17 @@ def test_a_run_of_classes_draws_its_confusions_and_probabilities(tmp_path, loss,
     assert str(load_run(run.directory).score()) == line
 
 
+def test_a_score_that_is_nan_is_null_in_the_file(tmp_path):
+    config_of_run = config(tmp_path, VALUES, "MeanSquaredError")
+    config_of_run["split"] = {"test": 0.0125}  # one of 80 rows
+    run = Run(prepare(config_of_run, "x.toml"), tmp_path / "a")
+    run.train()
+    assert run.test().startswith("test R2 nan, ")
+    text = (run.directory / "test.json").read_text()
+    assert json.loads(text, parse_constant=lambda name: 1 / 0)["r2"] is None
+    assert "r2" not in load_run(run.directory).test_scores
+
+
 def test_training_on_removes_the_results_of_an_earlier_test(tmp_path):
     run, _ = train(tmp_path, LABELS, "SoftmaxCrossEntropy")
     longer = config(tmp_path, LABELS, "SoftmaxCrossEntropy")

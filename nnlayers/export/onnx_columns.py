@@ -109,8 +109,9 @@ def _dates(b: OnnxBuilder, encoder: Dates, x: str) -> str:
         period = {"month": 12, "weekday": 7, "hour": 24}[name]
         angle = b.op("Mul", value, b.number(2 * np.pi, FLOAT64))
         angle = b.op("Div", angle, b.number(period, FLOAT64))
-        for function in ("Sin", "Cos"):
-            wave = b.op(function, angle)
+        # The cosine is a shifted sine, because older runtimes have no cosine of float64.
+        for phase in (angle, b.op("Add", angle, b.number(np.pi / 2, FLOAT64))):
+            wave = b.op("Sin", phase)
             blocks.append(_column(b, b.op("Where", missing, b.number(0, FLOAT64), wave)))
     if encoder.indicator:
         blocks.append(_column(b, missing))

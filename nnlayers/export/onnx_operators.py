@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.rebuilding import rebuilding
 from nnlayers.export.onnx_arguments import Arguments, OperatorError, Rule, apply, apply_to_two
 from nnlayers.export.onnx_functions import FUNCTIONS
 from nnlayers.graphs import Input, Node
@@ -188,7 +189,8 @@ def _is_row(array: Array, length: int) -> bool:
 def _affine(W: Array, b: Array | None) -> Affine:
     """Return a layer of some weights."""
     dtype = np.result_type(W, *([] if b is None else [b]))
-    layer = Affine(*W.shape, bias=b is not None, weight_init="zeros", dtype=dtype)
+    with rebuilding(W.size + W.shape[1]):
+        layer = Affine(*W.shape, bias=b is not None, dtype=dtype)
     layer.W.value = W
     if layer.b is not None and b is not None:
         layer.b.value = np.broadcast_to(b.reshape(-1), layer.b.shape)
@@ -229,7 +231,8 @@ def _gather(a: Arguments) -> Any:
                 f"it must choose rows of a matrix, got axis {axis} of {table.shape}"
             )
         W = a.weights(0)
-        layer = Embedding(*W.shape, weight_init="zeros", dtype=W.dtype)
+        with rebuilding(W.size):
+            layer = Embedding(*W.shape, dtype=W.dtype)
         layer.W.value = W
         return layer(a.node(1))
     if axis < 0:

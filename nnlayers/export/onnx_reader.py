@@ -7,11 +7,15 @@ import os
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from nnlayers._core.archives import one_line
+from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path, optional_library
 from nnlayers.export.onnx_arguments import Arguments, OperatorError
 from nnlayers.export.onnx_operators import OPERATORS
 from nnlayers.export.onnx_writer import ARCHITECTURE, onnx_content
+from nnlayers.export.shapes import predict_empty
 from nnlayers.export.tracing import trace
 from nnlayers.graphs import Graph, Input, Node
 from nnlayers.layer import Layer
@@ -81,9 +85,10 @@ class _Reader:
         self._graph = proto.graph
         versions = {item.domain: item.version for item in proto.opset_import}
         self._version = max([versions.get(domain, 0) for domain in _DOMAINS])
-        self._ranks = _ranks(onnx.shape_inference.infer_shapes(proto).graph)
         self._uses = Counter(name for node in self._graph.node for name in node.input)
         self._values: dict[str, Any] = {}
+        # A batch without rows at each node, which shows the number of axes; None if not known.
+        self._batches: dict[Node, Array | None] = {}
 
     def model(self) -> Sequential:
         """Return the layers."""
@@ -99,6 +104,7 @@ class _Reader:
             return own if type(own) is Sequential else Sequential(own)
         x = Input("x")
         self._values[inputs[0]] = x
+        self._batches[x] = _empty_batch(graph.input, inputs[0])
         for node in graph.node:
             self._read(node)
         y = self._values[graph.output[0].name]
@@ -134,7 +140,8 @@ class _Reader:
             raise OperatorError(f"no layer stands for {_name(node)}")
         # An optional input that is left out has an empty name.
         inputs = [self._values[name] if name else None for name in node.input]
-        rank = self._ranks.get(node.input[0]) if node.input else None
+        batch = self._batches.get(inputs[0]) if inputs and isinstance(inputs[0], Node) else None
+        rank = None if batch is None else batch.ndim
         uses = [self._uses[name] for name in node.input]
         attributes = {
             item.name: self._onnx.helper.get_attribute_value(item) for item in node.attribute
@@ -145,16 +152,21 @@ class _Reader:
         except OperatorError as error:
             raise OperatorError(f"{_name(node)}: {error}") from None
         self._values[node.output[0]] = result
+        if isinstance(result, Node) and result.layer is not None and result not in self._batches:
+            parents = [
+                self._batches.get(parent) if parent in self._batches else parent.value
+                for parent in result.parents
+            ]
+            self._batches[result] = predict_empty(result.layer, parents)
 
 
-def _ranks(graph: Any) -> dict[str, int]:
-    """Return the numbers of axes that are known, by the names of values."""
-    items = [*graph.input, *graph.value_info, *graph.output]
-    return {
-        item.name: len(item.type.tensor_type.shape.dim)
-        for item in items
-        if item.type.tensor_type.HasField("shape")
-    }
+def _empty_batch(inputs: Any, name: str) -> Array | None:
+    """Return a batch without rows of an input, None if the file does not say its shape."""
+    (kind,) = [item.type.tensor_type for item in inputs if item.name == name]
+    lengths = [item.dim_value for item in kind.shape.dim[1:]]
+    if not kind.HasField("shape") or not kind.shape.dim or not all(lengths):
+        return None
+    return np.empty((0, *lengths), np.float32)
 
 
 def _name(node: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,12 +24,16 @@ from nnlayers.layers import (
 from nnlayers.layers.noise import Noise
 from nnlayers.layers.operation import Elementwise
 
-__all__ = ["InputShape", "Probe", "probes_of"]
+__all__ = ["InputShape", "Probe", "predict_empty", "probes_of"]
 
 InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
 
 # Layers whose output has the shape of their input.
 _SAME_SHAPE = (Elementwise, Noise, PReLU, BatchNorm, LayerNorm, RMSNorm)
+
+
+# No more entries than this are made of the axes of an empty batch, by a sum over its rows.
+_MOST_ENTRIES = 10**6
 
 
 class Probe(NamedTuple):
@@ -142,3 +147,25 @@ def _first_of_node(graph: Graph, source: Node) -> Layer | None:
                 if isinstance(node.layer, _SAME_SHAPE):
                     reached.append(node)
     return None
+
+
+def predict_empty(layer: Any, inputs: Sequence[Array | None]) -> Array | None:
+    """Return what a layer predicts of batches without rows, which need no memory.
+
+    Returns
+    -------
+    ndarray or None
+        None if an input is not known, the layer refuses them, or the result has entries, as a sum
+        over rows has: what follows could be of any size.
+    """
+    arrays = [x for x in inputs if x is not None]
+    shapes = [np.shape(x) for x in arrays if not np.size(x)]
+    lengths = [math.prod([length for length in shape if length]) for shape in shapes]
+    if len(arrays) < len(inputs) or max(lengths, default=0) > _MOST_ENTRIES:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            y = np.asarray(layer.predict(*arrays))
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    return None if y.size else y

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules
 from nnlayers.layer import Layer, Parameter
@@ -122,13 +123,9 @@ def _dtype(tensor: torch.Tensor | None) -> Any:
 
 
 def _affine(m: nn.Linear) -> Layer:
-    layer = Affine(
-        m.in_features,
-        m.out_features,
-        bias=m.bias is not None,
-        weight_init="zeros",
-        dtype=_dtype(m.weight),
-    )
+    has_bias, dtype = m.bias is not None, _dtype(m.weight)
+    with rebuilding((m.in_features + 1) * m.out_features):
+        layer = Affine(m.in_features, m.out_features, bias=has_bias, dtype=dtype)
     return _set(layer, W=m.weight.T, **({} if m.bias is None else {"b": m.bias}))
 
 
@@ -161,9 +158,8 @@ def _features(shape: tuple[int, ...]) -> int:
 def _embedding(m: nn.Embedding) -> Layer:
     if m.max_norm is not None:
         raise ValueError(f"max_norm must be None, got {m.max_norm}")
-    layer = Embedding(
-        m.num_embeddings, m.embedding_dim, weight_init="zeros", dtype=_dtype(m.weight)
-    )
+    with rebuilding(m.weight.numel()):
+        layer = Embedding(m.num_embeddings, m.embedding_dim, dtype=_dtype(m.weight))
     return _set(layer, W=m.weight)
 
 

@@ -12,7 +12,7 @@ from nnlayers import layers
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers._core.tree import join
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
-from nnlayers.export.shapes import InputShape, Probe, probes_of
+from nnlayers.export.shapes import InputShape, Probe, predict_empty, probes_of
 from nnlayers.graphs import Graph
 from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
@@ -115,7 +115,7 @@ def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) 
         does not say how wide its rows are.
     empty : bool
         Whether to predict batches without rows, which takes no memory whatever the layers do. A
-        model that chooses single rows cannot be traced so.
+        model that adds up or chooses rows cannot be traced so.
 
     Raises
     ------
@@ -141,7 +141,7 @@ class Tracer:
         self._is_empty = empty
         self.instructions: list[Instruction] = []
         self._examples: dict[Value, tuple[Any, Any]] = {}
-        self._constants: dict[int, Value] = {}
+        self._constants: dict[Parameter, Value] = {}
         self._names: set[str] = set()
 
     def add_input(self, probe: Probe) -> Value:
@@ -190,11 +190,16 @@ class Tracer:
         self, kind: type, layer: Any, path: str, inputs: Sequence[Value], name: str = ""
     ) -> Value:
         """Record one instruction, and return its result."""
-        try:
-            with np.errstate(all="ignore"):
-                examples = [layer.predict(*arrays) for arrays in self._batches(inputs)]
-        except (ArithmeticError, TypeError, ValueError) as error:
-            raise ValueError(f"{_name(layer, path)} cannot predict: {error}") from error
+        examples: list[Any] = []
+        for arrays in self._batches(inputs):
+            try:
+                with np.errstate(all="ignore"):
+                    y = predict_empty(layer, arrays) if self._is_empty else layer.predict(*arrays)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                raise ValueError(f"{_name(layer, path)} cannot predict: {error}") from error
+            if y is None:
+                raise ValueError(f"{_name(layer, path)} cannot predict a batch without rows")
+            examples.append(y)
         output = self._value(name or path or kind.__name__.lower(), examples)
         # A condition is true or false in its own dtype.
         condition, operands = (inputs[:1], inputs[1:]) if kind is layers.Where else ((), inputs)
@@ -252,17 +257,18 @@ class Tracer:
 
     def _constant(self, content: Any, name: str) -> Value:
         """Return the value of a constant; a weight that is used twice is one value."""
-        if isinstance(content, Parameter) and id(content) in self._constants:
-            return self._constants[id(content)]
+        if isinstance(content, Parameter) and content in self._constants:
+            return self._constants[content]
         array = content.value if isinstance(content, Parameter) else np.asarray(content)
         if array.dtype.kind == "f" and np.isnan(array).any():
-            raise ValueError(f"the constant {name!r} must not be NaN to be exported")
+            raise ValueError(f"the constant {name!r} cannot be exported, because it is NaN")
         kept = content if isinstance(content, Parameter) else array
         value = Value(self._unique(name), array.shape, array.dtype, kept)
         # A Python number takes the dtype of the array beside it.
         example = content if isinstance(content, float) else array
         self._examples[value] = example, example
-        self._constants[id(content)] = value
+        if isinstance(content, Parameter):
+            self._constants[content] = value
         return value
 
     def _value(self, name: str, examples: Sequence[Array]) -> Value:
@@ -316,7 +322,7 @@ def _check_weights(layer: Layer, path: str) -> None:
     arrays: Mapping[str, Array] = layer.state_dict() if layer.parameters() else {}
     for name, array in arrays.items():
         if np.isnan(array).any():
-            raise ValueError(f"{_name(layer, path)}: {name} must not be NaN to be exported")
+            raise ValueError(f"{_name(layer, path)} cannot be exported, because {name} is NaN")
 
 
 def _name(layer: Any, path: str) -> str:

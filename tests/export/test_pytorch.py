@@ -6,8 +6,8 @@ import io
 import numpy as np
 import pytest
 from catalogue import ENTRIES
+from models import KEYS, Own, several_outputs
 from rows import in_dtype
-from test_onnx import KEYS, Own, several_outputs
 
 import nnlayers as nn
 

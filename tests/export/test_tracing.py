@@ -57,6 +57,8 @@ def test_the_instructions_of_a_program_compute_what_the_model_predicts(name, dty
 
 def test_a_trace_without_rows_gives_the_same_shapes():
     for name, entry in ENTRIES.items():
+        if name == "Sum of all":  # It has an entry without any rows.
+            continue
         programs = [trace(entry.make(), shapes_of(entry), empty=empty) for empty in (False, True)]
         shapes = [[i.output.shape for i in program.instructions] for program in programs]
         assert shapes[0] == shapes[1], name
@@ -132,7 +134,9 @@ def test_a_layer_outside_the_library_says_what_it_is_made_of():
 def test_a_model_with_nan_is_refused_by_the_name_of_the_weight():
     model = nn.Sequential(nn.ReLU(), nn.Affine(2, 1))
     model[1].b.value[...] = np.nan
-    with pytest.raises(ValueError, match=r"layer 1, Affine\(2, 1\),: b must not be NaN"):
+    with pytest.raises(
+        ValueError, match=r"layer 1, Affine\(2, 1\), cannot be .*, because b is NaN"
+    ):
         trace(model)
 
 

@@ -28,7 +28,6 @@ from nnlayers.engine.primitives import polynomial, power_of_two, split
 
 __all__ = [
     "Precision",
-    "count",
     "exp",
     "exp_and_expm1",
     "expm1",
@@ -40,6 +39,7 @@ __all__ = [
     "sigmoid",
     "softplus",
     "tanh",
+    "typed",
 ]
 
 INFINITY = np.inf
@@ -77,7 +77,7 @@ class Precision(NamedTuple):
     inverse_root_two_pi: Any
 
 
-def _typed(dtype: type[np.floating[Any]], **constants: Any) -> Precision:
+def _constants(dtype: type[np.floating[Any]], **constants: Any) -> Precision:
     fields: dict[str, Any] = {
         name: tuple(map(dtype, c)) if isinstance(c, tuple) else dtype(c)
         for name, c in constants.items()
@@ -86,7 +86,7 @@ def _typed(dtype: type[np.floating[Any]], **constants: Any) -> Precision:
 
 
 # fmt: off
-SINGLE = _typed(
+SINGLE = _constants(
     np.float32,
     magic=1.5 * 2**23 + 127,
     log2_e=1.4426950408889634,
@@ -103,7 +103,7 @@ SINGLE = _typed(
     tail_middle=4.5,
     inverse_root_two_pi=0.3989422804014327,
 )
-DOUBLE = _typed(
+DOUBLE = _constants(
     np.float64,
     magic=1.5 * 2**52 + 1023,
     log2_e=1.4426950408889634,
@@ -149,14 +149,14 @@ def _(x: Any) -> Precision:
 
 
 @helper
-def count(x: Any, n: int) -> Any:
-    """Return an integer as a number of x's type."""
-    return np.float64(n)
+def typed(x: Any, number: Any) -> Any:
+    """Return a number in x's type."""
+    return np.float64(number)
 
 
-@count.for_single
-def _(x: Any, n: int) -> Any:
-    return np.float32(n)
+@typed.for_single
+def _(x: Any, number: Any) -> Any:
+    return np.float32(number)
 
 
 @helper

@@ -16,7 +16,8 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
-from nnlayers.estimators.fitting import BatchFit, FitRun, Records
+from nnlayers.estimators.fit_run import FitRun
+from nnlayers.estimators.fitting import BatchFit, Records
 from nnlayers.estimators.networks import (
     ACTIVATIONS,
     Data,
@@ -80,6 +81,7 @@ class BaseMLP(BaseEstimator, ABC):
     normalization: Any
     network: Layer | None
     callbacks: Any
+    engine: str
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -112,6 +114,7 @@ class BaseMLP(BaseEstimator, ABC):
         "normalization": [StrOptions(set(NORMS)), Layer, callable, "array-like", None],
         "network": [Layer, None],
         "callbacks": ["array-like", None],
+        "engine": [StrOptions({"auto", "compiled", "numpy"})],
     }
 
     @abstractmethod
@@ -241,11 +244,12 @@ class BaseMLP(BaseEstimator, ABC):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":
-            for name, value in {
-                "validation_data": validation_data,
-                "callbacks": self.callbacks,
+            for name, is_given in {
+                "validation_data": validation_data is not None,
+                "callbacks": self.callbacks is not None,
+                "engine='compiled'": self.engine == "compiled",
             }.items():
-                if value is not None:
+                if is_given:
                     raise ValueError(f"{name} needs a stochastic solver, got solver='lbfgs'")
         if validation_data is not None and not (
             isinstance(validation_data, tuple | list) and len(validation_data) == 2
@@ -311,8 +315,7 @@ class BaseMLP(BaseEstimator, ABC):
                 )
             self.network_ = copy.deepcopy(self.network).astype(dtype)
         self._records = Records()
-        self.n_iter_ = 0
-        self.t_ = 0
+        self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(affine_layers(self.network_)) + 1
         self.out_activation_ = self._out_activation()
 

@@ -101,6 +101,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         and its outputs are the scores that the loss takes.
     callbacks : list of Callback or None
         Callbacks, which are copied; see :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
+    engine : {"auto", "compiled", "numpy"}
+        What runs the steps of ``"sgd"``, ``"adam"`` and other stochastic solvers on dense X:
+        ``"compiled"`` needs Numba, see :doc:`/engine`; ``"auto"`` uses it where it can.
 
     Attributes
     ----------
@@ -195,6 +198,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         normalization: Any = None,
         network: Any = None,
         callbacks: Any = None,
+        engine: str = "auto",
     ) -> None:
         store_arguments(locals())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,32 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers.data import batches
+from nnlayers.estimators.fit_run import FitRun
 from nnlayers.estimators.networks import (
     Data,
-    SparseInput,
     is_finite,
-    network_for,
-    trainable_parameters,
 )
-from nnlayers.estimators.objectives import gradient
 from nnlayers.estimators.solvers import (
-    NONFINITE,
     check_finite_result,
-    make_optimizer,
     warn_of_convergence,
 )
 from nnlayers.layer import Layer
-from nnlayers.losses import Loss
-from nnlayers.optim import NonfiniteGradientError
-from nnlayers.training import Trainer
-from nnlayers.training.callbacks.base import hooks
 from nnlayers.training.signals import DelayedSignals
 
-__all__ = ["BatchFit", "FitRun", "Records"]
+__all__ = ["BatchFit", "Records"]
 
 # The number of rows whose loss is compared before and after a fit.
 PROBE = 1000
@@ -78,72 +66,6 @@ class Records:
     def count_stale(self, is_stale: bool) -> None:
         """Count the epochs in a row that were not better than the ones before."""
         self.stale_epochs = self.stale_epochs + 1 if is_stale else 0
-
-
-class FitRun(Trainer):
-    """The optimizer, callbacks and history of an estimator's fit, which `partial_fit` continues.
-
-    Parameters
-    ----------
-    settings : BaseMLP
-        The estimator, whose parameters are the settings of the fit.
-    network : Layer
-        The network to train.
-    loss : Loss
-        The loss to minimise.
-    """
-
-    def __init__(self, settings: Any, network: Layer, loss: Loss) -> None:
-        optimizer = make_optimizer(settings, trainable_parameters(network))
-        callbacks = copy.deepcopy(settings.callbacks or ())
-        super().__init__(network, loss, optimizer, callbacks=callbacks)
-        self.stopped = False
-
-    def stop(self) -> None:
-        """End the fit after this epoch; for callbacks."""
-        self.stopped = True
-
-    def train_epoch(
-        self,
-        data: Data,
-        order: npt.NDArray[np.intp] | None,
-        batch_size: int,
-        alpha: float,
-        signals: DelayedSignals,
-    ) -> float:
-        """Go once through the rows; return the mean over them of the batches' losses."""
-        network = network_for(self.model, data.X)
-        before, after = hooks(self.callbacks, "on_step_start"), hooks(self.callbacks, "on_step_end")
-        total = 0.0
-        for batch in batches(len(data), batch_size):
-            assert isinstance(batch, slice)
-            rows = batch if order is None else order[batch]
-            for start in before:
-                start(self)
-            value = signals.run(self._train_batch, network, data.batch(rows), alpha)
-            self.step_loss = value
-            total += value * (batch.stop - batch.start)
-            for end in after:
-                end(self)
-        return total / len(data)
-
-    def _train_batch(
-        self,
-        network: Layer | SparseInput,
-        batch: tuple[Any, Array, Array | None],
-        alpha: float,
-    ) -> float:
-        value = gradient(network, self.loss, self.optimizer.params, batch, alpha)
-        try:
-            self.optimizer.step()
-        except NonfiniteGradientError as error:
-            raise ValueError(NONFINITE.format("parameter weights")) from error
-        return value
-
-    def loss_of(self, output: Array, data: Data) -> float:
-        """Return the loss of an output, without overwriting the cache of the run's loss."""
-        loss: Loss = copy.copy(self.loss)
-        return loss.forward(output, data.target, data.weight)
 
 
 @dataclass
@@ -220,6 +142,8 @@ class BatchFit:
                         break
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
+            finally:
+                run.release_data()
             # This precedes the end of the fit, where callbacks may restore earlier weights.
             check_finite_result(loss, run.optimizer.params)
 

@@ -34,6 +34,7 @@ __all__ = [
     "BoundedSoftmax",
     "HalfPoissonDeviance",
     "HalfSquaredError",
+    "PenalizedLoss",
     "classification",
     "gradient",
     "penalize",
@@ -150,6 +151,37 @@ class HalfPoissonDeviance(Poisson):
         """Return the derivative of each entry."""
         slope = super().entry_slopes(saved)
         return np.asarray(slope.shape[1] * slope)
+
+
+class PenalizedLoss(Loss):
+    """A loss, and the penalty that a training adds to it by :func:`gradient`.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss of the output.
+    parameters : list of Parameter
+        The parameters, of which :func:`penalize` says which count.
+    alpha : float
+        The factor of the penalty.
+    """
+
+    def __init__(self, loss: Loss, parameters: list[Parameter], alpha: float = 0.0) -> None:
+        super().__init__()
+        self.loss, self.parameters, self.alpha = loss, parameters, alpha
+
+    def forward(
+        self,
+        prediction: npt.ArrayLike,
+        target: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Return the loss without the penalty."""
+        return self.loss.forward(prediction, target, sample_weight)
+
+    def backward(self) -> Array:
+        """Return the gradient of the loss with respect to the prediction."""
+        return self.loss.backward()
 
 
 CLASSIFICATION = ("hinge", "log_loss")

@@ -85,6 +85,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         normalization: Any = None,
         network: Any = None,
         callbacks: Any = None,
+        engine: str = "auto",
     ) -> None:
         store_arguments(locals())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnlayers.engine import TrainingProgram
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["Epoch"]
+__all__ = ["CALL_SECONDS", "Epoch"]
 
 # A compiled call takes about this many seconds, after which Python can handle Ctrl-C.
 CALL_SECONDS = 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from nnlayers.engine.functions import count
+from nnlayers.engine.functions import typed
 from nnlayers.engine.kernel import Flat, Number, Rows, Vector, kernel
 from nnlayers.engine.primitives import sqrt
 
@@ -30,7 +30,7 @@ def batch_norm(
 ) -> None:
     """Compute (x - mean) / sqrt(var + eps) by the mean and variance of the batch."""
     rows, columns = x.shape
-    n = count(eps, max(rows, 1))
+    n = typed(eps, max(rows, 1))
     for j in range(columns):
         mean[j] = 0.0
         var[j] = 0.0
@@ -65,7 +65,7 @@ def batch_norm_backward(
     rows, columns = d.shape
     if rows == 0:
         return
-    n = count(d[0, 0], rows)
+    n = typed(d[0, 0], rows)
     for i in range(rows):
         for j in range(columns):
             d[i, j] -= (dbeta[j] + normalized[i, j] * dgamma[j]) / n
@@ -90,7 +90,7 @@ def move_running(
     for j in range(columns):
         running_mean[j] = retained * running_mean[j] + momentum * mean[j]
     if rows > 1:
-        share = momentum * count(momentum, rows) / count(momentum, rows - 1)
+        share = momentum * typed(momentum, rows) / typed(momentum, rows - 1)
         for j in range(columns):
             running_var[j] = retained * running_var[j] + share * var[j]
 
@@ -154,7 +154,7 @@ def column_sums(normalized: Rows, d: Rows, dgamma: Vector, dbeta: Vector) -> Non
 def layer_norm(x: Rows, eps: Number, inverse_std: Flat, normalized: Rows) -> None:
     """Compute (x - mean) / sqrt(var + eps) by the mean and variance of each row."""
     rows, columns = x.shape
-    n = count(eps, columns)
+    n = typed(eps, columns)
     for i in range(rows):
         total = 0.0
         for j in range(columns):
@@ -177,7 +177,7 @@ def layer_norm_backward(normalized: Rows, gamma: Vector, inverse_std: Flat, d: R
     """Compute d = (D - mean D - normalized mean(D normalized)) / sqrt(var + eps), D = gamma d."""
     rows, columns = d.shape
     for i in range(rows):
-        n = count(inverse_std[i], columns)
+        n = typed(inverse_std[i], columns)
         total = 0.0
         product = 0.0
         for j in range(columns):
@@ -193,7 +193,7 @@ def layer_norm_backward(normalized: Rows, gamma: Vector, inverse_std: Flat, d: R
 def rms_norm(x: Rows, eps: Number, inverse_rms: Flat, normalized: Rows) -> None:
     """Compute x / sqrt(mean(x^2) + eps) by the mean square of each row."""
     rows, columns = x.shape
-    n = count(eps, columns)
+    n = typed(eps, columns)
     for i in range(rows):
         squares = 0.0
         for j in range(columns):
@@ -210,7 +210,7 @@ def rms_norm_backward(normalized: Rows, gamma: Vector, inverse_rms: Flat, d: Row
     """Compute d = (D - normalized mean(D normalized)) / sqrt(mean(x^2) + eps), D = gamma d."""
     rows, columns = d.shape
     for i in range(rows):
-        n = count(inverse_rms[i], columns)
+        n = typed(inverse_rms[i], columns)
         product = 0.0
         for j in range(columns):
             product += d[i, j] * gamma[j] * normalized[i, j]

@@ -213,6 +213,10 @@ class ProgramBuilder:
         """
         self._backward_groups[-1].append(KernelCall(kernel, operands))
 
+    def after_backward(self, kernel: Kernel[Any, Any], *operands: Any) -> None:
+        """Add a kernel that runs after the backward pass of all layers."""
+        self._backward_groups.insert(0, [KernelCall(kernel, operands)])
+
     def finally_(self, kernel: Kernel[Any, Any], *operands: Any) -> None:
         """Add a kernel that changes what outlives the step, such as running statistics.
 

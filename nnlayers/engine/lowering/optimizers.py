@@ -23,7 +23,7 @@ from nnlayers.optim import (
     RMSProp,
 )
 
-__all__ = ["UpdateRule", "knows_optimizer", "lower_optimizer", "lowers_optimizer"]
+__all__ = ["UpdateRule", "adam_rule", "knows_optimizer", "lower_optimizer", "lowers_optimizer"]
 
 # The numbers of one step, each a float; or of several steps, each a float or an array of them.
 Coefficients: TypeAlias = Callable[[Any, Any], tuple[Any, ...]]
@@ -113,15 +113,16 @@ def _sgd(optimizer: SGD, decay: float) -> UpdateRule:
 
 @lowers_optimizer(Adam)
 def _adam(optimizer: Adam, decay: float) -> UpdateRule:
-    return _adam_rule(optimizer, decay, 0.0)
+    return adam_rule(optimizer, decay)
 
 
 @lowers_optimizer(AdamW)
 def _adamw(optimizer: AdamW, decay: float) -> UpdateRule:
-    return _adam_rule(optimizer, 0.0, decay)
+    return adam_rule(optimizer, 0.0, decay)
 
 
-def _adam_rule(optimizer: Adam, decay: float, shrinkage: float) -> UpdateRule:
+def adam_rule(optimizer: Adam, decay: float, shrinkage: float = 0.0) -> UpdateRule:
+    """Return the rule of Adam, with weight decay in the gradient or as shrinkage of the weights."""
     beta1, beta2 = optimizer.betas
 
     def coefficients(lr: Any, t: Any) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from nnlayers._core.arrays import FLOAT64, Array
 from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
-from nnlayers.training.predictions import Predictions
+from nnlayers.training.predictions import Predictions, gives_log_odds
 
 __all__ = ["MEASURES", "Measure", "is_larger_better"]
 
@@ -65,8 +65,7 @@ those of MeanSquaredError are values
                 f"metric {name!r} needs a loss whose targets are {wanted}, "
                 f"those of {loss_name} are {found}"
             )
-        empty = np.empty((0, 1))
-        if self.needs_probabilities and not Predictions.of(loss, empty, empty).has_log_odds:
+        if self.needs_probabilities and not gives_log_odds(loss):
             raise ValueError(
                 f"metric {name!r} needs probabilities, which SoftmaxCrossEntropy and "
                 f"SigmoidCrossEntropy give, not {loss_name}"

@@ -13,10 +13,15 @@ from scipy.special import log_softmax, logsumexp
 from nnlayers._core.arrays import FLOAT64, Array
 from nnlayers.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
-__all__ = ["Predictions", "Units"]
+__all__ = ["Predictions", "Units", "gives_log_odds"]
 
 # Converts targets and predictions of numbers to the units in which they are reported.
 Units: TypeAlias = Callable[[Array], Array]
+
+
+def gives_log_odds(loss: Loss) -> bool:
+    """Return whether the outputs that a loss trains are log-odds of classes."""
+    return isinstance(loss, SoftmaxCrossEntropy | SigmoidCrossEntropy)
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,7 @@ class Predictions:
         y_pred = loss.decide(output)
         if units is not None and loss.targets == "values":
             y, y_pred = units(y), units(y_pred)
-        has_log_odds = isinstance(loss, SoftmaxCrossEntropy | SigmoidCrossEntropy)
-        return cls(loss.targets, y, y_pred, output, weight, has_log_odds)
+        return cls(loss.targets, y, y_pred, output, weight, gives_log_odds(loss))
 
     @property
     def is_multilabel(self) -> bool:

@@ -249,6 +249,14 @@ def test_a_metric_that_does_not_fit_is_an_error_before_the_training(
     assert str(caught.value).startswith(f"x.toml: {message}")
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One run of classes and one of numbers, whose baselines tests overwrite."""
+    of_classes, _ = train(tmp_path_factory.mktemp("classes"), LABELS, "SoftmaxCrossEntropy")
+    of_numbers, _ = train(tmp_path_factory.mktemp("numbers"), VALUES, "MeanSquaredError")
+    return of_classes.directory, of_numbers.directory
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -263,28 +271,25 @@ def test_a_metric_that_does_not_fit_is_an_error_before_the_training(
         "null",
     ],
 )
-def test_a_damaged_baseline_is_an_error_of_one_line_that_names_its_file(tmp_path, content):
-    run, _ = train(tmp_path, LABELS, "SoftmaxCrossEntropy")
-    (run.directory / "baseline.json").write_text(content)
+def test_a_damaged_baseline_is_an_error_of_one_line_that_names_its_file(runs, content):
+    (runs[0] / "baseline.json").write_text(content)
     with pytest.raises(ConfigError, match=r"baseline\.json: ") as caught:
-        load_run(run.directory).evaluate()
+        load_run(runs[0]).evaluate()
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "content", ["{}", '{"statistic": "mode", "value": 1}', '{"statistic": "mean", "value": NaN}']
 )
-def test_a_damaged_baseline_of_numbers_is_an_error(tmp_path, content):
-    run, _ = train(tmp_path, VALUES, "MeanSquaredError")
-    (run.directory / "baseline.json").write_text(content)
+def test_a_damaged_baseline_of_numbers_is_an_error(runs, content):
+    (runs[1] / "baseline.json").write_text(content)
     with pytest.raises(ConfigError, match=r"baseline\.json: "):
-        load_run(run.directory).evaluate()
+        load_run(runs[1]).evaluate()
 
 
-def test_a_run_without_a_baseline_is_scored_alone(tmp_path):
-    run, _ = train(tmp_path, LABELS, "SoftmaxCrossEntropy")
-    (run.directory / "baseline.json").unlink()
-    line = str(load_run(run.directory).score())
+def test_a_run_without_a_baseline_is_scored_alone(runs):
+    (runs[0] / "baseline.json").unlink(missing_ok=True)
+    line = str(load_run(runs[0]).score())
     assert line.startswith("test accuracy ")
     assert "baseline" not in line
 

@@ -73,3 +73,17 @@ def test_a_file_mapped_into_memory_trains_as_its_array_does(tmp_path, stored):
         trainer.fit(X, x[:, :1], epochs=2, validation=0.25, rng=1)
         histories.append([list(trainer.history["loss"]), list(trainer.history["val_loss"])])
     np.testing.assert_allclose(*histories, rtol=1e-6)  # Either engine may run.
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames_train_as_their_arrays_do(library):
+    frames = pytest.importorskip(library)
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    X, y = frames.DataFrame({"a": x[:, 0], "b": x[:, 1]}), frames.Series([0, 1] * 20)
+    results = []
+    for inputs, targets in ((x, np.array([0, 1] * 20)), (X, y)):
+        model = nn.mlp([2, 4, 2], rng=0)
+        trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), nn.optim.Adam(model.parameters()))
+        trainer.fit(inputs, targets, epochs=2, validation=(inputs, targets), rng=1)
+        results.append([trainer.history["val_loss"][-1], trainer.evaluate(inputs, targets)["loss"]])
+    assert results[0] == results[1]

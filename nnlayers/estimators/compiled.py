@@ -17,6 +17,7 @@ from nnlayers.estimators.objectives import (
     HalfPoissonDeviance,
     HalfSquaredError,
     PenalizedLoss,
+    is_penalized,
 )
 from nnlayers.estimators.solvers import Momentum, ScikitAdam
 from nnlayers.losses import Loss
@@ -44,7 +45,7 @@ def _penalized(
 ) -> None:
     lower_loss(build, penalized.loss, p, targets)
     for parameter in penalized.parameters if penalized.alpha else ():
-        if parameter.value.ndim > 1:
+        if is_penalized(parameter):
             w, g = parameter.placement.value, parameter.placement.grad
             operands = w, g, float(penalized.alpha), p, targets.weight, targets.result
             build.after_backward(kernels.penalty, *operands)

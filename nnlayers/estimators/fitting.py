@@ -17,6 +17,7 @@ from nnlayers.estimators.networks import (
     Data,
     is_finite,
 )
+from nnlayers.estimators.objectives import is_penalized
 from nnlayers.estimators.solvers import (
     check_finite_result,
     warn_of_convergence,
@@ -238,7 +239,7 @@ class BatchFit:
 
         def penalized_loss() -> float:
             params = self.run.optimizer.params
-            matrices = [p.value.ravel() for p in params if p.value.ndim > 1 and p.decay]
+            matrices = [p.value.ravel() for p in params if is_penalized(p)]
             squares = sum(float(w.dot(w)) for w in matrices)
             penalty: float = self.settings.alpha / 2 / len(train) * squares
             return self.run.loss_of(self.output(rows.X), rows) + penalty

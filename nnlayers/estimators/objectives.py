@@ -37,6 +37,7 @@ __all__ = [
     "PenalizedLoss",
     "classification",
     "gradient",
+    "is_penalized",
     "penalize",
     "regression",
     "weights_by_class",
@@ -161,7 +162,7 @@ class PenalizedLoss(Loss):
     loss : Loss
         The loss of the output.
     parameters : list of Parameter
-        The parameters, of which :func:`penalize` says which count.
+        The parameters, of which :func:`is_penalized` says which count.
     alpha : float
         The factor of the penalty.
     """
@@ -295,11 +296,18 @@ def gradient(
     return value + penalize(parameters, alpha / rows)
 
 
+def is_penalized(parameter: Parameter) -> bool:
+    """Return whether `alpha` applies: to matrices, but not to biases or scales of a normalization.
+
+    A parameter whose `decay` is False is left out too.
+    """
+    return parameter.value.ndim > 1 and parameter.decay
+
+
 def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
     r"""Add the gradient of :math:`\alpha/2 \lVert W \rVert^2`, and return the penalty itself.
 
-    It covers parameters of two or more axes whose `decay` is True: matrices, but not biases or the
-    scales of a normalization.
+    It covers the parameters that :func:`is_penalized` names.
 
     Examples
     --------
@@ -309,7 +317,7 @@ def penalize(parameters: Iterable[Parameter], alpha: float) -> float:
     """
     squares = 0.0
     for parameter in parameters if alpha else ():
-        if parameter.value.ndim < 2 or not parameter.decay:
+        if not is_penalized(parameter):
             continue
         weights, gradient = parameter.value.reshape(-1), parameter.grad.reshape(-1)
         for start in range(0, len(weights), BLOCK):

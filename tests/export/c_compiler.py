@@ -18,7 +18,7 @@ DRIVER = """
 #include <stdio.h>
 #include <stdlib.h>
 
-DECLARATIONS
+MODELS
 
 static const struct { void (*predict)(const float *, float *); size_t inputs, outputs; } all[] = {
     ENTRIES
@@ -50,15 +50,15 @@ def compile_strictly(arguments, cwd):
 
 def build_program(directory, names, sizes):
     """Compile the files of some models into one program with sanitizers, and return its path."""
-    declarations = [f"void {name}_predict(const float *x, float *y);" for name in names]
+    # As one unit they take half the time, and their names must not clash.
+    models = "\n".join(f'#include "{name}.c"' for name in names)
     entries = [
         f"{{{name}_predict, {inputs}, {outputs}}}"
         for name, (inputs, outputs) in zip(names, sizes, strict=True)
     ]
-    text = DRIVER.replace("DECLARATIONS", "\n".join(declarations))
-    (directory / "driver.c").write_text(text.replace("ENTRIES", ",\n    ".join(entries)))
-    files = [*(f"{name}.c" for name in names), "driver.c"]
-    compile_strictly([*SANITIZED, "-O1", *files, "-o", "driver", "-lm"], directory)
+    text = DRIVER.replace("MODELS", models).replace("ENTRIES", ",\n    ".join(entries))
+    (directory / "driver.c").write_text(text)
+    compile_strictly([*SANITIZED, "-O0", "driver.c", "-o", "driver", "-lm"], directory)
     return directory / "driver"
 
 

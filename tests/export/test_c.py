@@ -267,7 +267,7 @@ def test_an_output_may_be_a_constant_or_depend_on_no_input(tmp_path):
 @needs_compiler
 def test_values_that_share_memory_do_not_overwrite_each_other(tmp_path):
     rng = np.random.default_rng(0)
-    graphs = [draw_graph(rng) for _ in range(40)]
+    graphs = [draw_graph(rng) for _ in range(20)]
     names = [f"g{number}" for number in range(len(graphs))]
     sizes = []
     for name, graph in zip(names, graphs, strict=True):

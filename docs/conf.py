@@ -19,6 +19,7 @@ extensions = [
     "graph_directive",
 ]
 myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
 html_theme = "furo"
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"

@@ -20,6 +20,7 @@ from nnlayers.layers import (
     Abs,
     Add,
     Affine,
+    Compare,
     Concatenate,
     Cos,
     Divide,
@@ -49,6 +50,7 @@ from nnlayers.layers import (
     Sum,
     Tanh,
     Transpose,
+    Where,
 )
 
 __all__ = ["OPERATORS"]
@@ -86,6 +88,10 @@ OPERATORS |= {name: partial(apply, make) for name, make in _LAYERS.items()}
 
 _BINARY: dict[str, Callable[[], Layer]] = {
     "Div": Divide,
+    "Greater": partial(Compare, ">"),
+    "GreaterOrEqual": partial(Compare, ">="),
+    "Less": partial(Compare, "<"),
+    "LessOrEqual": partial(Compare, "<="),
     "Max": Maximum,
     "Min": Minimum,
     "Sub": Subtract,
@@ -246,6 +252,12 @@ def _power(a: Arguments) -> Any:
     if np.size(exponent) != 1:
         raise OperatorError(f"its exponent must be one number, got shape {np.shape(exponent)}")
     return Power(float(np.reshape(exponent, ())))(a.x)
+
+
+@_reads("Where")
+def _where(a: Arguments) -> Any:
+    first = next((item for item in a.inputs if isinstance(item, Node)), a.x)
+    return first.apply(Where(), a.inputs)
 
 
 @_reads("Identity", "Dropout")

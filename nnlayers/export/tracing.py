@@ -225,7 +225,7 @@ class Tracer:
         return self.record(Add, Add(), path, [self._converted(x, Add, path, f.dtype), f])
 
     def _apply_graph(self, graph: Graph, path: str, inputs: Sequence[Value]) -> list[Value]:
-        values = self._start(graph, inputs)
+        values = self._start(graph, path, inputs)
         names = graph.names
         layer_names = {id(layer): name for name, layer in graph.named_layers().items()}
         index = {node: i for i, node in enumerate(graph.nodes)}
@@ -237,7 +237,7 @@ class Tracer:
                 (values[i],) = self.apply(node.layer, inner, parents, own_name)
         return [values[index[node]] for node in graph.outputs]
 
-    def _start(self, graph: Graph, inputs: Sequence[Value]) -> dict[int, Value]:
+    def _start(self, graph: Graph, path: str, inputs: Sequence[Value]) -> dict[int, Value]:
         """Return the values with which a graph starts, by the indices of the nodes."""
         dtypes = [parameter.dtype for parameter in graph.parameters()]
         own_dtype = (FLOAT64 if FLOAT64 in dtypes else FLOAT32) if dtypes else None
@@ -252,7 +252,8 @@ class Tracer:
             elif node.layer is None:
                 content = getattr(node, "content", None)
                 is_weight = isinstance(content, Parameter)
-                values[i] = self._constant(content if is_weight else contents[i], name)
+                item = content if is_weight else contents[i]
+                values[i] = self._constant(item, join(path, name) if is_weight else name)
         return values
 
     def _constant(self, content: Any, name: str) -> Value:

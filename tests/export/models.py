@@ -37,3 +37,17 @@ class Own(nn.Layer):
 class OwnInLayers(Own):
     def to_layers(self):
         return nn.Graph(nn.Identity()(nn.Input("x")))
+
+
+class Swish(Own):
+    """y = x sigmoid(b x), with a trained b."""
+
+    def __init__(self, b=1.5):
+        self.b = nn.Parameter([b], name="b")
+
+    def forward(self, x):
+        return x * nn.Sigmoid().predict(self.b.value * x)
+
+    def to_layers(self):
+        x = nn.Input("x")
+        return nn.Graph(x * nn.sigmoid(nn.Input("b", self.b) * x))

@@ -227,6 +227,14 @@ def test_branches_are_a_graph(path):
     assert_same(write(path, nodes, weights | {"W": W[:, :1] @ W[:, :1].T}), nn.Graph)
 
 
+def test_choices_are_a_graph(path):
+    nodes = [
+        helper.make_node("Greater", ["x", "low"], ["c"]),
+        helper.make_node("Where", ["c", "x", "low"], ["y"]),
+    ]
+    assert_same(write(path, nodes, {"low": np.float32(-1)}), nn.Graph)
+
+
 def test_an_mlp_of_pytorch_is_read(path):
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")

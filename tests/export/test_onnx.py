@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import ENTRIES
-from models import KEYS, Own, several_outputs
+from models import KEYS, Own, Swish, several_outputs
 from rows import assert_agree, edge_rows, in_dtype, shapes_of
 
 import nnlayers as nn
@@ -130,6 +130,15 @@ def test_names_with_any_characters_do_no_harm(tmp_path):
     assert [entry.name for entry in session.get_outputs()] == [f"y{shown}"]
     rows = edge_rows((2,), np.float32)[:4000]
     np.testing.assert_allclose(run(path, rows, rows)[0], model.predict(rows, rows), rtol=1e-5)
+
+
+def test_a_layer_outside_the_library_is_written_as_its_layers(tmp_path):
+    model = nn.Sequential(nn.Affine(2, 2, rng=0), Swish()).astype(np.float32)
+    path = nn.export.onnx(model, tmp_path / "model.onnx")
+    rows = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
+    np.testing.assert_allclose(run(path, rows)[0], model.predict(rows), rtol=1e-5, atol=1e-7)
+    weights = {item.name for item in onnx.load(path).graph.initializer}
+    assert weights >= {"0.W", "0.b", "1.b"}
 
 
 def test_what_cannot_be_written_is_refused_before_anything_is(tmp_path):

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 from catalogue import ENTRIES
-from models import KEYS, Own, several_outputs
+from models import KEYS, Own, Swish, several_outputs
 from rows import in_dtype
 
 import nnlayers as nn
@@ -123,6 +123,16 @@ def test_a_graph_of_several_outputs_gives_a_tuple():
 def test_an_index_of_any_kind_chooses_the_same_entries(key):
     model, x = nn.Graph(nn.Input("x")[key]), np.arange(80.0).reshape(20, 4)
     np.testing.assert_array_equal(nn.export.to_torch(model)(torch.tensor(x)), model.predict(x))
+
+
+def test_a_layer_outside_the_library_becomes_its_layers():
+    model = nn.Sequential(nn.Affine(2, 2, rng=0), Swish()).astype(np.float32)
+    module = nn.export.to_torch(model)
+    rows = random_rows((1, 2), np.float32, False, 0)
+    assert_near(module(torch.tensor(rows)), model.predict(rows), np.float32)
+    other = nn.Sequential(nn.Affine(2, 2, rng=1), Swish(0.5)).astype(np.float32)
+    nn.export.from_torch_state(other, module.state_dict())
+    np.testing.assert_array_equal(other.predict(rows), model.predict(rows))
 
 
 def test_an_embedding_takes_ids():

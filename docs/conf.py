@@ -24,7 +24,6 @@ html_theme = "furo"
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-myst_heading_anchors = 3
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 graphviz_output_format = "svg"

@@ -14,6 +14,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer
 from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
+from nnlayers.config.checkpoint_clock import CheckpointClock
 from nnlayers.config.checks import check_callback_path, check_metrics, check_model
 from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS
@@ -68,7 +69,9 @@ class Sections:
         long as the run unless they state their steps. The tables ``scale`` and ``decay`` of the
         optimizer set ``lr_scale`` and ``decay`` of the parameters whose names match a pattern.
     training : table
-        Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``.
+        Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``, and
+        ``checkpoint_every``, the interval between two checkpoints: ``"auto"`` is after every epoch,
+        but for at most 3 % of the time; or ``"5 epochs"``, or ``"30 s"``.
     split : table
         Arguments of :func:`nnlayers.data.split_table`.
     preprocessing : table
@@ -196,7 +199,7 @@ def prepare(
     sections = read_sections(config if table is None else {"data": {}} | dict(config), source)
     modules = check_modules(modules)
     builder = Builder(source, modules=modules)
-    known = _trainer_arguments() | _fit_arguments()
+    known = _trainer_arguments() | _fit_arguments() | arguments_of(CheckpointClock)
     training = builder.arguments(known, sections.training, "training", CALLBACKS)
     loss = build_loss(sections, source, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
@@ -210,6 +213,8 @@ def prepare(
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
     arrays = builder.attempt("data", (), lambda: _encode(predictor, parts.value))
     check_model(builder, predictor, *arrays["train"])
+    every = training.value["checkpoint_every"]
+    builder.attempt("training", known, lambda: CheckpointClock(every))
     steps = builder.attempt("training", known, lambda: _steps(len(train), training.value))
     optimizer = _build_optimizer(sections, source, model.value, steps, modules)
     options = {

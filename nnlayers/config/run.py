@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.locking import DirectoryLock
 from nnlayers._core.toml_text import toml_text
+from nnlayers.config.checkpoint_clock import CheckpointClock
+from nnlayers.config.checkpoints import read_checkpoint, split_run_state, write_checkpoint
 from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
+from nnlayers.config.fingerprint import data_fingerprint, settings_fingerprint
 from nnlayers.config.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.run_files import (
     BASELINE,
@@ -31,12 +35,15 @@ from nnlayers.config.run_files import (
     TEST,
     TEST_FILES,
     TIMING,
-    make_directory,
-    read_arrays,
+    lock_directory,
+    publish_directory,
     read_history,
+    read_sealed_json,
     read_seconds,
-    write_arrays,
+    remove_temporary_files,
+    start_directory,
     write_file,
+    write_sealed_json,
     write_text,
 )
 from nnlayers.saving import save
@@ -52,16 +59,22 @@ __all__ = ["Run", "keep_engine"]
 # The engine of a run whose config does not name one, because it is from before there were several.
 BEFORE_ENGINES = "numpy"
 
+# The settings of a run that may differ when it is resumed.
+_FREE_SETTINGS = ("epochs", "checkpoint_every")
+
 
 class Run:
     """An experiment and the directory that holds its results.
 
-    The directory holds the completed ``config.toml``, ``preprocessing.json`` and
-    ``baseline.json``; from each epoch on ``checkpoint.npz`` and a row in ``metrics.csv``; when
-    training ends, for whatever reason, ``model.nn``, which :func:`nnlayers.load` opens,
+    The directory holds from its start the completed ``config.toml``, ``preprocessing.json``,
+    ``baseline.json``, ``model.nn``, which :func:`nnlayers.load` opens, and ``checkpoint.npz``; as
+    epochs end, a new checkpoint, with the one before in ``checkpoint-previous.npz``, and the rows
+    of ``metrics.csv`` up to it; when training ends, for whatever reason, the trained ``model.nn``,
     ``curves.png`` and ``timing.json``; and after the test ``test.json``, with ``confusion.png`` and
-    ``calibration.png`` for classes, or ``predicted.png`` for numbers. Each file is whole or absent.
-    Without matplotlib there are no pictures.
+    ``calibration.png`` for classes, or ``predicted.png`` for numbers. Without matplotlib there are
+    no pictures. Each file is whole or absent, and on the disk before the next is written, so that a
+    process that is killed and a power loss cost the epochs since the last checkpoint and nothing
+    else.
 
     Parameters
     ----------
@@ -84,9 +97,16 @@ class Run:
         self.stopped = False
         self._numbered = numbered
         self._has_created_directory = self._is_resumed = False
+        self._lock: DirectoryLock | None = None
+        self._clock = CheckpointClock(experiment.config["training"]["checkpoint_every"])
         callbacks = experiment.trainer.callbacks
         self._file_writers = [item for item in callbacks if isinstance(item, FILE_WRITERS)]
         callbacks[:] = [_Rewind(self), *callbacks, _Record(self)]
+        arrays = [array for part in experiment.arrays.values() for array in part]
+        self._fingerprints = {
+            "data": np.array(data_fingerprint(arrays)),
+            "settings": np.array(settings_fingerprint(experiment.config)),
+        }
         self._checkpoint = self._state()
         self._earlier_seconds = 0.0
         self._started = time.perf_counter()
@@ -97,36 +117,32 @@ class Run:
         return self.stopped or len(self.experiment.trainer.history) >= self.experiment.epochs
 
     def resume(self) -> None:
-        """Continue from the checkpoint in the directory.
+        """Continue from the checkpoint in the directory, which is locked from now on.
+
+        If the newest checkpoint is damaged, a warning says so, and the one before is used.
 
         Raises
         ------
         ConfigError
-            If there is no run, its config differs in more than the number of epochs, or a file is
-            damaged.
+            If there is no run, another process is training it, its config differs in more than the
+            number of epochs and the time of checkpoints, its data differ, or a file is damaged.
         """
         self._check_same_config()
-        path = self.directory / CHECKPOINT
-        self._checkpoint = read_arrays(path)
+        lock = lock_directory(self.directory)
         try:
-            self.stopped = bool(self._checkpoint["stopped"])
-            epochs = int(self._checkpoint["epochs"])
-            columns = read_history(self.directory / METRICS, epochs)
-            self.experiment.trainer.history.load_state_dict(columns)
-            self.rewind()
-            self.experiment.rng.bit_generator.state = json.loads(str(self._checkpoint["rng"]))
-        except ConfigError:  # It names its own file.
+            self._read_state()
+        except BaseException:
+            lock.release()
             raise
-        except Exception as error:  # A stranger's file may hold anything.
-            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+        self._lock = lock
         self._earlier_seconds = read_seconds(self.directory) or 0.0
         self._is_resumed = True
 
     def train(self, *, progress: bool = False) -> None:
         """Train to the last epoch, and save the model.
 
-        However training ends, the directory holds the epochs that were completed. Only a config
-        that is refused in the first epoch leaves nothing.
+        However training ends, the directory holds the epochs up to the last checkpoint. Only a
+        config that is refused in the first epoch leaves nothing.
 
         Raises
         ------
@@ -136,6 +152,8 @@ class Run:
             If training diverges.
         KeyboardInterrupt
             If it is interrupted.
+        OSError
+            If a file cannot be written, as on a full disk.
         """
         trainer = self.experiment.trainer
         self._started = time.perf_counter()
@@ -145,15 +163,18 @@ class Run:
                     callback.on_fit_end(trainer)
             else:
                 self.experiment.fit(progress=progress)
-                self.stopped = not self.finished
         except (ConfigError, OSError):
             if self._has_created_directory and not len(trainer.history):
                 shutil.rmtree(self.directory)
                 self._has_created_directory = False
             raise
         finally:
-            if self._has_created_directory or self._is_resumed:
-                self._write_end()
+            try:
+                if self._has_created_directory or self._is_resumed:
+                    self._write_end()
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
 
     def test(self) -> str:
         """Score the test rows, save the result, and return the line that states it."""
@@ -169,65 +190,127 @@ class Run:
         return str(scores)
 
     def open_directory(self) -> None:
-        """Make the directory, unless the run is resumed, and let callbacks write within it."""
-        if not self._is_resumed:
-            self.directory = make_directory(self.directory, numbered=self._numbered)
-            self._has_created_directory = True
+        """Make the directory, or go on in that of a resumed run, and let callbacks write in it."""
+        if self._is_resumed:
+            for name in TEST_FILES:
+                (self.directory / name).unlink(missing_ok=True)
+            write_text(self.directory / CONFIG, dumps(self.experiment.config))
+        else:
+            self._make_directory()
         for callback in self._file_writers:
             callback.path = self.directory / callback.path
             callback.path.parent.mkdir(parents=True, exist_ok=True)
         self._file_writers = []  # A second fit must not prepend the directory again.
 
-    def write_start(self) -> None:
-        """Write the files that are known before the first epoch."""
-        for name in TEST_FILES:
-            (self.directory / name).unlink(missing_ok=True)
-        write_text(self.directory / CONFIG, dumps(self.experiment.config))
-        fitted = self.experiment.predictor.preprocessing.to_dict()
-        write_text(self.directory / PREPROCESSING, json.dumps(fitted, indent=2) + "\n")
-        baseline = json.dumps(self.experiment.baseline.to_dict())
-        write_text(self.directory / BASELINE, baseline + "\n")
-        self.write_checkpoint()
+    def is_checkpoint_due(self) -> bool:
+        """Return whether the epoch that ends now needs a checkpoint; the last one does."""
+        trainer = self.experiment.trainer
+        epoch = len(trainer.history)
+        is_last = trainer.is_stopping or epoch >= self.experiment.epochs
+        return is_last or self._clock.is_due(epoch)
 
     def write_checkpoint(self) -> None:
         """Write the state of the training as it is now."""
+        trainer = self.experiment.trainer
+        epoch = len(trainer.history)
+        self.stopped = trainer.is_stopping and epoch < self.experiment.epochs
+        self._clock.start(epoch)
         state = self._state()
-        write_arrays(self.directory / CHECKPOINT, state)
+        write_checkpoint(self.directory, state)
         self._checkpoint = state
+        self._clock.end()
 
     def rewind(self) -> None:
-        """Set the trainer to the last checkpoint, which undoes an epoch that was interrupted."""
+        """Set the trainer to the last checkpoint, which undoes what came after it."""
         trainer = self.experiment.trainer
-        run_names = {"epochs", "rng", "stopped"}
-        state = {k: array for k, array in self._checkpoint.items() if k not in run_names}
-        epochs = int(self._checkpoint["epochs"])
+        run, state = split_run_state(self._checkpoint)
+        epochs = int(run["epochs"])
+        self.stopped = bool(run["stopped"])
         columns = trainer.history.state_dict() if epochs else {}
         trainer.load_state_dict(
             state | {f"history.{name}": column[:epochs] for name, column in columns.items()}
         )
 
+    def _make_directory(self) -> None:
+        """Make the directory with all that a resumed run needs; no process sees it incomplete."""
+        directory, self._lock = start_directory(self.directory)
+        try:
+            write_text(directory / CONFIG, dumps(self.experiment.config))
+            write_sealed_json(directory / PREPROCESSING, self._fitted_preprocessing())
+            baseline = json.dumps(self.experiment.baseline.to_dict())
+            write_text(directory / BASELINE, baseline + "\n")
+            save(self.experiment.trainer.model, directory / MODEL)
+            self._checkpoint = self._state()
+            self._clock.start(epoch=0)
+            write_checkpoint(directory, self._checkpoint)
+            self._clock.end()
+            self.directory = publish_directory(directory, self.directory, numbered=self._numbered)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        self._has_created_directory = True
+
+    def _read_state(self) -> None:
+        """Set trainer and generator to the last checkpoint in the directory."""
+        remove_temporary_files(self.directory)
+        path = self.directory / PREPROCESSING
+        if read_sealed_json(path) != self._fitted_preprocessing():
+            raise ConfigError(f"{path}: does not fit the data, which gives another preprocessing")
+        self._checkpoint = read_checkpoint(self.directory, repair=True)
+        try:
+            self._continue(split_run_state(self._checkpoint)[0])
+        except ConfigError:  # It names its own file.
+            raise
+        except Exception as error:  # A stranger's file may hold anything.
+            path = self.directory / CHECKPOINT
+            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+
+    def _continue(self, run_state: dict[str, Array]) -> None:
+        """Set trainer and generator to the checkpoint that was read."""
+        if str(run_state["data"]) != str(self._fingerprints["data"]):
+            raise ConfigError(
+                f"{self.experiment.source}: data: the rows are not those of the run "
+                f"{self.directory}; to resume, they must be the same"
+            )
+        if str(run_state["settings"]) != str(self._fingerprints["settings"]):
+            raise ConfigError(f"{self.directory / CONFIG}: is damaged or was edited")
+        columns = read_history(self.directory / METRICS, int(run_state["epochs"]))
+        self.experiment.trainer.history.load_state_dict(columns)
+        self.rewind()
+        self.experiment.rng.bit_generator.state = json.loads(str(run_state["rng"]))
+
     def _state(self) -> dict[str, Array]:
         """Return the state without the history, which grows and is in the file of metrics."""
         trainer = self.experiment.trainer
         rng_state = json.dumps(self.experiment.rng.bit_generator.state)
-        run_state = {"rng": rng_state, "stopped": self.stopped, "epochs": len(trainer.history)}
+        run_state = {
+            "rng": rng_state,
+            "stopped": self.stopped,
+            "epochs": len(trainer.history),
+            "ended": False,
+            **self._fingerprints,
+        }
         return trainer.state_dict(history=False) | {k: np.array(v) for k, v in run_state.items()}
+
+    def _fitted_preprocessing(self) -> dict[str, Any]:
+        """Return the fitted preprocessing as it comes back from its file."""
+        fitted = self.experiment.predictor.preprocessing.to_dict()
+        table: dict[str, Any] = json.loads(json.dumps(fitted))
+        return table
 
     def _write_end(self) -> None:
         """Write the files of a run that has ended."""
         trainer = self.experiment.trainer
-        # An interrupt may have come after the file was written and before the attribute was set,
-        # so the checkpoint is written again from the attribute.
-        self._checkpoint["stopped"] = np.array(self.stopped)
-        write_arrays(self.directory / CHECKPOINT, self._checkpoint)
         seconds = self._earlier_seconds + time.perf_counter() - self._started
         timing = {"epochs": len(trainer.history), "seconds": round(seconds, 3)}
         write_text(self.directory / TIMING, json.dumps(timing) + "\n")
         path = self.directory / MODEL
-        try:
-            save(trainer.model, path)
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror or error}") from None
+        save(trainer.model, path)
+        # From now on the model's file counts, which may hold the weights of an earlier epoch. Both
+        # checkpoints say so, because each can stand in for the other.
+        self._checkpoint["ended"] = np.array(True)
+        for _ in range(2):
+            write_checkpoint(self.directory, self._checkpoint)
         if len(trainer.history) and can_draw():
             self._save_picture(CURVES, trainer.history.plot())
 
@@ -249,14 +332,15 @@ class Run:
     def _check_same_config(self) -> None:
         stored = read(self.directory / CONFIG)
         if isinstance(stored.get("training"), dict):
-            stored["training"]["epochs"] = self.experiment.epochs
+            for name in _FREE_SETTINGS:
+                stored["training"][name] = self.experiment.config["training"][name]
             stored["training"].setdefault("engine", BEFORE_ENGINES)
         for path, (old, new) in differences(stored, self.experiment.config):
             was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
-                f"{self.directory}; to resume, only training.epochs may differ"
-                f"{'' if old is None else f', so add --set {path}={was}'}"
+                f"{self.directory}; to resume, only training.epochs and training.checkpoint_every "
+                f"may differ{'' if old is None else f', so add --set {path}={was}'}"
             )
 
 
@@ -285,21 +369,21 @@ class _Rewind(Callback):
 
 
 class _Record(Callback):
-    """The last callback: writes an epoch's metrics and checkpoint after all others have run."""
+    """The last callback: writes metrics and checkpoints after all others have run."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.logger: CSVLogger | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        self.run.write_start()
-        self.logger = CSVLogger(self.run.directory / METRICS)
+        self.logger = CSVLogger(self.run.directory / METRICS, sync=True)
         self.logger.on_fit_start(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        if self.logger is not None:
-            self.logger.on_epoch_end(trainer)
-        self.run.write_checkpoint()
+        if self.run.is_checkpoint_due():
+            if self.logger is not None:
+                self.logger.on_epoch_end(trainer)
+            self.run.write_checkpoint()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         if self.logger is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +18,9 @@ from nnlayers._core import files
 from nnlayers._core.archives import Archive, write_archive
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
+from nnlayers._core.locking import DirectoryLock
 from nnlayers.config.document import ConfigError
+from nnlayers.config.fingerprint import text_fingerprint
 
 __all__ = [
     "BASELINE",
@@ -27,24 +33,31 @@ __all__ = [
     "MODEL",
     "NUMBERS",
     "PREPROCESSING",
+    "PREVIOUS",
     "RUN_FILES",
     "TEST",
     "TEST_FILES",
     "TIMING",
-    "make_directory",
+    "lock_directory",
     "numbered_directories",
+    "publish_directory",
     "read_arrays",
     "read_history",
     "read_json",
+    "read_sealed_json",
     "read_seconds",
+    "remove_temporary_files",
+    "start_directory",
     "write_arrays",
     "write_file",
+    "write_sealed_json",
     "write_text",
 ]
 
 CONFIG = "config.toml"
 PREPROCESSING = "preprocessing.json"
 CHECKPOINT = "checkpoint.npz"
+PREVIOUS = "checkpoint-previous.npz"
 MODEL = "model.nn"
 METRICS = "metrics.csv"
 CURVES = "curves.png"
@@ -57,40 +70,119 @@ CALIBRATION = "calibration.png"
 # The files of a test, which a run that is trained on no longer has.
 TEST_FILES = (TEST, CONFUSION, NUMBERS, CALIBRATION)
 RUN_FILES = frozenset(
-    [CONFIG, PREPROCESSING, CHECKPOINT, MODEL, METRICS, CURVES, TIMING, BASELINE, *TEST_FILES]
+    {CONFIG, PREPROCESSING, CHECKPOINT, PREVIOUS, MODEL, METRICS, CURVES, TIMING, BASELINE}
+    | set(TEST_FILES)
+)
+# Problems with a path that its user can mend. Others, such as a full disk, are failures.
+_USAGE_ERRORS = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+    | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
 )
 
 
-def make_directory(path: Path, *, numbered: bool) -> Path:
-    """Make a run directory and return its path.
+def start_directory(path: Path) -> tuple[Path, DirectoryLock]:
+    """Make a directory under a temporary name beside its later one, and lock it.
 
-    Parameters
-    ----------
-    path : Path
-        The directory.
-    numbered : bool
-        Whether to append the next free number to the name, as in ``digits-001``.
+    Such directories that processes which were killed have left there are removed.
 
     Raises
     ------
     ConfigError
-        If the directory exists or cannot be made.
+        If it cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not numbered:
-            path.mkdir()
-            return path
+        for entry in filter(files.is_temporary, path.parent.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                _remove_abandoned(entry)
         while True:
-            number = max(numbered_directories(path), default=0) + 1
-            try:
-                directory = path.with_name(f"{path.name}-{number:03d}")
-                directory.mkdir()
-            except FileExistsError:  # Another run has just created this directory.
-                continue
-            return directory
+            directory = files.temporary_path(path.parent)
+            directory.mkdir()
+            # Another process may remove it before it is locked.
+            with suppress(FileNotFoundError):
+                return directory, lock_directory(directory)
     except OSError as error:
         raise ConfigError(f"{path}: cannot make this directory: {error.strerror}") from None
+
+
+def _remove_abandoned(directory: Path) -> None:
+    """Remove a directory of :func:`start_directory` unless its process still lives."""
+    lock = DirectoryLock(directory)
+    with suppress(OSError):
+        try:
+            if lock.acquire():
+                shutil.rmtree(directory)
+        finally:
+            lock.release()
+
+
+def publish_directory(directory: Path, path: Path, *, numbered: bool) -> Path:
+    """Give a directory of :func:`start_directory` its name, once all is on the disk.
+
+    Parameters
+    ----------
+    directory : Path
+        The directory under its temporary name.
+    path : Path
+        The name.
+    numbered : bool
+        Whether to append the next free number to the name, as in ``digits-001``.
+
+    Returns
+    -------
+    Path
+        The directory under its name.
+
+    Raises
+    ------
+    ConfigError
+        If the name exists.
+    """
+    try:
+        files.sync_directory(directory)
+        target = path
+        while True:
+            if numbered:
+                number = max(numbered_directories(path), default=0) + 1
+                target = path.with_name(f"{path.name}-{number:03d}")
+            elif path.exists() or path.is_symlink():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            try:
+                os.rename(directory, target)
+            except OSError:
+                if numbered and target.exists():  # Another run has just taken this number.
+                    continue
+                raise
+            files.sync_directory(path.parent)
+            return target
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot make this directory: {error.strerror}") from None
+
+
+def lock_directory(directory: Path) -> DirectoryLock:
+    """Return the lock of a run directory, which ends with this process.
+
+    Raises
+    ------
+    ConfigError
+        If another process holds it.
+    FileNotFoundError
+        If there is no such directory.
+    """
+    lock = DirectoryLock(directory)
+    if not lock.acquire() or not directory.exists():
+        lock.release()
+        if not directory.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
+        raise ConfigError(f"{directory}: another process is training this run")
+    return lock
+
+
+def remove_temporary_files(directory: Path) -> None:
+    """Remove the temporary files of a process that was killed from a directory that is locked."""
+    for path in filter(files.is_temporary, directory.iterdir()):
+        if path.is_file() or path.is_symlink():
+            path.unlink()
 
 
 def numbered_directories(path: Path) -> dict[int, Path]:
@@ -107,12 +199,16 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises
     ------
     ConfigError
-        If it cannot be written.
+        If there is no such directory, or it must not be written to.
+    OSError
+        If writing fails, as on a full disk.
     """
     try:
         files.write_file(path, write)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
+        if error.errno in _USAGE_ERRORS:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -180,6 +276,29 @@ def read_json(path: Path) -> Any:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (MemoryError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: not valid JSON: {error}") from None
+
+
+def write_sealed_json(path: Path, table: Mapping[str, Any]) -> None:
+    """Write a table as JSON with a checksum of its content, ``"sha256"``."""
+    sealed = {"sha256": text_fingerprint(table), **table}
+    write_text(path, json.dumps(sealed, indent=2) + "\n")
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Return the table that :func:`write_sealed_json` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is no JSON table, or is not as it was written.
+    """
+    table = read_json(path)
+    if not isinstance(table, dict) or "sha256" not in table:
+        raise ConfigError(f"{path}: must be a table with the checksum 'sha256'")
+    checksum = table.pop("sha256")
+    if checksum != text_fingerprint(table):
+        raise ConfigError(f"{path}: is damaged or was edited: its checksum does not fit")
+    return table
 
 
 def read_seconds(directory: Path) -> float | None:

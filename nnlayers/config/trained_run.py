@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
+from nnlayers.config.checkpoints import read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
 from nnlayers.config.parts import read_parts
@@ -25,10 +26,11 @@ from nnlayers.config.run_files import (
     METRICS,
     MODEL,
     PREPROCESSING,
+    PREVIOUS,
     TEST,
-    read_arrays,
     read_history,
     read_json,
+    read_sealed_json,
     read_seconds,
 )
 from nnlayers.config.scoring import Baseline, Scores, score
@@ -49,6 +51,7 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.saving import load
 from nnlayers.training import History
+from nnlayers.training.state import split_state
 
 __all__ = ["TrainedRun", "load_run"]
 
@@ -113,13 +116,7 @@ class TrainedRun:
             If the files of the history are missing or damaged.
         """
         history = History()
-        path = self.directory / CHECKPOINT
-        try:
-            epochs = int(read_arrays(path)["epochs"])
-        except ConfigError:  # It names the file already.
-            raise
-        except (LookupError, TypeError, ValueError) as error:
-            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
+        epochs = int(read_checkpoint(self.directory)["epochs"])
         history.load_state_dict(read_history(self.directory / METRICS, epochs))
         return history
 
@@ -365,7 +362,7 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
     loss = build_loss(sections, str(path), modules).value
     path = directory / PREPROCESSING
     try:
-        preprocessing = Preprocessing.from_dict(read_json(path))
+        preprocessing = Preprocessing.from_dict(read_sealed_json(path))
     except DataError as error:
         raise ConfigError(f"{path}: {error}") from None
     path = directory / MODEL
@@ -375,6 +372,7 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:  # It names the file.
         raise ConfigError(str(error)) from None
+    _load_newest_weights(model, directory)
     predictor = Predictor(model, loss, preprocessing, sections.dtype)
     try:
         with np.errstate(all="ignore"):
@@ -383,3 +381,20 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
     except Exception as error:  # The model of a stranger's file may do anything with a row.
         raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
     return TrainedRun(directory, config, predictor, modules)
+
+
+def _load_newest_weights(model: Layer, directory: Path) -> None:
+    """Set the model to the newest checkpoint of a run that was killed before it had ended.
+
+    Its file then holds the weights of an earlier end or of the start. A directory without
+    checkpoints, which a finished run does not need, holds the model as trained.
+    """
+    path = directory / CHECKPOINT
+    if not (path.exists() or (directory / PREVIOUS).exists()):
+        return
+    run, state = split_run_state(read_checkpoint(directory))
+    if not run["ended"]:
+        try:
+            model.load_state_dict(split_state(state, ["model"])[0]["model"])
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None

@@ -86,6 +86,8 @@ class Trainer:
         Table with one row for each epoch of all fits so far.
     step_loss : float
         The loss of the last step, before its change of the weights; NaN before the first.
+    is_stopping : bool
+        Whether a callback has asked to end the fit after this epoch, see :meth:`stop`.
     loss_weights : dict of str to float
         Weight of each output's loss, which callbacks may change; empty for one loss.
 
@@ -150,7 +152,7 @@ class Trainer:
         self._unoptimized = unoptimized_parameters(model, optimizer)
         self._holdout = Holdout()
         self.step_loss = math.nan
-        self._stopping = False
+        self.is_stopping = False
 
     @property
     def engine(self) -> Literal["compiled", "numpy"]:
@@ -279,7 +281,7 @@ class Trainer:
         rows, validation_rows = self._holdout.split(data, validation, self._task, rng)
         callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
         layers = self.model.named_layers().values()
-        self._stopping = False
+        self.is_stopping = False
         with DelayedSignals() as signals, ExitStack() as at_the_end:
             at_the_end.callback(self._clean_up, [(layer, layer.training) for layer in layers])
             for callback in reversed(callbacks):
@@ -300,13 +302,13 @@ class Trainer:
                 self.history.append(row)
                 for callback in callbacks:
                     callback.on_epoch_end(self)
-                if self._stopping:
+                if self.is_stopping:
                     break
         return self.history
 
     def stop(self) -> None:
         """End the fit after this epoch; for callbacks."""
-        self._stopping = True
+        self.is_stopping = True
 
     def predict(self, X: ByName) -> Any:
         """Return ``model.predict`` of rows, computed in parts; for losses by output a dictionary.

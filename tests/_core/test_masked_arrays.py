@@ -8,7 +8,6 @@ from nnlayers._core.arrays import unmasked
 from nnlayers.data import DataError, split
 from nnlayers.data.table import Table
 from nnlayers.testing import check_gradients
-from nnlayers.training.metrics import accuracy
 
 X, Y, IDS, ONES = np.arange(8.0).reshape(4, 2), np.ones((4, 1)), np.array([0, 1, 0, 1]), np.ones(4)
 
@@ -79,7 +78,6 @@ ENTRANCES = {
     "step y": (lambda x: trainer().step(X, x), Y),
     "evaluate": (lambda x: trainer().evaluate(X, x), Y),
     "minimize_lbfgs": (lambda x: nn.optim.minimize_lbfgs(nn.Affine(2, 1), mse(), x, Y), X),
-    "accuracy": (lambda x: accuracy(x, IDS), IDS),
     "split": (lambda x: split(4, validation=0.5, test=0, seed=0, stratify=x), IDS),
     "check_gradients": (lambda x: check_gradients(nn.Exp(), x), ONES),
 }

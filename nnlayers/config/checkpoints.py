@@ -1,0 +1,86 @@
+"""Keep the two newest checkpoints of a run directory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from nnlayers._core.arrays import Array
+from nnlayers._core.files import temporary_path
+from nnlayers.config.document import ConfigError
+from nnlayers.config.run_files import CHECKPOINT, PREVIOUS, read_arrays, write_arrays
+
+__all__ = ["read_checkpoint", "split_run_state", "write_checkpoint"]
+
+# Entries of a checkpoint that are the run's and not the trainer's: the number of epochs; the state
+# of the generator; whether a callback has ended the training; whether the model's file is that of
+# the end of the training; and fingerprints of the data and the settings.
+_RUN_STATE = frozenset(["epochs", "rng", "stopped", "ended", "data", "settings"])
+
+
+def write_checkpoint(directory: Path, state: Mapping[str, Array]) -> None:
+    """Write a checkpoint; the one before stays beside it under another name.
+
+    At any moment, also after a power loss, the newest or the one before is whole.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then both are as before.
+    """
+    newest, previous = directory / CHECKPOINT, directory / PREVIOUS
+    # Renaming one name of a file to another name of the same file would do nothing.
+    if newest.exists() and not (previous.exists() and previous.samefile(newest)):
+        # A second name for the file costs no copy, and leaves the first name in its place.
+        link = temporary_path(directory)
+        try:
+            os.link(newest, link)
+        except OSError:  # The file system has no links.
+            os.replace(newest, previous)
+        else:
+            os.replace(link, previous)
+    write_arrays(newest, state)
+
+
+def read_checkpoint(directory: Path, *, repair: bool = False) -> dict[str, Array]:
+    """Return the newest checkpoint; with a warning, the one before if the newest is damaged.
+
+    Parameters
+    ----------
+    directory : Path
+        The run directory.
+    repair : bool
+        Whether to write the one before in place of a damaged one, from which a run goes on.
+
+    Raises
+    ------
+    ConfigError
+        If neither can be read.
+    """
+    newest, previous = directory / CHECKPOINT, directory / PREVIOUS
+    try:
+        return _read(newest)
+    except ConfigError as error:
+        if not previous.exists():
+            raise
+        state = _read(previous)
+        warnings.warn(f"{error}; the checkpoint before it is used", stacklevel=2)
+    if repair:
+        write_arrays(newest, state)
+    return state
+
+
+def split_run_state(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the run's entries of a checkpoint, and the trainer's."""
+    run = {name: array for name, array in state.items() if name in _RUN_STATE}
+    return run, {name: array for name, array in state.items() if name not in _RUN_STATE}
+
+
+def _read(path: Path) -> dict[str, Array]:
+    state = read_arrays(path)
+    missing = sorted(_RUN_STATE - state.keys())
+    if missing:
+        raise ConfigError(f"{path}: not a checkpoint of this run: no entry {missing[0]!r}")
+    return state

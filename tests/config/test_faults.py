@@ -1,0 +1,252 @@
+"""A run survives a fault at any of its operations on files, and a power loss at any moment."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faulty_disk import FaultyDisk, Killed, states_after_power_loss, write_state
+
+import nnlayers as nn
+from nnlayers._core.interruption import Interruption
+from nnlayers.config import ConfigError, Run, load_run, prepare, read
+
+CONFIG = {
+    "seed": 3,
+    "data": {"type": "spirals", "rows": 60},
+    "model": {"type": "mlp", "sizes": [2, 4, 3], "dropout": 0.2},
+    "loss": {"type": "SoftmaxCrossEntropy"},
+    "optimizer": {
+        "type": "Adam",
+        "lr": {"type": "StepDecay", "lr": 0.1, "step_size": 6},
+    },
+    "training": {
+        "epochs": 9,
+        "batch_size": 20,
+        "checkpoint_every": "1 epoch",
+        "callbacks": [
+            {"type": "EarlyStopping", "patience": 2, "monitor": "loss", "min_delta": 0.1}
+        ],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Save the time of drawing and of the real disk, which have no part in what is tested."""
+
+    class Figure:
+        def savefig(self, file, **options):
+            file.write(b"picture")
+
+    monkeypatch.setattr(nn.History, "plot", lambda history: Figure())
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+def start(directory):
+    run = Run(prepare(CONFIG, "x.toml"), directory)
+    if directory.exists():
+        run.resume()
+    return run
+
+
+def result(directory):
+    return [(directory / name).read_bytes() for name in ("model.nn", "metrics.csv")]
+
+
+@pytest.fixture
+def folder():
+    """A folder in memory, where the system has one, because disks are slow."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.path.isdir(memory) else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The result of a run without faults."""
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    run = start(directory)
+    run.train()
+    assert 2 < len(run.experiment.trainer.history) < 9  # It has stopped early.
+    return result(directory)
+
+
+def assert_resumes(directory, whole):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # A damaged checkpoint is a warning.
+        start(directory).train()
+    assert result(directory) == whole
+    assert not list(directory.parent.glob(".nnlayers-*"))
+    assert not list(directory.glob(".nnlayers-*"))
+
+
+@pytest.mark.parametrize(
+    ("problem", "lasts", "step"),
+    [
+        (Killed(), True, 1),
+        (Interruption(15), False, 2),
+        (OSError(errno.ENOSPC, "No space left on device"), False, 3),
+        (OSError(errno.ENOSPC, "No space left on device"), True, 3),
+        (OSError(errno.EIO, "Input/output error"), False, 3),
+    ],
+    ids=["kill", "signal", "full disk once", "full disk", "bad disk"],
+)
+def test_a_fault_at_any_operation_costs_nothing(folder, monkeypatch, whole, problem, lasts, step):
+    with FaultyDisk(folder).installed(monkeypatch) as disk:
+        start(folder / "count").train()
+    assert disk.calls > 60
+    for fault in range(1, disk.calls + 1, step):
+        directory = folder / "run"
+        run = start(directory)
+        faulty = FaultyDisk(folder, fault, problem, lasts)
+        ends = contextlib.suppress(ConfigError, OSError, Interruption, Killed)
+        with faulty.installed(monkeypatch), ends:
+            run.train()
+        if directory.exists():
+            assert len(load_run(directory).history) <= len(whole[1].splitlines()) - 1
+        del run  # The lock of a process that was killed goes with it.
+        assert_resumes(directory, whole)
+        shutil.rmtree(directory)
+
+
+def test_a_power_loss_at_any_moment_costs_at_most_the_last_epoch(folder, monkeypatch, whole):
+    with FaultyDisk(folder).installed(monkeypatch) as disk:
+        start(folder / "run").train()
+    states = states_after_power_loss(disk.log)
+    assert len(states) > 100
+    for state in states:
+        shutil.rmtree(folder / "run")
+        write_state(state, folder)
+        if (folder / "run").exists():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                load_run(folder / "run")
+        assert_resumes(folder / "run", whole)
+
+
+def interrupt_after(run, epoch, problem=KeyboardInterrupt):
+    """Raise `problem` as soon as the checkpoint of an epoch has been written."""
+    write = run.write_checkpoint
+
+    def write_and_interrupt():
+        write()
+        if len(run.experiment.trainer.history) == epoch:
+            raise problem
+
+    run.write_checkpoint = write_and_interrupt
+
+
+def interrupted(directory, epoch):
+    run = start(directory)
+    interrupt_after(run, epoch)
+    with pytest.raises(KeyboardInterrupt):
+        run.train()
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path, whole):
+    directory = tmp_path / "run"
+    interrupted(directory, 3)
+    path = directory / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=r"checkpoint\.npz: .*; the checkpoint before it is used"):
+        run = start(directory)
+    assert len(run.experiment.trainer.history) == 3
+    path = directory / "checkpoint-previous.npz"
+    path.write_bytes(b"")  # It is no longer needed, because the newest was repaired.
+    run.train()
+    assert result(directory) == whole
+
+
+@pytest.mark.parametrize("has_model_of_an_earlier_end", [False, True])
+def test_a_killed_run_is_evaluated_with_the_model_of_its_last_epoch(
+    folder, monkeypatch, has_model_of_an_earlier_end
+):
+    directory = folder / "run"
+    if has_model_of_an_earlier_end:
+        interrupted(directory, 2)
+    run = start(directory)
+    disk = FaultyDisk(folder, None, Killed(), lasts=True)
+    write = run.write_checkpoint
+
+    def write_and_die():
+        write()
+        if len(run.experiment.trainer.history) == 4:
+            disk.fault = disk.calls + 1
+            raise disk.problem
+
+    run.write_checkpoint = write_and_die
+    with disk.installed(monkeypatch), pytest.raises(Killed):
+        run.train()
+    loaded = load_run(directory)
+    assert len(loaded.history) == 4
+    measured = loaded.evaluate(run.experiment.parts["validation"])
+    assert measured["loss"] == pytest.approx(loaded.history.last["val_loss"], rel=1e-6)
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path, monkeypatch):
+    path = tmp_path / "rows.npz"
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), np.arange(60) % 3
+    np.savez(path, X=x, y=y)
+    monkeypatch.setitem(CONFIG, "data", {"type": "npz", "path": str(path)})
+    interrupted(tmp_path / "run", 2)
+    x[7, 1] += 1e-3
+    np.savez(path, X=x, y=y)
+    with pytest.raises(ConfigError, match=r"rows are not those of the run|does not fit the data"):
+        start(tmp_path / "run")
+
+
+def test_a_run_in_training_is_locked(tmp_path):
+    run = start(tmp_path / "run")
+    other = Run(prepare(CONFIG, "x.toml"), tmp_path / "run")
+    messages = []
+
+    class Intruder(nn.callbacks.Callback):
+        def on_epoch_end(self, trainer):
+            try:
+                other.resume()
+            except ConfigError as error:
+                messages.append(str(error))
+
+    run.experiment.trainer.callbacks.append(Intruder())
+    run.experiment.trainer.state_dict()
+    run.train()
+    assert set(messages) == {f"{tmp_path / 'run'}: another process is training this run"}
+    other.resume()  # The lock ends with the training.
+
+
+def test_no_damage_of_the_preprocessing_goes_unnoticed(tmp_path):
+    start(tmp_path / "run").train()
+    path = tmp_path / "run" / "preprocessing.json"
+    content, rows = path.read_bytes(), [[0.3, -0.4]]
+    before = load_run(tmp_path / "run").predict_proba(rows)
+    refused = 0
+    for bit in range(0, 8 * len(content), 7):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            after = load_run(tmp_path / "run").predict_proba(rows)
+        except ConfigError:
+            refused += 1
+        else:  # White space may change.
+            np.testing.assert_array_equal(after, before)
+    assert refused > 100
+
+
+def test_settings_that_were_edited_in_the_directory_are_refused(tmp_path):
+    interrupted(tmp_path / "run", 2)
+    path = tmp_path / "run" / "config.toml"
+    text = path.read_text()
+    path.write_text(text.replace("batch_size = 20", "batch_size = 21"))
+    run = Run(prepare(read(path), str(path)), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"config\.toml: is damaged or was edited"):
+        run.resume()
+    path.write_text(text.replace("epochs = 9", "epochs = 3"))
+    Run(prepare(read(path), str(path)), tmp_path / "run").resume()

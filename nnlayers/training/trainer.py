@@ -224,14 +224,11 @@ class Trainer:
 
         Training losses and metrics are those of the epoch's own steps, in training mode, while the
         weights change; validation is measured with ``model.predict`` after each epoch. The loss of
-        an epoch is the mean over its batches, weighted by their numbers of rows, sample weights or
-        class weights.
+        an epoch is the mean over its batches, weighted by rows, sample weights or class weights.
 
         Gradients that the optimizer does not consume, because a parameter is frozen or not one of
-        the optimizer's, are discarded.
-
-        Ctrl-C, or a SIGTERM that Python code handles, ends the fit between two steps: weights and
-        the optimizer's state are those after a whole step.
+        the optimizer's, are discarded. Ctrl-C, or a SIGTERM that Python code handles, ends the fit
+        between two steps: weights and the optimizer's state are those after a whole step.
 
         Parameters
         ----------

@@ -98,7 +98,7 @@ def run(options):
 def report_results(results, rows, megabytes, options):
     """Print and write the table of the best rounds, which others' work on the machine slows least.
 
-    `results` holds the seconds of each step, the peak of memory and the size of the result.
+    `results` holds the seconds of each step, and megabytes at the peak and of the result.
     """
     header = ("", "read", "split", "prepare", "seconds", "times pandas", "peak MB", "times table")
     report = Report("reading", header, options.output)
@@ -110,8 +110,8 @@ def report_results(results, rows, megabytes, options):
     for name, (steps, _, _) in best.items():
         peak = median(peak for _, peak, _ in results[name])
         columns = [f"{seconds:.2f}" for seconds in steps] + [""] * (3 - len(steps))
-        ratios = f"{sum(steps) / sum(reference):.2f}", f"{peak:.0f}", f"{peak / (size / 1e6):.2f}"
+        ratios = f"{sum(steps) / sum(reference):.2f}", f"{peak:.0f}", f"{peak / size:.2f}"
         lines.append((name, *columns, f"{sum(steps):.2f}", *ratios))
         report.add(lines[-1])
-    print(f"\n{rows:,} rows, {megabytes:.0f} MB as CSV, {size / 1e6:.0f} MB as a DataFrame")
+    print(f"\n{rows:,} rows, {megabytes:.0f} MB as CSV, {size:.0f} MB as a DataFrame")
     report.save([header, *lines])

@@ -55,7 +55,8 @@ class ResidualModule(torch.nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x + f(x)."""
-        return x + super().forward(x)
+        y = super().forward(x)
+        return x.to(y.dtype) + y
 
 
 class BatchNormModule(torch.nn.BatchNorm1d):
@@ -188,9 +189,22 @@ class GraphModule(torch.nn.Module):
             constant: Tensor = getattr(self, f"constant{index}")
             values[index] = constant.to(dtype) if index in self._untyped else constant
         for layer, parents, node in self.steps:
-            values[node] = self.layers[layer](*[values[parent] for parent in parents])
+            values[node] = self.layers[layer](*promote([values[parent] for parent in parents]))
         results = [values[output] for output in self.outputs]
         return results[0] if self.single else tuple(results)
+
+
+def promote(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return floats of different dtypes as float64, which PyTorch does for some functions only."""
+    if len({x.dtype for x in inputs if x.is_floating_point()}) < 2:
+        return inputs
+    return [x.to(torch.float64) if x.is_floating_point() else x for x in inputs]
+
+
+def cast_inputs(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return the inputs of a module in the dtype of its weights: a hook for `forward`."""
+    dtype = next(module.parameters()).dtype
+    return tuple(x.to(dtype) for x in inputs)
 
 
 def add_up(x: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool) -> Tensor:

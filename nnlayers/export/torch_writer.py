@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from nnlayers._core.arrays import Array
+from nnlayers._core.arrays import FLOAT64, Array
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules as modules
 from nnlayers.export.torch_rules import RULES, WEIGHT_NAMES
@@ -67,7 +67,10 @@ class _Converter:
                 "float64: convert it by astype"
             )
         self._model = model
-        self._dtype = next(iter(dtypes), None)
+        # Layers convert their inputs to the dtype of their weights; PyTorch's modules do not.
+        self._casts = FLOAT64 not in dtypes and any(
+            map(_has_float64, model.named_layers().values())
+        )
         self._modules: dict[Layer, torch.nn.Module] = {}
         self._parameters: dict[tuple[Parameter, bool], torch.nn.Parameter] = {}
         self._weights: list[_Weight] = []
@@ -117,6 +120,8 @@ class _Converter:
         if isinstance(layer, EntityEmbedding):
             for index, item in enumerate(layer.W):
                 self._set(module.get_submodule("W"), str(index), layer, f"W.{index}", item)
+        if self._casts and kind is not Embedding and layer.parameters():
+            module.register_forward_pre_hook(modules.cast_inputs)
         return module
 
     def _set(
@@ -169,6 +174,13 @@ class _Converter:
         for position, (i, weight) in enumerate(weights.items()):
             self._set(module.weights, str(position), graph, names[i], weight)
         return module
+
+
+def _has_float64(layer: Layer) -> bool:
+    """Return whether a graph has a constant that makes float64 of what is computed with it."""
+    nodes = layer.nodes if isinstance(layer, Graph) else []
+    leaves = [node for node in nodes if isinstance(node, Input) and node.has_float_dtype]
+    return any(np.asarray(node.content).dtype == FLOAT64 for node in leaves)
 
 
 def _constant(content: Any, graph: Graph, node: Node) -> torch.Tensor:

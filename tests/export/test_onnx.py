@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from catalogue import ENTRIES
 from models import KEYS, Own, Swish, several_outputs
+from random_graphs import WIDTH, draw_graph, draw_rows
 from rows import assert_agree, edge_rows, in_dtype, shapes_of
 
 import nnlayers as nn
@@ -97,6 +98,17 @@ def test_a_graph_of_several_inputs_and_outputs_keeps_their_names(tmp_path):
     a, b = edge_rows((4,), np.float32)[:8000], edge_rows((2,), np.float32)[:8000]
     for y, expected in zip(run(path, a, b), model.predict(a, b), strict=True):
         assert_agree("Graph", y, expected, a, b)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs_give_what_they_predict_in_each_dtype(seed, tmp_path):
+    model, rows = draw_graph(np.random.default_rng(seed)), draw_rows(500, seed)
+    path = nn.export.onnx(model, tmp_path / "model.onnx", input_shape=(WIDTH,))
+    for y, expected in zip(run(path, *rows), model.predict(*rows), strict=True):
+        assert y.dtype == expected.dtype
+        # Rounding grows where a row is nearly constant and LayerNorm divides by its deviation.
+        scale = np.maximum(np.abs(expected).max(), 1)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5 * scale)
 
 
 def test_weights_keep_their_names_and_bits(tmp_path):

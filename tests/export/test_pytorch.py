@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from catalogue import ENTRIES
 from models import KEYS, Own, Swish, several_outputs
+from random_graphs import draw_graph, draw_rows
 from rows import in_dtype
 
 import nnlayers as nn
@@ -133,6 +134,27 @@ def test_a_layer_outside_the_library_becomes_its_layers():
     other = nn.Sequential(nn.Affine(2, 2, rng=1), Swish(0.5)).astype(np.float32)
     nn.export.from_torch_state(other, module.state_dict())
     np.testing.assert_array_equal(other.predict(rows), model.predict(rows))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs_give_what_they_predict_in_each_dtype(seed):
+    model, rows = draw_graph(np.random.default_rng(seed)), draw_rows(500, seed)
+    module = nn.export.to_torch(model)
+    with torch.no_grad():
+        results = module(*map(torch.from_numpy, rows))
+    for y, expected in zip(results, model.predict(*rows), strict=True):
+        assert y.numpy().dtype == expected.dtype
+        # Rounding grows where a row is nearly constant and LayerNorm divides by its deviation.
+        scale = np.maximum(np.abs(expected).max(), 1)
+        np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+def test_weights_of_float32_take_what_constants_made_float64():
+    inner = nn.Graph(nn.Input("x") * np.array([1.0, 2.0]))
+    model = nn.Sequential(inner, nn.Residual(nn.Affine(2, 2, rng=0)), nn.BatchNorm(2))
+    rows = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    y = nn.export.to_torch(model)(torch.from_numpy(rows))
+    assert_near(y, model.predict(rows), np.float32)
 
 
 def test_an_embedding_takes_ids():

@@ -13,10 +13,11 @@ from nnlayers.data.datasets import breast_cancer, diabetes, digits, iris, moons,
 from nnlayers.data.files import csv, feather, from_frame, npy, npz, parquet, read_rows
 from nnlayers.data.inference import Inference, infer
 from nnlayers.data.preprocessing import Preprocessing, TargetKind
+from nnlayers.data.problems import DataError
 from nnlayers.data.profiles import ColumnProfile
 from nnlayers.data.raw_rows import as_column, has_column, table_from_rows
 from nnlayers.data.splitting import Split, split, split_table
-from nnlayers.data.table import ColumnKind, DataError, Table
+from nnlayers.data.table import ColumnKind, Table
 
 __all__ = [
     "ColumnKind",

@@ -9,7 +9,7 @@ import numpy as np
 from nnlayers._core.archives import Archive
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import unknown_name
-from nnlayers.data.table import DataError, check_finite
+from nnlayers.data.problems import DataError, check_finite
 
 __all__ = ["npz_arrays", "npz_columns"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library, unknown_name
-from nnlayers.data.table import DataError
+from nnlayers.data.problems import DataError
 
 __all__ = ["read_arrow"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nnlayers._core.checks import optional_library
-from nnlayers.data.table import DataError
+from nnlayers.data.problems import DataError
 
 __all__ = ["is_compressed", "open_decompressed", "plain_suffix"]
 

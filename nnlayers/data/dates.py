@@ -14,8 +14,9 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_choice, check_number, optional_library
 from nnlayers.data.encoders import KINDS, check_missing
+from nnlayers.data.problems import DataError
 from nnlayers.data.scaling import Standardizer
-from nnlayers.data.table import Column, ColumnKind, DataError
+from nnlayers.data.table import Column, ColumnKind
 from nnlayers.data.texts import check_text, levels_of
 
 __all__ = ["ISO_8601", "Dates", "date_formats", "read_dates"]

@@ -20,7 +20,7 @@ from nnlayers._core.checks import optional_library, unknown_name
 from nnlayers.data.compression import is_compressed, open_decompressed
 from nnlayers.data.dialect import Dialect, Record, read_records, sniff
 from nnlayers.data.frames import series_values
-from nnlayers.data.table import DataError
+from nnlayers.data.problems import DataError
 from nnlayers.data.texts import MISSING
 
 __all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import IO, NamedTuple
 
 from nnlayers.data.compression import open_decompressed
-from nnlayers.data.table import DataError
+from nnlayers.data.problems import DataError
 
 __all__ = ["Dialect", "Record", "read_records", "sniff"]
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_choice, check_number
+from nnlayers.data.problems import preview
 from nnlayers.data.scaling import Scaler, scaler_from_dict
-from nnlayers.data.table import Column, ColumnKind, preview
+from nnlayers.data.table import Column, ColumnKind
 from nnlayers.data.texts import Levels, NumberFormat, check_text, levels_of
 
 __all__ = [

@@ -21,7 +21,8 @@ from nnlayers.data.delimited import parse_numbers, read_delimited
 from nnlayers.data.dialect import Dialect
 from nnlayers.data.frames import frame_columns
 from nnlayers.data.mapped import load_array, matrix_columns
-from nnlayers.data.table import ColumnKind, DataError, Lines, Table, check_rows, find_missing
+from nnlayers.data.problems import DataError, Lines, check_rows, find_missing
+from nnlayers.data.table import ColumnKind, Table
 
 __all__ = ["csv", "feather", "from_frame", "npy", "npz", "parquet", "read_rows"]
 

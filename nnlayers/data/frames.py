@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers.data.table import DataError
+from nnlayers.data.problems import DataError
 
 __all__ = ["frame_columns", "series_values"]
 

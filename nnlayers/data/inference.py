@@ -14,8 +14,9 @@ from nnlayers.data.compression import plain_suffix
 from nnlayers.data.delimited import header_advice
 from nnlayers.data.draft import draft_config
 from nnlayers.data.files import from_frame, npz, read_rows
+from nnlayers.data.problems import DataError
 from nnlayers.data.profiles import ColumnProfile, profile_columns
-from nnlayers.data.table import DataError, Table
+from nnlayers.data.table import Table
 from nnlayers.data.target_profile import TargetProfile, profile_target
 from nnlayers.data.targets import rows_with_target
 

@@ -13,7 +13,8 @@ from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
 from nnlayers.data.batches import batches
 from nnlayers.data.lazy_columns import LazyColumns
-from nnlayers.data.table import DataError, Table
+from nnlayers.data.problems import DataError
+from nnlayers.data.table import Table
 
 __all__ = ["MappedColumns", "is_mapped", "load_array", "matrix_columns", "sample", "write_rows"]
 

@@ -14,8 +14,9 @@ from nnlayers._core.checks import check_boolean, check_choice, check_integer
 from nnlayers.data.encoders import MISSING_PROBLEM, Categories, Encoder, Missing
 from nnlayers.data.features import encode_columns
 from nnlayers.data.mapped import is_mapped, sample, write_rows
+from nnlayers.data.problems import DataError
 from nnlayers.data.roles import Roles, encoder_from_dict
-from nnlayers.data.table import ColumnKind, DataError, Table
+from nnlayers.data.table import ColumnKind, Table
 from nnlayers.data.targets import (
     Classes,
     Target,

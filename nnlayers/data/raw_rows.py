@@ -12,14 +12,8 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, refuse_masked
 from nnlayers._core.checks import unknown_name
-from nnlayers.data.table import (
-    ColumnKind,
-    DataError,
-    Table,
-    check_rows,
-    find_missing,
-    preview,
-)
+from nnlayers.data.problems import DataError, check_rows, find_missing, preview
+from nnlayers.data.table import ColumnKind, Table
 from nnlayers.data.texts import MISSING
 
 __all__ = ["as_column", "has_column", "table_from_rows"]

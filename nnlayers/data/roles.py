@@ -13,8 +13,9 @@ import numpy as np
 from nnlayers._core.checks import unknown_name
 from nnlayers.data.dates import Dates
 from nnlayers.data.encoders import Categories, Encoder, Missing, Numbers, read_numbers
+from nnlayers.data.problems import DataError
 from nnlayers.data.scaling import LogScaler, PiecewiseScaler, QuantileScaler, Scaler, Standardizer
-from nnlayers.data.table import Column, DataError, Table
+from nnlayers.data.table import Column, Table
 from nnlayers.data.texts import NumberFormat, levels_of
 from nnlayers.data.workers import column_workers
 

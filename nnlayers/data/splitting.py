@@ -11,7 +11,8 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_integer, check_number, unknown_name
 from nnlayers.data.factorizing import factorize
-from nnlayers.data.table import DataError, Lines, Table, check_rows, find_missing
+from nnlayers.data.problems import DataError, Lines, check_rows, find_missing
+from nnlayers.data.table import Table
 
 __all__ = ["Split", "split", "split_table"]
 

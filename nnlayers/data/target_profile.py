@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers.data.encoders import read_numbers
-from nnlayers.data.table import Column, DataError, preview
+from nnlayers.data.problems import DataError, preview
+from nnlayers.data.table import Column
 from nnlayers.data.texts import Levels, NumberFormat, levels_of, missing_cells
 
 __all__ = ["TargetProfile", "Task", "profile_target"]

@@ -13,8 +13,9 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice
 from nnlayers.data.encoders import check_levels, read_numbers
 from nnlayers.data.factorizing import factorize
+from nnlayers.data.problems import DataError, check_finite, check_rows, preview
 from nnlayers.data.scaling import Standardizer, scaler_from_dict
-from nnlayers.data.table import Column, DataError, Table, check_finite, check_rows, preview
+from nnlayers.data.table import Column, Table
 from nnlayers.data.texts import NumberFormat, levels_of, missing_cells
 
 __all__ = [

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice
 from nnlayers.data.factorizing import factorize
-from nnlayers.data.table import find_missing
+from nnlayers.data.problems import find_missing
 
 __all__ = [
     "BOOLEANS",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnlayers.data import DataError, Table
-from nnlayers.data.table import check_finite
+from nnlayers.data.problems import check_finite
 
 
 def test_numbers_become_float64_and_strings_objects():

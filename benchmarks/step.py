@@ -7,6 +7,8 @@ from benchmarks.series import run_races
 
 CONTENDERS = {
     "nnlayers": "ours:trainer_step",
+    "nnlayers fit": "ours:fit_step",
+    "nnlayers NumPy": "ours:numpy_step",
     "explicit loop": "ours:loop_step",
     "products": "products:step",
     "PyTorch": "pytorch:eager_step",

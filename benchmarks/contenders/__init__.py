@@ -12,8 +12,10 @@ import numpy as np
 # It is small, so that the network still learns at the last step: gradients that underflow are slow.
 LEARNING_RATE = 1e-5
 WEIGHT_DECAY = 1e-2
-# An epoch in one call goes through this many different batches.
+# Single steps go in turn through this many different batches.
 BATCHES = 8
+# An epoch in one call goes through these so many times.
+TURNS = 8
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from benchmarks.contenders import BATCHES, LEARNING_RATE, WEIGHT_DECAY, chosen, repeated
+from benchmarks.contenders import BATCHES, LEARNING_RATE, TURNS, WEIGHT_DECAY, chosen, repeated
 
 ACTIVATIONS = {
     "relu": jax.nn.relu,
@@ -69,7 +69,7 @@ def jitted_step(task):
 
 def scanned_epoch(task):
     state, update = update_of(task)
-    x, y = map(jnp.asarray, task.batches())
+    x, y = (jnp.concatenate([batches] * TURNS) for batches in task.batches())
 
     @partial(jax.jit, donate_argnums=0)
     def epoch(state, x, y):
@@ -77,11 +77,11 @@ def scanned_epoch(task):
 
     def run(n):
         nonlocal state
-        epochs = -(-n // BATCHES)
+        epochs = -(-n // (BATCHES * TURNS))
         for _ in range(epochs):
             state, _ = epoch(state, x, y)
         jax.block_until_ready(state)
-        return epochs * BATCHES
+        return epochs * BATCHES * TURNS
 
     return run
 

@@ -4,7 +4,9 @@ import numpy as np
 
 import nnlayers as nn
 from benchmarks.contenders import (
+    BATCHES,
     LEARNING_RATE,
+    TURNS,
     WEIGHT_DECAY,
     UnsupportedError,
     chosen,
@@ -41,6 +43,24 @@ def parts(task):
 
 def trainer_step(task):
     return in_turn(nn.Trainer(*parts(task)).step, list(zip(*task.batches(), strict=True)))
+
+
+def numpy_step(task):
+    trainer = nn.Trainer(*parts(task), engine="numpy")
+    return in_turn(trainer.step, list(zip(*task.batches(), strict=True)))
+
+
+def fit_step(task):
+    """Steps inside ``fit``, over rows in random order."""
+    x, y = (np.concatenate([*batches] * TURNS) for batches in task.batches())
+    trainer = nn.Trainer(*parts(task))
+
+    def run(n):
+        epochs = max(1, -(-n // (BATCHES * TURNS)))
+        trainer.fit(x, y, epochs=epochs, batch_size=task.rows, rng=0)
+        return epochs * BATCHES * TURNS
+
+    return run
 
 
 def loop_step(task):

@@ -448,17 +448,18 @@ def _fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[],
         reading.append((attrgetter("__class__", *sorted(names)), owner))
 
     before = [read(owner) for read, owner in reading]
+    attributes = list(map(vars, owners))
 
     def is_current() -> bool:
         if (
             optimizer.layout is not layout
             or [parameter.placement for parameter in others] != placements
-            or not all(map(_METHODS.isdisjoint, map(vars, owners)))
+            or not all(map(_METHODS.isdisjoint, attributes))
         ):
             return False
         try:
             return [read(owner) for read, owner in reading] == before
-        except ValueError:  # An array has been replaced by one of other values.
+        except (AttributeError, ValueError):  # An attribute is gone, or an array is another.
             return False
 
     return is_current

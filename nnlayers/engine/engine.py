@@ -37,7 +37,7 @@ def unknown_part(model: Layer, loss: Loss, optimizer: Optimizer) -> str | None:
     """Return a description of the first part of a training that the engine does not know."""
     layer = unknown_layer(model)
     if layer is not None:
-        return f"the layer {type(layer).__name__}"
+        return layer
     if not knows_loss(loss):
         return f"the loss {type(loss).__name__}"
     if not knows_optimizer(optimizer):

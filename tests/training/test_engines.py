@@ -318,3 +318,24 @@ def test_inputs_may_lie_in_memory_as_they_like(X):
         part.fit(X, y.astype(np.int32), epochs=1, shuffle=False)
         part.step(X[:9], y[:9].astype(np.uint8))
     assert_same(*trainers)
+
+
+@needs_numba
+def test_a_replaced_method_is_called():
+    part = trainer()
+    X, y = data()
+    part.step(X, y)
+    forward, calls = part.model[0].forward, []
+
+    def counted(x):
+        calls.append(len(x))
+        return forward(x)
+
+    part.model[0].forward = counted
+    assert part.engine == "numpy"
+    part.step(X[:5], y[:5])
+    part.fit(X, y, epochs=1, batch_size=50)
+    assert calls == [5, 50, 50]
+    del part.model[0].forward
+    part.fit(X, y, epochs=1, batch_size=50)
+    assert calls == [5, 50, 50]

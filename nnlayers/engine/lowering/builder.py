@@ -46,11 +46,18 @@ def lowers(cls: type[Layer]) -> Callable[[LayerLowering], LayerLowering]:
     return register
 
 
-def unknown_layer(model: Layer) -> Layer | None:
-    """Return the first layer, in the order of the forward pass, of a class that is unknown."""
-    for layer in model.named_layers().values():
-        if type(layer) not in _LAYERS:
-            return layer
+def unknown_layer(model: Layer) -> str | None:
+    """Return a description of the first layer, in the order of the model, that is unknown."""
+    problems = map(_problem_of, model.named_layers().values())
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _problem_of(layer: Layer) -> str | None:
+    if type(layer) not in _LAYERS:
+        return f"the layer {type(layer).__name__}"
+    for name in ("forward", "backward", "predict", "backward_parameters"):
+        if name in vars(layer):
+            return f"the replaced method {name!r} of {type(layer).__name__}"
     return None
 
 
@@ -62,14 +69,11 @@ def lower_layer(build: ProgramBuilder, layer: Layer, x: Buffer) -> Buffer:
     UnsupportedError
         If the layer, or one within, is unknown.
     """
-    function = _LAYERS.get(type(layer))
-    if function is None:
-        raise UnsupportedError(f"the layer {layer!r}")
-    for name in ("forward", "backward", "predict", "backward_parameters"):
-        if name in vars(layer):
-            raise UnsupportedError(f"the replaced method {name!r} of {layer!r}")
+    problem = _problem_of(layer)
+    if problem is not None:
+        raise UnsupportedError(problem)
     build.open_group()
-    return function(build, layer, x)
+    return _LAYERS[type(layer)](build, layer, x)
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ COMMANDS = {
     "initialization": "initialization",
     "export": "export",
     "reading": "reading",
+    "tables": "tables",
 }
 
 
@@ -32,6 +33,8 @@ def main():
     for name, module in COMMANDS.items():
         command = commands.add_parser(name)
         command.set_defaults(module=module)
+        if name == "tables":
+            command.add_argument("directory", type=Path, help="folder of the CSV files")
         command.add_argument("--quick", action="store_true", help="fewer rounds, no variants")
         command.add_argument("--only", nargs="+", help="contenders beside nnlayers")
         command.add_argument("--threads", type=int, nargs="+", default=[1, 2])

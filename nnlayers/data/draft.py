@@ -36,9 +36,14 @@ class _Sizes:
     rows: int
 
     @property
+    def is_small(self) -> bool:
+        """Whether there are so few rows that a network learns little beyond the main effects."""
+        return self.rows < 1000
+
+    @property
     def width(self) -> int:
         """The number of units of a hidden layer."""
-        return 64 if self.rows < 1000 else 128 if self.rows < 10_000 else 256
+        return 64 if self.is_small else 128 if self.rows < 10_000 else 256
 
     def dropout(self, task: Task) -> float:
         """Return the share of units that a step leaves out.
@@ -48,17 +53,23 @@ class _Sizes:
         """
         if task == "counts":
             return 0.0
-        return 0.3 if self.rows < 5000 and task != "numbers" else 0.1
+        if task == "numbers" or self.rows >= 5000:
+            return 0.1
+        return 0.5 if self.is_small else 0.3
 
     @property
     def weight_decay(self) -> float:
         """The weight decay."""
+        if self.is_small:
+            return 1.0
         return 0.1 if self.rows < 5000 else 0.01
 
     @property
     def batch_size(self) -> int:
         """The number of rows of a step."""
-        return int(2 ** np.clip(round(math.log2(max(self.rows, 1) / 50)), 4, 8))
+        if self.is_small:
+            return 64 if self.rows < 500 else 128
+        return int(2 ** np.clip(round(math.log2(self.rows / 50)), 5, 8))
 
     @property
     def epochs(self) -> int:
@@ -66,7 +77,9 @@ class _Sizes:
         return int(np.clip(round(60 * math.sqrt(10_000 / max(self.rows, 1))), 5, 100))
 
     def intervals(self, columns: int) -> int:
-        """Return the number of intervals of a number."""
+        """Return the number of intervals of a number; below 2, numbers are standardised only."""
+        if self.is_small or columns > _MAX_LISTED:
+            return 0
         limit = min(64, _MAX_FEATURES // max(columns, 1))
         return int(np.clip(round(self.rows / 200), min(4, limit), limit))
 
@@ -139,12 +152,14 @@ def _preprocessing(
         count = int(np.clip(sizes.rows // 1000, 2, 10))
         lines += ["# Levels of fewer rows share the place of levels that training did not see."]
         lines += [f"min_count = {count}"]
-    if numbers and len(numbers) <= _MAX_LISTED and intervals > 1:
-        lines += [
-            "# Numbers, each standardised and divided into intervals; others are standardised."
-        ]
+    skewed = [column for column in numbers if column.is_skewed]
+    if numbers and intervals > 1:
+        lines += ["# Numbers, standardised and divided into intervals; others are standardised."]
         lines += _names("piecewise", numbers, _describe)
         lines += [f"intervals = {intervals}"]
+    elif 0 < len(skewed) <= _MAX_LISTED:
+        lines += ["# Skewed numbers, by their logarithm; others are standardised."]
+        lines += _names("log", skewed, _describe)
     if any(column.missing for column in columns if column.role != "ignored"):
         lines += [
             "# A missing number gets the median, and a feature that says so; a missing category"

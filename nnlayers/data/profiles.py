@@ -13,6 +13,7 @@ from nnlayers._core.arrays import Array
 from nnlayers.data.dates import date_formats, read_dates
 from nnlayers.data.encoders import read_numbers
 from nnlayers.data.relations import equal_columns, explained_share
+from nnlayers.data.scaling import Standardizer
 from nnlayers.data.table import Column, Table
 from nnlayers.data.target_profile import TargetProfile
 from nnlayers.data.texts import Levels, NumberFormat, levels_of
@@ -29,6 +30,8 @@ _FEW_LEVELS = 10
 _WORDS = 3
 # The shares of errors and of variance that a column explains alone if it gives the target away.
 _GIVEN_CLASSES, _GIVEN_NUMBERS = 0.99, 0.999
+# The skewness of an exponential distribution.
+_SKEWNESS = 2.0
 # Dates such as 20260331, which are numbers too.
 _DAY = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _IDENTIFIER = re.compile(r"(^|_|\b)(id|ids|uuid|guid|key|index|idx|row|nr|no|number)(_|\b|$)", re.I)
@@ -53,6 +56,8 @@ class ColumnProfile:
         The number of rows without a value.
     notation : str
         The format of a date in text.
+    is_skewed : bool
+        Whether it holds numbers of at least 0 with a long tail of large ones.
     """
 
     name: str
@@ -61,6 +66,7 @@ class ColumnProfile:
     levels: int
     missing: int
     notation: str = ""
+    is_skewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,14 @@ def _numbers(
         reason += f" {notation.unit}"
     if notation is not None and notation.decimal == ",":
         reason += ", with decimal commas"
-    return _Found(replace(blank, role="number", reason=reason), levels.indices, numbers)
+    profile = replace(blank, role="number", reason=reason, is_skewed=_is_skewed(present))
+    return _Found(profile, levels.indices, numbers)
+
+
+def _is_skewed(numbers: npt.NDArray[np.float64]) -> bool:
+    """Return whether numbers of at least 0 have a skewness above 2."""
+    z = Standardizer.fit(numbers).scaled(numbers)
+    return bool(numbers.min() >= 0 and np.power(z, 3).mean() > _SKEWNESS)
 
 
 def _is_identifier(name: str, numbers: npt.NDArray[np.float64]) -> bool:

@@ -103,12 +103,13 @@ def test_the_names_of_columns_are_written_and_printed_harmlessly(run, workplace)
     with (workplace / "t.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*names, "y"])
-        writer.writerows([*rng.normal(size=len(names)).round(3), row % 2] for row in range(40))
+        numbers = np.exp(4 * rng.normal(size=(40, len(names)))).round(3)
+        writer.writerows([*values, row % 2] for row, values in enumerate(numbers))
     status, out, err = run("init", "t.csv", "--target", "y")
     assert (status, err) == (0, [])
     assert "\x1b" not in "".join(out)
     config = tomllib.loads((workplace / "t.toml").read_text(encoding="utf-8"))
-    assert config["preprocessing"]["piecewise"] == names
+    assert config["preprocessing"]["log"] == names
     assert run("train", "t.toml", "--set", "training.epochs=1", "--out", "a")[0] == 0
 
 

@@ -13,6 +13,9 @@ from nnlayers.data import ColumnProfile
 
 __all__ = ["discard", "inform", "print_columns", "printable", "say"]
 
+# A longer table would scroll its title out of sight.
+MOST_COLUMNS = 200
+
 
 def printable(text: str, *, lines: bool = False) -> str:
     r"""Return text with control characters, which a terminal would obey, written as escapes.
@@ -80,7 +83,8 @@ def print_columns(columns: Iterable[ColumnProfile]) -> None:
     for title in ("values", "missing"):
         table.add_column(title, justify="right")
     table.add_column("", overflow="fold")
-    for column in sorted(columns, key=lambda column: column.role == "ignored"):
+    ordered = sorted(columns, key=lambda column: column.role == "ignored")
+    for column in ordered[:MOST_COLUMNS]:
         numbers = (f"{column.levels:,}", f"{column.missing:,}")
         cells = map(printable, (column.name, column.role, *numbers, column.reason))
         table.add_row(*cells, style="dim" if column.role == "ignored" else None)
@@ -91,3 +95,5 @@ def print_columns(columns: Iterable[ColumnProfile]) -> None:
     text = "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    if len(ordered) > MOST_COLUMNS:
+        say(f"... and {len(ordered) - MOST_COLUMNS:,} more columns")

@@ -67,14 +67,15 @@ class _Converter:
                 "float64: convert it by astype"
             )
         self._model = model
-        # Layers convert their inputs to the dtype of their weights; PyTorch's modules do not.
-        self._casts = FLOAT64 not in dtypes and any(
-            map(_has_float64, model.named_layers().values())
-        )
         self._modules: dict[Layer, torch.nn.Module] = {}
         self._parameters: dict[tuple[Parameter, bool], torch.nn.Parameter] = {}
         self._weights: list[_Weight] = []
         self.module = self._convert(model, "")
+        # Layers convert their inputs to the dtype of their weights; PyTorch's modules do not.
+        if FLOAT64 not in dtypes and any(map(_has_float64, self._modules)):
+            for layer, module in self._modules.items():
+                if library_class(layer) in WEIGHT_NAMES.keys() - {Embedding} | {EntityEmbedding}:
+                    module.register_forward_pre_hook(modules.cast_inputs)
 
     def weights_from(self, state: Mapping[str, Any]) -> dict[str, Array]:
         """Return the model's own state dictionary from that of the module."""
@@ -84,7 +85,7 @@ class _Converter:
         prefixes = {module: name for name, module in self.module.named_modules()}
         for weight in self._weights:
             tensor = state[join(prefixes[weight.module], weight.their_name)]
-            array = torch.as_tensor(tensor).detach().cpu().numpy()
+            array = torch.as_tensor(tensor).detach().cpu().double().numpy()
             if isinstance(weight.item, Parameter):
                 name = parameters[weight.item]
             else:
@@ -120,8 +121,6 @@ class _Converter:
         if isinstance(layer, EntityEmbedding):
             for index, item in enumerate(layer.W):
                 self._set(module.get_submodule("W"), str(index), layer, f"W.{index}", item)
-        if self._casts and kind is not Embedding and layer.parameters():
-            module.register_forward_pre_hook(modules.cast_inputs)
         return module
 
     def _set(

@@ -150,8 +150,14 @@ def test_random_graphs_give_what_they_predict_in_each_dtype(seed):
 
 
 def test_weights_of_float32_take_what_constants_made_float64():
-    inner = nn.Graph(nn.Input("x") * np.array([1.0, 2.0]))
-    model = nn.Sequential(inner, nn.Residual(nn.Affine(2, 2, rng=0)), nn.BatchNorm(2))
+    class Scaled(Own):
+        def forward(self, x):
+            return x * np.array([1.0, 2.0])
+
+        def to_layers(self):
+            return nn.Graph(nn.Input("x") * np.array([1.0, 2.0]))
+
+    model = nn.Sequential(Scaled(), nn.Residual(nn.Affine(2, 2, rng=0)), nn.BatchNorm(2))
     rows = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     y = nn.export.to_torch(model)(torch.from_numpy(rows))
     assert_near(y, model.predict(rows), np.float32)
@@ -309,6 +315,14 @@ def test_bad_arguments_are_named():
     mixed = nn.Sequential(nn.Affine(2, 2), nn.Affine(2, 2, dtype=np.float64))
     with pytest.raises(ValueError, match=r"weights of one dtype"):
         nn.export.to_torch(mixed)
+
+
+def test_a_state_dictionary_of_half_precision_is_taken():
+    model, other = (nn.Sequential(nn.Affine(2, 3, rng=seed)) for seed in (0, 1))
+    state = {name: t.bfloat16() for name, t in nn.export.to_torch_state(model).items()}
+    nn.export.from_torch_state(other, state)
+    np.testing.assert_allclose(other[0].W.value, model[0].W.value, rtol=0.01)
+    assert other[0].W.value.dtype == np.float32
 
 
 @pytest.mark.parametrize(

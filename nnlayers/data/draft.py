@@ -102,19 +102,18 @@ def draft_config(
     columns : sequence of ColumnProfile
         The columns; at least one is not left out.
     data : dict
-        The section of the data source.
+        The section of the data source; empty if a program holds the rows.
     file : str
         The file or data set, for the first line.
     """
     sizes = _Sizes(round(rows * (1 - _VALIDATION - _TEST)))
+    section = ["[data]", *(f"{toml_key(key)} = {toml_text(item)}" for key, item in data.items())]
     lines = [
         f"# A network for {_inline(file)}: {rows + target.missing:,} rows, {len(columns)} columns.",
         f"# Target {_inline(target.name)}: {_inline(target.description)}.",
         "seed = 0",
         "",
-        "[data]",
-        *(f"{toml_key(key)} = {toml_text(value)}" for key, value in data.items()),
-        "",
+        *([*section, ""] if data else []),
         "# Validation rows choose the best epoch; test rows are scored at the end.",
         "[split]",
         f"validation = {_VALIDATION}",

@@ -79,8 +79,9 @@ def infer(table: Any, target: str) -> Inference:
     Returns
     -------
     Inference
-        The config, with ``target`` and ``columns`` as they were read. The path of its data is that
-        of the file; for a DataFrame, it is ``"data.csv"``.
+        The config, with ``target`` and ``columns`` as they were read. It names the file of the
+        rows; for a DataFrame or a Table it has no section ``data``, and
+        ``nnlayers.config.prepare(inference.config, name, table=table)`` takes the rows.
 
     Raises
     ------
@@ -124,12 +125,11 @@ def _read(table: Any, target: str) -> tuple[Table, dict[str, Any]]:
         if source == "csv" and _NUMBERED.fullmatch(target):
             return _with_target(read_rows(path, header=False), target), data | {"header": False}
         return _with_target(read_rows(path), target), data
-    data = {"type": "csv", "path": "data.csv", "target": target}
     if not isinstance(table, Table):
-        return from_frame(table, target), data
+        return from_frame(table, target), {}
     if table.target is not None and table.target_name == target:
-        return table, data
-    return _with_target(table, target), data
+        return table, {}
+    return _with_target(table, target), {}
 
 
 def _with_target(table: Table, target: str) -> Table:

@@ -20,13 +20,15 @@ def environment(request):
 NUMPY = ["--set", 'training.engine="numpy"']
 
 
-def start(*arguments, environment):
+def start(*arguments, environment, on_interrupt=signal.SIG_DFL):
+    """Start a command; tests that run in the background would pass on that SIGINT is ignored."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, on_interrupt),
     )
 
 
@@ -104,14 +106,8 @@ def test_a_signal_at_any_moment_ends_a_command_by_one_line(workplace, environmen
 
 
 def test_a_process_in_the_background_ignores_ctrl_c(workplace, environment):
-    process = subprocess.Popen(
-        [*COMMAND, "train", "small.toml", "--out", "a"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
+    arguments = ("train", "small.toml", "--out", "a")
+    process = start(*arguments, environment=environment, on_interrupt=signal.SIG_IGN)
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -18,9 +19,9 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library, unknown_name
 from nnlayers.data.compression import is_compressed, open_decompressed
-from nnlayers.data.dialect import Dialect, Record, read_records, sniff
+from nnlayers.data.dialect import Dialect, LongCellError, Record, read_records, sniff
 from nnlayers.data.frames import series_values
-from nnlayers.data.problems import DataError
+from nnlayers.data.problems import DataError, RowNumbers
 from nnlayers.data.texts import MISSING
 
 __all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]
@@ -56,7 +57,10 @@ class FileLines:
             return FileLines(self._path, self._dialect, selected)
         records = read_records(self._path, self._dialect)
         index = int(selected) + self._dialect.header
-        return next(islice(records, index, None)).line
+        record = None
+        with suppress(LongCellError):
+            record = next(islice(records, index, None), None)
+        return RowNumbers.describe(int(selected)) if record is None else record.line
 
 
 def read_delimited(
@@ -256,7 +260,8 @@ def _check_widths(path: str, dialect: Dialect, width: int, *, rows: int) -> None
     """
     separators, quotes = _count_bytes(path, dialect.separator or ",", dialect.quote)
     if quotes or separators != (width - 1) * (rows + dialect.header):
-        _check_records(path, dialect, width)
+        with suppress(LongCellError):  # pandas has read it.
+            _check_records(path, dialect, width)
 
 
 def _count_bytes(path: str, *characters: str) -> list[int]:

@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from nnlayers.data.compression import open_decompressed
 from nnlayers.data.problems import DataError
 
-__all__ = ["Dialect", "Record", "read_records", "sniff"]
+__all__ = ["Dialect", "LongCellError", "Record", "read_records", "sniff"]
 
 # The separators that are found by themselves, and the number of lines that must agree on one.
 _SEPARATORS = (",", ";", "\t", "|")
@@ -108,6 +108,10 @@ class Record(NamedTuple):
     cells: list[str]
 
 
+class LongCellError(DataError):
+    """A cell that is longer than Python's csv module reads, often because its quote stays open."""
+
+
 def sniff(path: str, dialect: Dialect) -> Dialect:
     """Return the dialect with the encoding and the separator of a file, where they were open.
 
@@ -146,7 +150,7 @@ def read_records(path: str, dialect: Dialect) -> Iterator[Record]:
     Raises
     ------
     DataError
-        If the file cannot be read, or a cell is too long, because its quote is never closed.
+        If the file cannot be read, or a cell is too long (:class:`LongCellError`).
     """
     with _open_text(path, dialect) as text:
         lines = _Lines(text, dialect)
@@ -157,7 +161,7 @@ def read_records(path: str, dialect: Dialect) -> Iterator[Record]:
                     yield Record(line, cells)
         except csv.Error:
             limit = csv.field_size_limit()
-            raise DataError(
+            raise LongCellError(
                 f"{path}: line {lines.start}: a quote is opened here and not closed "
                 f"within {limit:,} characters"
             ) from None
@@ -222,8 +226,14 @@ def _widths(lines: list[str], separator: str, dialect: Dialect) -> set[int]:
     """Return the numbers of cells of lines that are not blank."""
     # The last line may be within a cell of several.
     records = _reader(lines, separator, dialect)
-    return {len(cells) for cells in records if "".join(cells).strip()} or {0}
+    try:
+        return {len(cells) for cells in records if "".join(cells).strip()} or {0}
+    except csv.Error:  # A cell is too long for this module; pandas reads it.
+        return {_first_width(lines, separator, dialect)}
 
 
 def _first_width(lines: list[str], separator: str, dialect: Dialect) -> int:
-    return len(next(_reader(lines, separator, dialect)))
+    try:
+        return len(next(_reader(lines, separator, dialect)))
+    except csv.Error:
+        return 0

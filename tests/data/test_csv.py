@@ -175,6 +175,39 @@ def test_ten_thousand_columns_are_read(write):
     assert len(str(caught.value)) < 600
 
 
+def test_a_cell_longer_than_the_csv_module_reads_is_read(write):
+    text = "w" * 200_000
+    path = write(f'a,b,y\nu,1,2\n"{text}",2,\nv,3x,1\n')
+    table = csv(path, "b")
+    assert table.columns["a"].tolist() == ["u", text, "v"]
+    np.testing.assert_array_equal(table.columns["y"], [2, np.nan, 1])
+    assert [table.lines[0], table.lines[2]] == [2, "row 2 (counted from 0)"]
+    path = write(f'a,b,y\nu,1,2\n"{text}\n' + "v,3,1\n" * 5)
+    with pytest.raises(DataError, match=r"line 3: a quote is opened here and not closed within 13"):
+        csv(path, "b")
+
+
+@given(
+    st.binary(max_size=60)
+    | st.text('a1,;\t"\n\r #\0é', max_size=60).map(str.encode)
+    | st.binary(min_size=1, max_size=3).map(lambda piece: piece * 150_000)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_any_bytes_are_a_table_or_an_error_of_one_line(write, content):
+    path = write(content)
+    for read in (lambda: csv(path, "a"), lambda: read_rows(path, header=False)):
+        message = ""
+        try:
+            table = read()
+        except DataError as error:
+            message = str(error)
+        else:
+            assert len(table) > 0
+            assert isinstance(table.lines[len(table) - 1], int | str)
+        assert not message or message.startswith("rows.csv: ")
+        assert "\n" not in message or b'"' in content  # A name in quotes may hold a break.
+
+
 def test_a_nul_byte_is_a_character_of_text(write):
     assert csv(write("a,y\nu\0v,1\nw,2\n"), "y").columns["a"].tolist() == ["u\0v", "w"]
 

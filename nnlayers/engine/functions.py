@@ -28,6 +28,7 @@ from nnlayers.engine.primitives import polynomial, power_of_two, split
 
 __all__ = [
     "Precision",
+    "decay_and_expm1",
     "exp",
     "exp_and_expm1",
     "expm1",
@@ -58,6 +59,8 @@ class Precision(NamedTuple):
     # e^x rounds to 0 below the first of these, and to infinity above the second.
     lowest_exp: Any
     highest_exp: Any
+    # e^x is not a normal number below this.
+    lowest_normal_exp: Any
     # Where e^x is not a normal number, e^x * two_up is, with two_up = 2^up.
     up: Any
     two_up: Any
@@ -91,7 +94,7 @@ SINGLE = _constants(
     magic=1.5 * 2**23 + 127,
     log2_e=1.4426950408889634,
     log_2_high=0.693359375, log_2_low=-0.00021219444005469057,
-    lowest_exp=-104, highest_exp=89,
+    lowest_exp=-104, highest_exp=89, lowest_normal_exp=-87,
     up=25, two_up=2.0**25, two_down=2.0**-25, smallest_normal=2.0**-126,
     coarse=1.5 * 2**16, far=14.5,
     expm1=(0.0013933881, 0.008369341, 0.041666463, 0.16666503, 0.5, 1),
@@ -108,7 +111,7 @@ DOUBLE = _constants(
     magic=1.5 * 2**52 + 1023,
     log2_e=1.4426950408889634,
     log_2_high=0.693147180559663, log_2_low=2.8235290563031577e-13,
-    lowest_exp=-746, highest_exp=710,
+    lowest_exp=-746, highest_exp=710, lowest_normal_exp=-708,
     up=54, two_up=2.0**54, two_down=2.0**-54, smallest_normal=2.0**-1022,
     coarse=1.5 * 2**32, far=39,
     expm1=(
@@ -201,6 +204,21 @@ def exp_and_expm1(x: Any) -> tuple[Any, Any]:
 
 
 @helper
+def decay_and_expm1(x: Any) -> tuple[Any, Any]:
+    """Return e^x and e^x - 1 for x of at most 0; where e^x is not a normal number, one like it.
+
+    This takes two thirds of the time of :func:`exp_and_expm1`.
+    """
+    c = precision(x)
+    x = c.lowest_normal_exp if x < c.lowest_normal_exp else x
+    t = x * c.log2_e + c.magic
+    n = t - c.magic
+    r = x - n * c.log_2_high - n * c.log_2_low
+    s, q = power_of_two(t), r * polynomial(r, c.expm1)
+    return s + s * q, s * q + (s - 1.0)
+
+
+@helper
 def log_plus(x: Any, b: Any) -> Any:
     """Return log(x) + b for a b that is smaller than the last digit of x."""
     c = precision(x)
@@ -259,9 +277,8 @@ def softplus(x: Any) -> Any:
 @helper
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent of x."""
-    two = 2.0
-    e = expm1(-two * abs(x))
-    y = e / (two + e)
+    _, e = decay_and_expm1(-2.0 * abs(x))
+    y = e / (2.0 + e)
     return y if x < 0 else -y
 
 

@@ -111,33 +111,31 @@ def test_training_agrees_with_numpy(jit, dtype, data, rows, batch_size, inputs):
     optimize = data.draw(st.sampled_from(OPTIMIZERS), label="optimizer")
     X = rng.normal(size=(rows, inputs)).astype(dtype)
     weight = data.draw(st.sampled_from([None, rng.integers(0, 3, rows).astype(float)]))
-    batches = -(-rows // batch_size)
-    results = []
-    for name in ("numpy", "compiled"):
+    epochs = -(-STEPS // -(-rows // batch_size))
+    options = {"epochs": epochs, "batch_size": batch_size, "sample_weight": weight, "rng": 0}
+
+    def train(engine, dtype):
+        """Return the losses, the predictions and all weights and state after a training."""
         twin, twin_loss = copy.deepcopy((model, loss))
-        trainer = nn.Trainer(twin, twin_loss, optimize(twin.parameters()), clip_norm=1, engine=name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NUMBA_DISABLE_JIT", "0" if jit else "1")
-            if name == "compiled":
-                patch.setattr(nn.Trainer, "_step", no_step)
-            epochs = -(-STEPS // batches)
-            options = {"batch_size": batch_size, "sample_weight": weight, "rng": 0}
-            history = trainer.fit(X, y, epochs=epochs, **options)
-        results.append((twin.state_dict(), history["loss"], twin.predict(X)))
-    (state, values, prediction), (other_state, other_values, other_prediction) = results
+        params = twin.astype(dtype).parameters()
+        trainer = nn.Trainer(twin, twin_loss, optimize(params), clip_norm=1, engine=engine)
+        history = trainer.fit(X, y, **options)
+        return [np.array(history["loss"]), twin.predict(X), *twin.state_dict().values()]
+
+    expected = train("numpy", dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_DISABLE_JIT", "0" if jit else "1")
+        patch.setattr(nn.Trainer, "_step", no_step)
+        actual = train("compiled", dtype)
     rtol = 1e-12 if dtype == "float64" else 1e-5
-    assert_close(other_values, values, rtol)
-    assert_close(other_prediction, prediction, rtol)
-    for parameter in state:
-        assert_close(other_state[parameter], state[parameter], rtol)
+    # Some networks magnify rounding. NumPy's distance from float64 tells by how much.
+    exact = train("numpy", "float64") if dtype == "float32" else expected
+    for got, wanted, reference in zip(actual, expected, exact, strict=True):
+        scale = max(np.abs(wanted).max(initial=0), 1)
+        rounding = np.abs(wanted - reference).max(initial=0)
+        np.testing.assert_allclose(got, wanted, rtol=rtol, atol=max(rtol * scale, 8 * rounding))
 
 
 def no_step(*arguments):
     """Stand for the NumPy path, to which no step is given back here."""
     raise AssertionError("a step was done by the NumPy path")
-
-
-def assert_close(actual, expected, rtol):
-    # Weights and predictions are of the order of 1.
-    scale = max(np.abs(expected).max(initial=0), 1)
-    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnlayers.engine.functions import exp, exp_and_expm1, log1p_of_fraction
+from nnlayers.engine.functions import decay_and_expm1, exp, log1p_of_fraction
 from nnlayers.engine.kernels.elementwise import elementwise
 
 __all__ = ["hard_tanh", "sigmoid", "softplus", "softsign", "tanh"]
@@ -22,7 +22,7 @@ def sigmoid(x: Any) -> tuple[Any, Any]:
 def tanh(x: Any) -> tuple[Any, Any]:
     """Compute y = tanh x and dy/dx = 4 e / (1 + e)^2 from e = e^(-2 |x|)."""
     # 1 - y^2 would cancel where y is near 1, and 1 - e where x is near 0.
-    e, expm1 = exp_and_expm1(-2.0 * abs(x))
+    e, expm1 = decay_and_expm1(-2.0 * abs(x))
     inverse = 1.0 / (2.0 + expm1)
     y = expm1 * inverse
     return (y if x < 0.0 else -y), 4.0 * e * inverse * inverse

@@ -15,6 +15,7 @@ __all__ = [
     "prelu_backward",
     "relu",
     "relu_backward",
+    "relu_of_sum",
     "selu",
     "shared_prelu",
     "shared_prelu_backward",
@@ -30,6 +31,15 @@ def relu(x: Flat, y: Flat) -> None:
     for i in range(x.size):
         # NaN stays NaN.
         y[i] = 0.0 if x[i] <= 0.0 else x[i]
+
+
+@kernel
+def relu_of_sum(y: Rows, b: Vector) -> None:
+    """Compute y = max(y + b, 0)."""
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            total = y[i, j] + b[j]
+            y[i, j] = 0.0 if total <= 0.0 else total
 
 
 @kernel

@@ -123,6 +123,12 @@ def lower_elementwise(
     build: ProgramBuilder, x: Buffer, kernels: ElementwiseKernels, *parameters: float
 ) -> Buffer:
     """Add the instructions of y = f(x) for each entry; return y."""
+    bias = None if x.grad is None else build.take_bias(x)
+    if bias is not None:
+        slope = build.rows(x.shape)
+        build.forward(kernels.forward_of_sum, x, bias, slope, *parameters)
+        build.backward(scale_gradient, slope, x.grad)
+        return x
     y = build.like(x)
     if y.grad is None:
         build.forward(kernels.predict, x, y, *parameters)
@@ -164,8 +170,13 @@ def _gelu(build: ProgramBuilder, layer: GELU, x: Buffer) -> Buffer:
 
 @lowers(ReLU)
 def _relu(build: ProgramBuilder, layer: ReLU, x: Buffer) -> Buffer:
-    y = build.like(x)
-    build.forward(rectifiers.relu, x, y)
+    bias = build.take_bias(x)
+    if bias is not None:
+        y = x
+        build.forward(rectifiers.relu_of_sum, y, bias)
+    else:
+        y = build.like(x)
+        build.forward(rectifiers.relu, x, y)
     if y.grad is not None:
         build.backward(rectifiers.relu_backward, y, y.grad)
     return y

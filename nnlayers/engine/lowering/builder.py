@@ -11,6 +11,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers.engine.errors import UnsupportedError
 from nnlayers.engine.kernel import Kernel
+from nnlayers.engine.kernels.affine import add_bias
 from nnlayers.engine.products import find_gemm
 from nnlayers.engine.program import Buffer, KernelCall
 from nnlayers.layer import Layer, Parameter
@@ -209,6 +210,18 @@ class ProgramBuilder:
     def forward(self, kernel: Kernel[Any, Any], *operands: Any) -> None:
         """Add a kernel to the forward pass."""
         self.forward_instructions.append(KernelCall(kernel, operands))
+
+    def take_bias(self, x: Buffer) -> Array | None:
+        """Return the bias that the last instruction adds to x, which is then left to the caller.
+
+        One pass over memory does both. What x was before is needed nowhere else, so that the caller
+        may overwrite it. Without such an instruction, return None.
+        """
+        last = self.forward_instructions[-1:]
+        if not last or last[0].kernel is not add_bias or last[0].operands[0] is not x:
+            return None
+        bias: Array = self.forward_instructions.pop().operands[1]
+        return bias
 
     def backward(self, kernel: Kernel[Any, Any], *operands: Any) -> None:
         """Add a kernel to the backward pass.

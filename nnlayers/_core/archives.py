@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 import zipfile
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from nnlayers._core.array_headers import read_array_header
 from nnlayers._core.arrays import Array
 
 __all__ = ["Archive", "one_line", "write_archive"]
 
-# Entries of these dtypes are plain bytes.
-_KINDS = "?biufcmMSU"
-_LARGEST_CHARACTER = 0x10FFFF
 _CHUNK = 1 << 20
-# NumPy's headers take 128 bytes, and one of 64 axes of 20 digits takes 1,400.
-_LONGEST_HEADER = 2000
 # Messages are cut off here, because they may quote a hostile file.
 _LONGEST = 500
 
@@ -122,34 +117,14 @@ class Archive:
                 f"array {one_line(repr(name))} cannot be read: {one_line(error)}"
             ) from error
 
-    def _read(self, entry: Any) -> Array:
-        version = np.lib.format.read_magic(entry)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ValueError(f"its format version {version} is not known")
-        shape, is_fortran, dtype = read_header(entry, max_header_size=_LONGEST_HEADER)
-        if dtype.kind not in _KINDS:
-            kind = "Python objects" if dtype.hasobject else f"dtype {dtype}"
-            raise ValueError(f"it holds {kind}, not numbers, dates or text")
-        count = math.prod(shape)
-        size = count * dtype.itemsize
-        stored = self._entries[entry.name].file_size - entry.tell()
-        # The entries of some arrays have no bytes, such as those of dtype S0.
-        if size != stored or not 0 <= count <= max(stored, self._size) or min(shape, default=0) < 0:
-            raise ValueError(f"shape {shape} of {dtype} is not that of {stored} bytes")
-        buffer = np.empty(size, np.uint8)
-        _fill(buffer.data, entry)
+    def _read(self, entry: IO[bytes]) -> Array:
+        header = read_array_header(entry)
+        stored = self._entries[str(entry.name)].file_size - entry.tell()
+        header.check_size(stored, most=self._size)
+        content = np.empty(stored, np.uint8)
+        _fill(content.data, entry)
         entry.read(1)  # Reading to the end compares the checksum.
-        if size == 0:
-            return np.zeros(shape, dtype)
-        if dtype.kind == "U":
-            characters = buffer.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
-            if characters.max() > _LARGEST_CHARACTER:
-                raise ValueError("it holds characters beyond those of Unicode")
-        return buffer.view(dtype).reshape(shape, order="F" if is_fortran else "C")
+        return header.array(content)
 
 
 def write_archive(

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import call
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
 
-__all__ = ["Change", "check_names", "commit", "validated_state"]
+__all__ = ["Change", "check_finite", "check_names", "commit", "validated_state"]
 
 Change: TypeAlias = Callable[[], Any]
 
@@ -33,6 +34,27 @@ def commit(changes: Iterable[Change]) -> None:
     """
     changes = list(changes)
     deque(map(call, changes), maxlen=0)
+
+
+def check_finite(state: Mapping[str, npt.ArrayLike]) -> None:
+    """Raise ``ValueError`` if weights or state that come from elsewhere are NaN or infinite.
+
+    Examples
+    --------
+    >>> check_finite({"W": np.ones(3), "b": np.array([0, np.inf])})
+    Traceback (most recent call last):
+    ValueError: entry 'b' holds NaN or infinite values; pass allow_nonfinite=True to load it \
+nevertheless
+    """
+    for name, array in ((name, np.asarray(item)) for name, item in state.items()):
+        # The sum of the extremes is NaN or infinite if an entry is, and needs no temporary array.
+        if array.dtype.kind == "f" and array.size and not np.isfinite(array.min() + array.max()):
+            if np.isfinite(array).all():
+                continue
+            raise ValueError(
+                f"entry {name!r} holds NaN or infinite values; pass allow_nonfinite=True to load "
+                "it nevertheless"
+            )
 
 
 def check_names(owner: object, expected: Collection[str], names: Collection[str]) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
+from nnlayers._core.state import check_finite
 from nnlayers.config.checkpoints import read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
@@ -395,6 +396,8 @@ def _load_newest_weights(model: Layer, directory: Path) -> None:
     run, state = split_run_state(read_checkpoint(directory))
     if not run["ended"]:
         try:
-            model.load_state_dict(split_state(state, ["model"])[0]["model"])
+            weights = split_state(state, ["model"])[0]["model"]
+            check_finite(weights)
+            model.load_state_dict(weights)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.archives import one_line
+from nnlayers._core.array_headers import read_array_header
 from nnlayers._core.arrays import Array
 from nnlayers.data.batches import batches
 from nnlayers.data.lazy_columns import LazyColumns
@@ -100,13 +102,22 @@ def load_array(path: str) -> Array:
     Raises
     ------
     DataError
-        If the file cannot be read, is no .npy file, is cut short, or holds Python objects.
+        If the file cannot be read, is no .npy file or not of the length that it says, or holds
+        Python objects.
     """
     try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        with open(path, "rb") as file:
+            header = read_array_header(file)
+            size, start = os.fstat(file.fileno()).st_size, file.tell()
+            header.check_size(size - start, most=size)
+            # Nothing can be mapped of an array without bytes.
+            content = (
+                np.memmap(file, np.uint8, "r", start) if size > start else np.empty(0, np.uint8)
+            )
+            return np.asarray(header.array(content))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # NumPy raises many kinds of errors for damaged files.
+    except ValueError as error:
         raise DataError(
             f"{path}: this is not an .npy file of numbers or text, or it is damaged: "
             f"{one_line(error)}"

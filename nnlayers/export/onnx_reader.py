@@ -12,6 +12,7 @@ import numpy as np
 from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path, optional_library
+from nnlayers._core.state import check_finite
 from nnlayers.export.onnx_arguments import Arguments, OperatorError
 from nnlayers.export.onnx_operators import OPERATORS
 from nnlayers.export.onnx_writer import ARCHITECTURE, onnx_content
@@ -29,7 +30,7 @@ _DOMAINS = ("", "ai.onnx")
 _SHOWN = 80
 
 
-def from_onnx(path: str | os.PathLike[str]) -> Sequential:
+def from_onnx(path: str | os.PathLike[str], *, allow_nonfinite: bool = False) -> Sequential:
     """Read a model from an ONNX file of a multi-layer perceptron.
 
     A file that :func:`nnlayers.export.onnx` wrote gives the layers that it was written from. In any
@@ -43,14 +44,16 @@ def from_onnx(path: str | os.PathLike[str]) -> Sequential:
     path : path
         The file, with one input and one output, and its weights in the file itself, of float32 or
         float64. The guide to exchanging models lists the operators that are read.
+    allow_nonfinite : bool
+        Whether weights may be NaN or infinite.
 
     Raises
     ------
     ModuleNotFoundError
         If the extra `onnx` is not installed.
     ValueError
-        If the file is damaged, or holds an operator or an argument of one that no layer has; the
-        message is one line and names the file and the operator.
+        If the file is damaged, holds an operator or an argument of one that no layer has, or a
+        weight is not finite; the message is one line and names the file and the operator.
     OSError
         If the file cannot be read.
 
@@ -65,7 +68,10 @@ def from_onnx(path: str | os.PathLike[str]) -> Sequential:
     onnx = optional_library("onnx", "onnx")
     content = path.read_bytes()
     try:
-        return _Reader(onnx, content).model()
+        model = _Reader(onnx, content).model()
+        if not allow_nonfinite:
+            check_finite(model.state_dict())
+        return model
     except OperatorError as error:
         raise ValueError(f"{path}: {one_line(str(error))}") from None
     except Exception as error:  # A forged file may cause any error.
@@ -124,7 +130,7 @@ class _Reader:
             description = json.loads(texts[0])
             state = {name: self._values[name] for name in description["state"]}
             content = archive_format.pack(Contents(description["table"], [], state))
-            model = model_file.loads(content)
+            model = model_file.loads(content, allow_nonfinite=True)
             (x,) = [item for item in self._graph.input if item.name not in self._values]
             lengths = tuple(item.dim_value for item in x.type.tensor_type.shape.dim[1:])
             # A forged file must not make a batch large.

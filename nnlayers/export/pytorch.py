@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nnlayers._core.checks import check_instance, optional_library
+from nnlayers._core.state import check_finite
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 
@@ -51,13 +52,15 @@ def to_torch(model: Layer) -> torch.nn.Module:
     return _torch("torch_writer").to_module(model)
 
 
-def from_torch(module: torch.nn.Module) -> Sequential:
+def from_torch(module: torch.nn.Module, *, allow_nonfinite: bool = False) -> Sequential:
     """Convert a PyTorch module to layers with the same weights.
 
     Parameters
     ----------
     module : torch.nn.Module
         A ``torch.nn.Sequential``, nested ones too, or a single module.
+    allow_nonfinite : bool
+        Whether weights may be NaN or infinite.
 
     Returns
     -------
@@ -71,8 +74,8 @@ def from_torch(module: torch.nn.Module) -> Sequential:
     TypeError
         If the argument is not a module.
     ValueError
-        If a module has no counterpart, or arguments that its counterpart does not have; the message
-        names it.
+        If a module has no counterpart, or arguments that its counterpart does not have, or a weight
+        is not finite; the message names it.
 
     Examples
     --------
@@ -82,6 +85,8 @@ def from_torch(module: torch.nn.Module) -> Sequential:
         model[0].W.shape  # (4, 3)
     """
     layers: Sequential = _torch("torch_reader").from_module(module)
+    if not allow_nonfinite:
+        check_finite(layers.state_dict())
     return layers
 
 
@@ -97,7 +102,9 @@ def to_torch_state(model: Layer) -> dict[str, torch.Tensor]:
     return state
 
 
-def from_torch_state(model: Layer, state: Mapping[str, Any]) -> None:
+def from_torch_state(
+    model: Layer, state: Mapping[str, Any], *, allow_nonfinite: bool = False
+) -> None:
     """Set a model's weights and state to those of its PyTorch module, after training there.
 
     Parameters
@@ -106,13 +113,15 @@ def from_torch_state(model: Layer, state: Mapping[str, Any]) -> None:
         The model.
     state : mapping of str to Tensor
         The state dictionary of a module like the one that :func:`to_torch` makes of the model.
+    allow_nonfinite : bool
+        Whether its entries may be NaN or infinite.
 
     Raises
     ------
     ModuleNotFoundError
         If PyTorch is not installed.
     ValueError
-        If an entry is missing, unknown or of another shape; then nothing has changed.
+        If an entry is missing, unknown, of another shape or not finite; then nothing has changed.
 
     Examples
     --------
@@ -123,7 +132,7 @@ def from_torch_state(model: Layer, state: Mapping[str, Any]) -> None:
         nn.export.from_torch_state(model, module.state_dict())
     """
     check_instance("state", state, Mapping)
-    _torch("torch_writer").load_state(model, state)
+    _torch("torch_writer").load_state(model, state, allow_nonfinite)
 
 
 def _torch(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nnlayers._core.arrays import FLOAT64, Array
+from nnlayers._core.state import check_finite
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules as modules
 from nnlayers.export.torch_rules import RULES, WEIGHT_NAMES
@@ -25,7 +26,7 @@ def to_module(model: Layer) -> torch.nn.Module:
     return _Converter(model).module.eval()
 
 
-def load_state(model: Layer, state: Mapping[str, Any]) -> None:
+def load_state(model: Layer, state: Mapping[str, Any], allow_nonfinite: bool) -> None:
     """Set a model's weights to those of a state dictionary of its module."""
     converter = _Converter(model)
     expected = converter.module.state_dict()
@@ -40,7 +41,10 @@ def load_state(model: Layer, state: Mapping[str, Any]) -> None:
         shape, given = tuple(expected[name].shape), tuple(np.shape(state[name]))
         if given != shape:
             raise ValueError(f"entry {name!r} of state must have shape {shape}, got {given}")
-    model.load_state_dict(converter.weights_from(state))
+    weights = converter.weights_from(state)
+    if not allow_nonfinite:
+        check_finite(weights)
+    model.load_state_dict(weights)
 
 
 class _Weight(NamedTuple):

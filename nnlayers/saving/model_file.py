@@ -12,14 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nnlayers._core.archives import one_line
-from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
 from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
+from nnlayers._core.state import check_finite
 from nnlayers.layer import Layer
 from nnlayers.saving import archive_format, safetensors_format
 from nnlayers.saving.contents import Contents
@@ -69,6 +67,7 @@ def save(model: Layer, path: str | os.PathLike[str]) -> Path:
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> import nnlayers as nn
     >>> model = nn.mlp([4, 8, 3], rng=0)
     >>> with tempfile.TemporaryDirectory() as directory:
@@ -173,9 +172,11 @@ def dumps(model: Layer, *, safetensors: bool = False) -> memoryview:
         raise ValueError(f"{type(model).__name__} cannot be saved: {error}") from error
 
 
-def loads(content: bytes | memoryview, *, modules: Iterable[str] = ()) -> Layer:
+def loads(
+    content: bytes | memoryview, *, modules: Iterable[str] = (), allow_nonfinite: bool = False
+) -> Layer:
     """Return the model of a file's content, as :func:`load` does."""
-    return _parse(content, _class_finder(modules, {}), allow_nonfinite=False)
+    return _parse(content, _class_finder(modules, {}), allow_nonfinite)
 
 
 def _class_finder(modules: Iterable[str], classes: Classes) -> FindClass:
@@ -205,7 +206,7 @@ def _parse(content: bytes | memoryview, find_class: FindClass, allow_nonfinite: 
         unpack = safetensors_format.unpack if is_safetensors else archive_format.unpack
         contents = unpack(view)
         if not allow_nonfinite:
-            _check_finite(contents.state)
+            check_finite(contents.state)
         return _rebuild(contents, find_class, len(content))
     except ValueError as error:
         raise ValueError(one_line(error)) from error
@@ -268,18 +269,6 @@ def _rebuild(contents: Contents, find_class: FindClass, size: int) -> Layer:
     for name, layer in layers.items():
         layer.training = name not in evaluation
     return model
-
-
-def _check_finite(state: Mapping[str, Array]) -> None:
-    for name, array in state.items():
-        # The sum of the extremes is NaN or infinite if an entry is, and needs no temporary array.
-        if array.dtype.kind == "f" and array.size and not np.isfinite(array.min() + array.max()):
-            if np.isfinite(array).all():
-                continue
-            raise ValueError(
-                f"entry {name!r} holds NaN or infinite values; pass allow_nonfinite=True to load "
-                "it nevertheless"
-            )
 
 
 def _check_same(layers: Mapping[str, Layer], outlines: Mapping[str, Any], twin: Layer) -> None:

@@ -389,3 +389,19 @@ def forged_description(layers):
 
     contents = archive_format.unpack(model_file.dumps(nn.Sequential(*layers)))
     return json.dumps({"table": contents.table, "state": []})
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_nonfinite_weights_are_read_only_on_request(number, path):
+    model = nn.mlp([4, 3, 2], rng=0)
+    W = model[0].W.value.copy()
+    W[1, 2] = number
+    model[0].W.value = W
+    files = [write(path.with_name("other.onnx"), node_of("MatMul", "W"), {"W": W})]
+    if not np.isnan(number):  # NaN cannot be exported.
+        files.append(nn.export.onnx(model, path))
+    for file in files:
+        with pytest.raises(ValueError, match=r"onnx: .*entry '0\.W' holds NaN .* allow_nonfinite"):
+            nn.export.from_onnx(file)
+        found = nn.export.from_onnx(file, allow_nonfinite=True)
+        np.testing.assert_equal(found[0].W.value, W)

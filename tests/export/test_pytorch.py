@@ -350,3 +350,19 @@ def test_converting_draws_no_random_numbers():
     torch.manual_seed(0)
     nn.export.to_torch(several_outputs())
     assert torch.equal(torch.randn(3), expected)
+
+
+def test_nonfinite_weights_are_taken_only_on_request():
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3))
+    with torch.no_grad():
+        module[0].bias[1] = float("nan")
+    with pytest.raises(ValueError, match=r"entry '0\.b' holds NaN .* allow_nonfinite=True"):
+        nn.export.from_torch(module)
+    model = nn.export.from_torch(module, allow_nonfinite=True)
+    assert np.isnan(model[0].b.value).tolist() == [False, True, False]
+    other = nn.mlp([2, 3], rng=0)
+    with pytest.raises(ValueError, match=r"entry '0\.b' holds NaN .* allow_nonfinite=True"):
+        nn.export.from_torch_state(other, module.state_dict())
+    assert np.isfinite(other[0].b.value).all()
+    nn.export.from_torch_state(other, module.state_dict(), allow_nonfinite=True)
+    assert np.isnan(other[0].b.value[1])

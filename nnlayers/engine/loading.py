@@ -17,6 +17,9 @@ from nnlayers.engine.products import find_gemm
 
 __all__ = ["ENTRY", "load_kernel"]
 
+# Threads that load their first kernels at once must share one loader: the machine code of another
+# would vanish with it.
+_LOCK = threading.Lock()
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
@@ -31,7 +34,8 @@ def load_kernel(kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any]) -> i
         If it cannot be compiled on this machine.
     """
     try:
-        return _loader().load(kernel, count, dtype)
+        with _LOCK:
+            return _loader().load(kernel, count, dtype)
     except Exception as error:
         # Whatever an untried version of Numba or an unknown processor raises, NumPy can train.
         summary = " ".join(str(error).split())[:200]
@@ -57,25 +61,23 @@ class _Loader:
         machine = f"{cpu} {features} {self._target.triple} {has_long_integers}".encode()
         self._cache = CodeCache(default_directory(), sources_digest() + machine)
         self._addresses: dict[tuple[Kernel[Any, Any], int, str], int] = {}
-        self._lock = threading.Lock()
         self._has_compiled = False
 
     def load(self, kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any]) -> int:
         """Return the address of a kernel's entry."""
         key = kernel, count, dtype.name
-        with self._lock:
-            if key not in self._addresses:
-                name, code = f"{kernel.name}_{count}_{dtype.name}", None
-                if kernel.is_stored:
-                    code = self._cache.read(name)
-                else:
-                    name += f"_{len(self._addresses)}"  # Users may give two kernels one name.
-                if code is None:
-                    code = self._compile(kernel, count, dtype, name)
-                self._engine.add_object_file(self._llvm.ObjectFileRef.from_data(code))
-                self._engine.finalize_object()
-                self._addresses[key] = int(self._engine.get_function_address(name))
-            return self._addresses[key]
+        if key not in self._addresses:
+            name, code = f"{kernel.name}_{count}_{dtype.name}", None
+            if kernel.is_stored:
+                code = self._cache.read(name)
+            else:
+                name += f"_{len(self._addresses)}"  # Users may give two kernels one name.
+            if code is None:
+                code = self._compile(kernel, count, dtype, name)
+            self._engine.add_object_file(self._llvm.ObjectFileRef.from_data(code))
+            self._engine.finalize_object()
+            self._addresses[key] = int(self._engine.get_function_address(name))
+        return self._addresses[key]
 
     def _compile(
         self, kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any], name: str

@@ -2,4 +2,13 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("torch") else ["nnlayers/export/torch_*.py"]
+MODULES = {
+    "torch": ["nnlayers/export/torch_*.py"],
+    "llvmlite": ["nnlayers/engine/compiling.py", "nnlayers/engine/intrinsics.py"],
+}
+collect_ignore_glob = [
+    pattern
+    for library, patterns in MODULES.items()
+    if find_spec(library) is None
+    for pattern in patterns
+]

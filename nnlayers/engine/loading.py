@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,11 @@ from nnlayers.engine.products import find_gemm
 
 __all__ = ["ENTRY", "load_kernel"]
 
-# Threads that load their first kernels at once must share one loader: the machine code of another
-# would vanish with it.
-_LOCK = threading.Lock()
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
-def load_kernel(kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any]) -> int:
-    """Return the address of the compiled entry of a kernel with `count` arguments.
+def load_kernel(kernel: Kernel[Any, Any], operands: int, dtype: np.dtype[Any]) -> int:
+    """Return the address of the compiled entry of a kernel with so many operands.
 
     It is compiled if it is found neither in this process nor on disk.
 
@@ -34,8 +30,7 @@ def load_kernel(kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any]) -> i
         If it cannot be compiled on this machine.
     """
     try:
-        with _LOCK:
-            return _loader().load(kernel, count, dtype)
+        return _loader().load(kernel, operands, dtype)
     except Exception as error:
         # Whatever an untried version of Numba or an unknown processor raises, NumPy can train.
         summary = " ".join(str(error).split())[:200]
@@ -51,48 +46,65 @@ class _Loader:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-        triple = llvm.Target.from_default_triple()
-        self._target = triple.create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
         self._llvm = llvm
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target)
+        self._processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+        self._triple = llvm.Target.from_default_triple()
         gemm = find_gemm()
         has_long_integers = gemm is None or gemm.has_long_integers
-        machine = f"{cpu} {features} {self._target.triple} {has_long_integers}".encode()
+        machine = f"{self._processor} {self._triple} {has_long_integers}".encode()
         self._cache = CodeCache(default_directory(), sources_digest() + machine)
-        self._addresses: dict[tuple[Kernel[Any, Any], int, str], int] = {}
+        self._loaded: dict[tuple[Kernel[Any, Any], int, str], tuple[int, Any]] = {}
+        self._compiling = threading.RLock()
         self._has_compiled = False
 
-    def load(self, kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any]) -> int:
+    def load(self, kernel: Kernel[Any, Any], operands: int, dtype: np.dtype[Any]) -> int:
         """Return the address of a kernel's entry."""
-        key = kernel, count, dtype.name
-        if key not in self._addresses:
-            name, code = f"{kernel.name}_{count}_{dtype.name}", None
-            if kernel.is_stored:
-                code = self._cache.read(name)
-            else:
-                name += f"_{len(self._addresses)}"  # Users may give two kernels one name.
+        key = kernel, operands, dtype.name
+        # Without a lock, an interrupt at any line leaves nothing that another thread waits for. Two
+        # threads may load the same code; the second copy is dropped.
+        if key not in self._loaded:
+            name = f"{kernel.name}_{operands}_{dtype.name}"
+            code = self._cache.read(name) if kernel.is_stored else None
             if code is None:
-                code = self._compile(kernel, count, dtype, name)
-            self._engine.add_object_file(self._llvm.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            self._addresses[key] = int(self._engine.get_function_address(name))
-        return self._addresses[key]
+                code = self._compile(kernel, operands, dtype, name)
+            engine = self._llvm.create_mcjit_compiler(self._llvm.parse_assembly(""), self._target())
+            engine.add_object_file(self._llvm.ObjectFileRef.from_data(code))
+            engine.finalize_object()
+            self._loaded.setdefault(key, (int(engine.get_function_address(name)), engine))
+        return self._loaded[key][0]
 
     def _compile(
-        self, kernel: Kernel[Any, Any], count: int, dtype: np.dtype[Any], name: str
+        self, kernel: Kernel[Any, Any], operands: int, dtype: np.dtype[Any], name: str
     ) -> bytes:
-        if not self._has_compiled:
-            print("nnlayers compiles kernels for this processor, once ...", file=sys.stderr)
-            self._has_compiled = True
-        from nnlayers.engine.compiling import compile_kernel
+        with self._compiling:
+            # Another thread may have compiled it in the meantime.
+            code = self._cache.read(name) if kernel.is_stored else None
+            if code is not None:
+                return code
+            if not self._has_compiled:
+                print("nnlayers compiles kernels for this processor, once ...", file=sys.stderr)
+                self._has_compiled = True
+            from nnlayers.engine.compiling import compile_kernel
 
-        code = compile_kernel(kernel, kernel.operands_for(count), dtype, self._target, name)
-        if kernel.is_stored:
-            self._cache.write(name, code)
-        return code
+            types = kernel.operands_for(operands)
+            code = compile_kernel(kernel, types, dtype, self._target(), name)
+            if kernel.is_stored:
+                self._cache.write(name, code)
+            return code
+
+    def _target(self) -> Any:
+        """Return a description of this processor for LLVM, which each engine takes as its own."""
+        cpu, features = self._processor
+        return self._triple.create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
 
 
-@cache
+# The loader of this process, once there is one.
+_LOADERS: dict[str, _Loader] = {}
+
+
 def _loader() -> _Loader:
-    return _Loader()
+    if "process" not in _LOADERS:
+        # Threads that load their first kernels at once must share one loader, because the machine
+        # code of another would vanish with it.
+        _LOADERS.setdefault("process", _Loader())
+    return _LOADERS["process"]

@@ -1,9 +1,10 @@
 """Compiled engine: whole epochs of training in one call of machine code."""
 
+from nnlayers.engine.batches import BatchKind
 from nnlayers.engine.engine import CompiledTraining, missing_part, unknown_part
 from nnlayers.engine.errors import MachineError, UnsupportedError
 from nnlayers.engine.lowering import register_elementwise
-from nnlayers.engine.training import BatchKind, TrainingProgram
+from nnlayers.engine.training import TrainingProgram
 
 __all__ = [
     "BatchKind",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlayers.engine.batches import BatchKind
 from nnlayers.engine.lowering import (
     UnsupportedError,
     input_dtype,
@@ -16,7 +17,7 @@ from nnlayers.engine.lowering import (
 )
 from nnlayers.engine.products import find_gemm
 from nnlayers.engine.program import is_uncompiled
-from nnlayers.engine.training import BatchKind, TrainingProgram
+from nnlayers.engine.training import TrainingProgram
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer
@@ -76,9 +77,11 @@ class CompiledTraining:
         Where it cannot be lowered, return a description of the part that is unknown.
         """
         program = self._programs.get(kind)
-        if program is not None and program.is_current():
-            return program
-        self._programs.pop(kind, None)
+        if program is not None:
+            if program.is_current():
+                return program
+            del self._programs[kind]
+            program.release_data()
         part = self.unknown_part()
         if part is not None:
             return part

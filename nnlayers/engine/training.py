@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from operator import attrgetter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers.engine.kernel import IntRows, Rows
+from nnlayers.engine.batches import Batch, BatchKind
+from nnlayers.engine.fingerprint import fingerprint
 from nnlayers.engine.kernels import copying
 from nnlayers.engine.kernels import optimizers as kernels
 from nnlayers.engine.lowering import (
     ProgramBuilder,
-    Targets,
     UnsupportedError,
     UpdateRule,
     input_dtype,
@@ -29,41 +28,12 @@ from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer
 
-__all__ = ["BatchKind", "TrainingProgram"]
+__all__ = ["TrainingProgram"]
 
 Ints = npt.NDArray[np.int64]
 
 # The most memory, in bytes, for what is prepared for, or stored of, the steps of one call.
 CHUNK_BYTES = 1 << 23
-
-
-class BatchKind(NamedTuple):
-    """What a program must know of the batches that it trains on.
-
-    Attributes
-    ----------
-    x_shape, y_shape : tuple of int
-        The shapes of one row of the inputs and of the targets.
-    x_dtype, y_dtype : numpy.dtype
-        Their dtypes.
-    is_weighted : bool
-        Whether rows have sample weights.
-    batch_size : int
-        The largest number of rows.
-    is_gathered : bool
-        Whether the rows of a batch are any rows of the data, and not neighbours.
-    keeps_outputs : bool
-        Whether the model's outputs are kept, for metrics.
-    """
-
-    x_shape: tuple[int, ...]
-    y_shape: tuple[int, ...]
-    x_dtype: np.dtype[Any]
-    y_dtype: np.dtype[Any]
-    is_weighted: bool
-    batch_size: int
-    is_gathered: bool
-    keeps_outputs: bool
 
 
 class _Update(NamedTuple):
@@ -107,30 +77,21 @@ class TrainingProgram:
         kind: BatchKind,
     ) -> None:
         self.loss, self.optimizer, self.kind = loss, optimizer, kind
-        self._arrays: tuple[Array, ...] = ()
         self.layout = optimizer.layout
-        self.is_current = _fingerprint(model, loss, optimizer)
+        self.is_current = fingerprint(model, loss, optimizer)
         parameters = {*model.parameters(), *optimizer.params}
         dtypes = {parameter.dtype for parameter in parameters}
         if len(dtypes) > 1:
             raise UnsupportedError("parameters of different dtypes")
         self.dtype = dtypes.pop()
         self._build = build = ProgramBuilder(self.dtype, kind.batch_size, self.layout.trained)
-        x_dtype = input_dtype(model, self.dtype)
-        _check_input_dtype(kind.x_dtype, x_dtype)
-        # Inputs of another dtype are converted row by row, because all of them may be too many.
-        self._is_gathered = kind.is_gathered or kind.x_dtype != x_dtype
-        self._x = self._data(kind.x_shape, x_dtype)
-        output = lower_layer(build, model, self._x)
         self._result = Buffer(np.zeros((1, 2)), (2,), stride=16)
-        weight = self._data((1,) if kind.is_weighted else (0,), np.dtype(np.float64))
-        targets = Targets(kind.y_shape, kind.y_dtype, weight, self._result, self._data)
-        lower_loss(build, loss, output, targets)
-        assert targets.buffer is not None
-        self._y, self._weight = targets.buffer, weight
+        self._batch = batch = Batch(kind, input_dtype(model, self.dtype), self._result)
+        output = lower_layer(build, model, batch.x)
+        lower_loss(build, loss, output, batch.targets)
         self._updates: list[_Update] = []
         instructions = [
-            *self._gathers(),
+            *batch.gathers(),
             *build.forward_instructions,
             *build.backward_instructions,
             *self._checks(max_norm),
@@ -141,40 +102,11 @@ class TrainingProgram:
         self.program = KernelProgram(instructions, self.dtype)
         self._parameters = list(dict.fromkeys((*model.parameters(), *self.layout.trained)))
         self._unreached = [p for p in self.layout.trained if not build.reaches(p)]
-        self._kinds_of_x = "iu" if self._x.memory.dtype.kind == "i" else "fiub"
         self._capacity = 1
         self._max_steps = self._steps_in_memory()
         self._seconds: float | None = None
         self.source: Any = None
         self._one_count = np.ones(1, np.int64)
-
-    def _data(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Buffer:
-        """Return memory for a batch, which is part of the data unless rows are gathered."""
-        buffer = self._build.rows(shape, dtype)
-        if not self._is_gathered:
-            buffer.stride = buffer.memory.nbytes
-        return buffer
-
-    def _gathers(self) -> Iterator[KernelCall]:
-        """Yield the instructions that copy the rows of a batch together."""
-        self._order = Buffer(np.zeros(1, np.int64), (), stride=8 * self.kind.batch_size)
-        self._sources: list[Buffer] = []
-        if not self._is_gathered:
-            return
-        for target in (self._x, self._y, self._weight):
-            if target is self._x and self.kind.x_dtype != target.memory.dtype:
-                source = Buffer(np.zeros(1, self.kind.x_dtype), (1,))
-                kind = IntRows if target.memory.dtype.kind == "i" else Rows
-                gather = copying.converting_gather(self.kind.x_dtype.name, kind)
-                rows = target
-            else:
-                source = Buffer(np.zeros(1, np.int32), (1,))
-                gather = copying.gather
-                words = target.memory.reshape(self.kind.batch_size, -1).view(np.int32)
-                rows = Buffer(words, words.shape[1:])
-            self._sources.append(source)
-            if rows.memory.size:
-                yield KernelCall(gather, (source, self._order, rows))
 
     def _checks(self, max_norm: float | None) -> Iterator[KernelCall]:
         """Yield the instructions that check the gradient, and scale it down if it is long."""
@@ -221,29 +153,12 @@ class TrainingProgram:
 
     def load(self, X: Array, y: Array, weight: Array | None) -> None:
         """Take the data that steps select their batches from."""
-        x = np.ascontiguousarray(X)
-        if x.dtype == bool:
-            x = x.view(np.uint8)
-        y = np.ascontiguousarray(y, self._y.memory.dtype)
-        w = np.empty((len(X), 0)) if weight is None else np.ascontiguousarray(weight, np.float64)
-        self._arrays = x, y, w
-        if self._is_gathered:
-            for source, array in zip(self._sources, self._arrays, strict=True):
-                words = array.reshape(-1).view(source.memory.dtype)
-                source.shape = words.shape
-                self.program.bind(source, words)
+        self._batch.load(self.program, X, y, weight)
 
     def release_data(self) -> None:
         """Forget the data, so that its memory can be used otherwise."""
         self.source = None
-        self._arrays = ()
-        if self._is_gathered:
-            for source in self._sources:
-                self.program.bind(source, np.zeros(1, source.memory.dtype))
-        else:
-            for buffer in (self._x, self._y, self._weight):
-                shape = self.kind.batch_size, *buffer.shape
-                self.program.bind(buffer, np.zeros(shape, buffer.memory.dtype))
+        self._batch.release(self.program)
 
     def steps_within(self, seconds: float) -> int:
         """Return the number of steps that a call of about so many seconds can do, at least 1."""
@@ -275,7 +190,7 @@ class TrainingProgram:
             return 0
         self._reserve(len(counts))
         self._set_coefficients(lrs)
-        self._point_to(order)
+        self._batch.select(self.program, order)
         for parameter in self._unreached:
             assert parameter.placement.grad is not None
             parameter.placement.grad.fill(0)
@@ -301,25 +216,20 @@ class TrainingProgram:
 
         Returns None, with nothing changed, where the NumPy path must do the step.
         """
-        rows, optimizer = len(x), self.optimizer
+        optimizer, batch = self.optimizer, self._batch
         if (
-            len(y) != rows
-            or x.dtype.kind not in self._kinds_of_x
-            or (weight is not None and not _are_weights(weight, rows))
+            not batch.takes(x, y, weight)
             or self._unreached
             or Parameter.have_pending_grads(self._parameters)
         ):
             return None
-        self._x.memory[:rows] = x
-        self._y.memory[:rows] = y
-        if weight is not None:
-            self._weight.memory[:rows, 0] = weight
+        batch.fill(x, y, weight)
         lr, t = optimizer.lr, optimizer.steps + 1
         for rule, skipped, lr_scale, buffer in self._updates:
             buffer.memory[0] = rule.coefficients(lr * lr_scale, t - skipped)
         for state in self._build.states:
             state.array[...] = getattr(state.layer, state.name)
-        self._one_count[0] = rows
+        self._one_count[0] = len(x)
         generators = self._draw(self._one_count) if self._build.draws else []
         if not self.program.run(self._one_count):
             _restore(generators)
@@ -360,15 +270,6 @@ class TrainingProgram:
             for column, values in enumerate(rule.coefficients(lrs * lr_scale, t)):
                 buffer.memory[: len(lrs), column] = values
 
-    def _point_to(self, order: Ints | slice) -> None:
-        if self._is_gathered and isinstance(order, slice):
-            order = np.arange(order.start, order.stop)
-        if isinstance(order, slice):
-            for buffer, array in zip((self._x, self._y, self._weight), self._arrays, strict=True):
-                self.program.bind(buffer, array[order])
-        else:
-            self.program.bind(self._order, order)
-
     def _draw(self, counts: Ints) -> list[tuple[np.random.Generator, Any]]:
         """Draw the random numbers of steps; return the generators with their states before."""
         draws = self._build.draws
@@ -400,65 +301,3 @@ def _restore(generators: list[tuple[np.random.Generator, Any]]) -> None:
     """Set generators back to an earlier state."""
     for generator, state in generators:
         generator.bit_generator.state = state
-
-
-def _check_input_dtype(given: np.dtype[Any], needed: np.dtype[Any]) -> None:
-    """Raise ``UnsupportedError`` if a program cannot convert inputs to the dtype that it needs."""
-    kinds = "iu" if needed.kind == "i" else "fiu"
-    is_known = given.isnative and given.kind in kinds and given.itemsize <= 8
-    if not is_known or given == np.float16:
-        raise UnsupportedError(f"inputs of dtype {given}")
-
-
-def _are_weights(weight: Array, rows: int) -> bool:
-    """Return whether an array holds a finite weight of at least 0 for each row."""
-    is_numeric = weight.shape == (rows,) and weight.dtype.kind in "fiub"
-    return is_numeric and bool(np.isfinite(weight).all() and (weight >= 0).all())
-
-
-# What the NumPy path leaves on layers, losses and optimizers, or a program reads in every call.
-_TRANSIENT = {
-    "_cache",
-    "_first_trained",
-    "_last_forward",
-    "_layout",
-    "_lr",
-    "_products",
-    "rng",
-    "steps",
-    "total_weight",
-}
-
-
-def _fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], bool]:
-    """Return a function that tells whether all that a program was lowered from is the same."""
-    layout = optimizer.layout
-    others = [p for p in model.parameters() if p not in set(optimizer.params)]
-    placements = [parameter.placement for parameter in others]
-    layers = list(model.named_layers().values())
-    owners: list[Any] = [*layers, loss, optimizer]
-    reading = []
-    for owner in owners:
-        changing = _TRANSIENT | set(owner.state_names if isinstance(owner, Layer) else ())
-        names = {"training"} if isinstance(owner, Layer) else {"__class__"}
-        names |= vars(owner).keys() - changing
-        reading.append((attrgetter("__class__", *sorted(names)), owner))
-
-    before = [read(owner) for read, owner in reading]
-    # A replaced method is another attribute. Counting them is faster than looking at each.
-    attributes = list(map(vars, owners))
-    sizes = list(map(len, attributes))
-
-    def is_current() -> bool:
-        if (
-            optimizer.layout is not layout
-            or [parameter.placement for parameter in others] != placements
-            or list(map(len, attributes)) != sizes
-        ):
-            return False
-        try:
-            return [read(owner) for read, owner in reading] == before
-        except (AttributeError, ValueError):  # An attribute is gone, or an array is another.
-            return False
-
-    return is_current

@@ -183,3 +183,14 @@ def test_data_that_was_released_is_not_referred_to():
     assert setting.run(np.arange(ROWS)) == 5
     assert all(np.isfinite(array).all() for array in setting.state().values())
     assert before.keys() == setting.state().keys()
+
+
+def test_what_steps_leave_on_model_and_loss_lowers_nothing_anew():
+    setting = Setting()
+    assert setting.run(np.arange(ROWS)) == 5
+    assert setting.program.is_current()
+    setting.numpy_step(slice(0, BATCH))
+    setting.model.predict(setting.X)
+    assert setting.program.is_current()
+    setting.model[0].forward = setting.model[0].forward
+    assert not setting.program.is_current()

@@ -13,7 +13,6 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.graphviz",
     "sphinx.ext.mathjax",
     "matplotlib.sphinxext.plot_directive",
     "graph_directive",
@@ -26,7 +25,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_ivar = True
-graphviz_output_format = "svg"
 plot_pre_code = """
 import numpy as np
 import nnlayers as nn

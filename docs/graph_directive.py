@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx.ext.graphviz import graphviz
 from sphinx.util.docutils import SphinxDirective
+
+from nnlayers.drawing import to_svg
 
 
 def run_examples(page, before=None):
@@ -46,8 +47,8 @@ class Drawing(SphinxDirective):
         """Return the drawing, and the link."""
         (name,) = self.arguments
         graph = run_examples(f"{self.env.docname}.md", before=self.lineno)[name]
-        options = {"docname": self.env.docname}
-        drawing = graphviz(code=graph.to_dot(), options=options, alt=f"the graph {name}")
+        picture = to_svg(graph.diagram())
+        drawing = nodes.raw("", f'<div style="overflow-x: auto">{picture}</div>', format="html")
         if "page" not in self.options:
             return [drawing]
         path = Path(self.env.app.outdir, f"{name}.html")

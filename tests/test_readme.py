@@ -2,10 +2,7 @@
 
 import doctest
 import re
-import shutil
 from pathlib import Path
-
-import pytest
 
 import nnlayers as nn
 
@@ -33,9 +30,6 @@ def test_the_screen_of_library_code_runs_and_learns(capsys, tmp_path, monkeypatc
 
 
 def test_the_graph_gives_the_numbers_and_the_picture_shown(tmp_path, monkeypatch):
-    pytest.importorskip("graphviz")
-    if shutil.which("dot") is None:
-        pytest.skip("Graphviz is not installed")
     monkeypatch.chdir(tmp_path)
     (session,) = blocks("pycon")
     test = doctest.DocTestParser().get_doctest(session, {"nn": nn}, "README", str(README), 0)

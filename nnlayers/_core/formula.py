@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 __all__ = ["Formula"]
 
@@ -31,6 +31,8 @@ class Formula:
     product : {"×", "@", ""}
         The product of ``g`` and the derivative that gives the gradient: entry by entry, of
         matrices, or neither.
+    parameters : mapping of str to str
+        The gradient with respect to each parameter; summed over the axes that it lacks.
     note : str
         An explanation of names in the formulas.
 
@@ -60,6 +62,7 @@ class Formula:
         symbol: str = "",
         sent: Sequence[str] = (),
         product: str = "×",
+        parameters: Mapping[str, str] | None = None,
         note: str = "",
     ) -> None:
         self.value = value
@@ -67,6 +70,7 @@ class Formula:
         self.symbol = symbol
         self.sent = tuple(sent)
         self.product = product if derivatives else ""
+        self.parameters = dict(parameters or {})
         self.note = note
 
     @property

@@ -165,7 +165,7 @@ def _add_commands_of_configs(commands: Any, config: argparse.ArgumentParser) -> 
         dest="output",
         required=True,
         metavar="FILE",
-        help="the output file: .svg, .png, .pdf (by Graphviz) or .dot",
+        help="the output file: .svg, .png, .pdf or .dot",
     )
     command.add_argument("--expand", action="store_true", help="open the containers within")
     command.set_defaults(run=graph)

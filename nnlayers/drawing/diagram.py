@@ -75,6 +75,12 @@ class Diagram(Protocol):
         With `dout`, those that it would send for another incoming gradient.
         """
 
+    def weight_gradients_at(self, index: int) -> Mapping[str, Array]:
+        """Return what ``nodes[index]`` added to the gradients of its layer's parameters, by name.
+
+        It is empty for a layer without parameters, and for one whose results are random.
+        """
+
     def output_grads(self, caller: str) -> Mapping[int, Array]:
         """Return the gradients that ``backward`` was called with, by the indices of the outputs.
 
@@ -151,6 +157,10 @@ class LayerDiagram:
     def contributions_at(self, index: int, dout: Array | None = None) -> tuple[Array, ...]:
         """Return nothing, as there are no gradients."""
         return ()
+
+    def weight_gradients_at(self, index: int) -> dict[str, Array]:
+        """Return nothing, as there are no gradients."""
+        return {}
 
     def output_grads(self, caller: str) -> dict[int, Array]:
         """Raise the error that says how to get values."""

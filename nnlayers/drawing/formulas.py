@@ -1,18 +1,15 @@
-"""Typesetting: formulas as plain text and as MathML, arrays in few characters."""
+"""Typesetting: formulas as plain text and as MathML."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
 from functools import lru_cache
-from html import escape
 from typing import Any
 
-import numpy as np
+from nnlayers.drawing.labels import safe_text
 
-__all__ = ["MAX_NUMBERS", "Expression", "format_numbers", "names_in", "simplify"]
-
-MAX_NUMBERS = 6
+__all__ = ["Expression", "names_in", "simplify"]
 
 # The precedence of a part of a formula: a part that stands in one of higher precedence gets
 # brackets.
@@ -20,6 +17,7 @@ _CHOICE, _SUM, _PRODUCT, _POWER, _WHOLE = range(5)
 
 _COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤", ast.Eq: "=", ast.NotEq: "≠"}
 _FUNCTIONS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "one": "1"}
+_LETTERS = {"loss": "ℓ", "gamma": "γ", "beta": "β"}
 
 
 class Expression:
@@ -46,7 +44,7 @@ class Expression:
 
     def __init__(self, expression: str, names: Mapping[str, str] | None = None) -> None:
         self.expression = expression
-        self.names = {"loss": "ℓ", **(names or {})}
+        self.names = {**_LETTERS, **(names or {})}
 
     @property
     def text(self) -> str:
@@ -56,7 +54,19 @@ class Expression:
     @property
     def mathml(self) -> str:
         """The expression as the content of a ``<math>`` element."""
-        return self._set(_MathML())
+        return self.linked_mathml({})
+
+    def linked_mathml(self, links: Mapping[str, int]) -> str:
+        """Return the MathML, in which parts have the index of the node whose name they hold.
+
+        A name has it as ``data-node``, a derivative by one as ``data-gradient``.
+
+        Examples
+        --------
+        >>> Expression("u").linked_mathml({"u": 3})
+        '<mrow data-node="3"><mi>u</mi></mrow>'
+        """
+        return self._set(_MathML(links))
 
     def _set(self, notation: _Text) -> str:
         return _Writer(notation, self.names).write(_parse(self.expression))[0]
@@ -168,21 +178,36 @@ class _MathML(_Text):
     product, matrix_product = "<mo>×</mo>", '<mspace width="0.2em"/>'
     fraction_parts, fraction_whole = (_SUM, _SUM), _POWER
 
+    def __init__(self, links: Mapping[str, int]) -> None:
+        self.links = links
+
     def name(self, name: str) -> str:
+        return self._linked(self._letters(name), "node", name)
+
+    def _letters(self, name: str) -> str:
         head, _, foot = name.partition("_")
         if head and foot:
-            return f"<msub><mi>{escape(head)}</mi><mi>{escape(foot)}</mi></msub>"
-        return f"<mi>{escape(name)}</mi>"
+            return f"<msub><mi>{safe_text(head)}</mi><mi>{safe_text(foot)}</mi></msub>"
+        return f"<mi>{safe_text(name)}</mi>"
+
+    def _linked(self, part: str, kind: str, name: str) -> str:
+        if name not in self.links:
+            return part
+        return f'<mrow data-{kind}="{self.links[name]}">{part}</mrow>'
 
     def number(self, number: str) -> str:
-        digits = f"<mn>{escape(number.lstrip('-'))}</mn>"
+        digits = f"<mn>{safe_text(number.lstrip('-'))}</mn>"
         return f"<mrow><mo>−</mo>{digits}</mrow>" if number.startswith("-") else digits
 
     def sign(self, sign: str) -> str:
-        return f"<mo>{escape(sign)}</mo>"
+        return f"<mo>{safe_text(sign)}</mo>"
 
     def partial(self, over: str, under: str) -> str:
-        return self.fraction(f"<mi>∂</mi>{over}", f"<mi>∂</mi>{under}")
+        parts = [f"<mi>∂</mi>{self._letters(name)}" for name in (over, under)]
+        # The gradient of a node, not the derivative of another node by it.
+        kind = "gradient" if over not in self.links else ""
+        whole = self.fraction(*parts)
+        return self._linked(whole, kind, under) if kind else whole
 
     def brackets(self, inner: str) -> str:
         # Browsers stretch brackets far beyond a tall letter.
@@ -200,7 +225,7 @@ class _MathML(_Text):
         return self.power(matrix, "<mi>T</mi>")
 
     def index(self, array: str, brackets: str) -> str:
-        return f"<mrow>{array}<mtext>{escape(brackets)}</mtext></mrow>"
+        return f"<mrow>{array}<mtext>{safe_text(brackets)}</mtext></mrow>"
 
     def call(self, function: str, inner: str) -> str:
         match function:
@@ -249,8 +274,7 @@ class _Writer:
             case ast.BinOp(left=a, op=operator, right=b):
                 return self._operation(a, operator, b)
             case ast.Call(func=ast.Name(id="d"), args=[over, under]):
-                whole = notation.partial(part(over, _WHOLE), part(under, _WHOLE))
-                return whole, _POWER
+                return notation.partial(self._name(over), self._name(under)), _POWER
             case ast.Call(func=ast.Name(id=letter), args=arguments):
                 inner = notation.comma.join([part(argument, _CHOICE) for argument in arguments])
                 return notation.call(self.names.get(letter, letter), inner), _WHOLE
@@ -263,6 +287,11 @@ class _Writer:
                 texts = [part(piece, _CHOICE) for piece in (a, condition, b)]
                 return notation.choice(*texts), _CHOICE
         raise ValueError(f"no notation for {ast.unparse(tree)!r}")
+
+    def _name(self, tree: ast.expr) -> str:
+        """Return the name that a derivative has above or below its bar."""
+        letter = ast.unparse(tree)
+        return self.names.get(letter, letter)
 
     def _operation(self, a: ast.expr, operator: ast.operator, b: ast.expr) -> tuple[str, int]:
         notation, part = self.notation, self._part
@@ -295,27 +324,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def format_numbers(value: Any) -> str:
-    """Return the numbers of a scalar or small array, four digits each, or the shape and dtype.
-
-    Examples
-    --------
-    >>> format_numbers(0.731058)
-    '0.7311'
-    >>> format_numbers([[1.0, -0.0], [1e-9, 3.0]])
-    '[[1, 0], [1e-09, 3]]'
-    >>> format_numbers(np.zeros((64, 10), np.float32))
-    '(64, 10) float32'
-    """
-    array = np.asarray(value)
-    if not 0 < array.size <= MAX_NUMBERS:
-        return f"{array.shape} {array.dtype}"
-    return _numbers_text(array.tolist())
-
-
-def _numbers_text(numbers: Any) -> str:
-    if isinstance(numbers, list):
-        return f"[{', '.join(_numbers_text(entry) for entry in numbers)}]"
-    return f"{numbers + 0.0:.4g}"  # The sum turns -0 into 0.

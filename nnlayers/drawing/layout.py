@@ -14,7 +14,7 @@ __all__ = ["Layout", "Point", "lay_out"]
 Vertex: TypeAlias = int | tuple[int, int]
 Point: TypeAlias = tuple[float, float]
 
-_ROW, _WIRE_ROW, _SPACE, _MARGIN, _SWEEPS = 92.0, 46.0, 28.0, 24.0, 12
+_GAP, _WIRE_ROW, _SPACE, _MARGIN, _SWEEPS = 52.0, 46.0, 28.0, 24.0, 12
 
 
 class Layout(NamedTuple):
@@ -49,8 +49,9 @@ class Layout(NamedTuple):
 
 def lay_out(
     parents: Mapping[int, Sequence[int]],
-    widths: Mapping[int, float],
+    sizes: Mapping[int, Point],
     labels: Mapping[tuple[int, int], float],
+    first: Iterable[int] = (),
 ) -> Layout:
     """Place each node to the right of its parents, with few crossings of the wires.
 
@@ -58,10 +59,12 @@ def lay_out(
     ----------
     parents : mapping of int to sequence of int
         The parents of each node; the nodes come after their parents.
-    widths : mapping of int to float
-        The widths of the nodes and of the text below them.
+    sizes : mapping of int to (float, float)
+        The widths and heights of the nodes; the width is also that of the text around them.
     labels : mapping of (int, int) to float
         The widths of the numbers on the wire from one node to another.
+    first : iterable of int
+        Nodes without parents that stand in the first column; others stand before their first use.
 
     References
     ----------
@@ -70,11 +73,11 @@ def lay_out(
 
     Examples
     --------
-    >>> layout = lay_out({0: [], 1: [], 2: [0, 1]}, {0: 40, 1: 40, 2: 40}, {})
+    >>> layout = lay_out({0: [], 1: [], 2: [0, 1]}, dict.fromkeys(range(3), (40, 40)), {})
     >>> layout.nodes[0][0] == layout.nodes[1][0] < layout.nodes[2][0]
     True
     """
-    column = _columns(parents)
+    column = _columns(parents) | dict.fromkeys(first, 0)
     ends = dict(column)
     for node, above in parents.items():
         for parent in above:
@@ -87,15 +90,16 @@ def lay_out(
     columns, left, right = _neighbours(wires, column, trunks)
     for sweep in range(_SWEEPS):
         _sort(columns, left if sweep % 2 == 0 else right, backwards=sweep % 2 == 1)
-    heights = _heights(columns, left, right)
-    centres, width = _centres(columns, column, widths, labels)
+    halves = {node: height / 2 for node, (_, height) in sizes.items()}
+    heights = _heights(columns, left, right, halves)
+    centres, width = _centres(columns, column, sizes, labels)
 
     def point(vertex: Vertex) -> Point:
         return centres[vertex[1] if isinstance(vertex, tuple) else column[vertex]], heights[vertex]
 
     return Layout(
         width,
-        max(heights.values()) + _ROW / 2 + _MARGIN,
+        max(y + _half(vertex, halves) for vertex, y in heights.items()) + _MARGIN,
         {node: point(node) for node in parents},
         {node: [point(vertex) for vertex in trunk] for node, trunk in trunks.items()},
         {wire: column[wire[1]] - column[wire[0]] - 1 for wire in wires},
@@ -156,6 +160,7 @@ def _heights(
     columns: Sequence[Sequence[Vertex]],
     left: Mapping[Vertex, Sequence[Vertex]],
     right: Mapping[Vertex, Sequence[Vertex]],
+    halves: Mapping[int, float],
 ) -> dict[Vertex, float]:
     """Return the y coordinate of each vertex: near its neighbours, and apart from the next."""
     heights: dict[Vertex, float] = {vertex: 0.0 for vertices in columns for vertex in vertices}
@@ -165,18 +170,25 @@ def _heights(
             for vertex in vertices:
                 near = [*left.get(vertex, ()), *right.get(vertex, ())]
                 ideal.append(fmean([heights[other] for other in near]) if near else 0.0)
-            heights.update(zip(vertices, _spread(vertices, ideal), strict=True))
-    top = min(heights.values())
-    return {vertex: height - top + _ROW / 2 + _MARGIN for vertex, height in heights.items()}
+            heights.update(zip(vertices, _spread(vertices, ideal, halves), strict=True))
+    top = min(height - _half(vertex, halves) for vertex, height in heights.items()) - _MARGIN
+    return {vertex: height - top for vertex, height in heights.items()}
 
 
-def _spread(vertices: Sequence[Vertex], ideal: Sequence[float]) -> Iterable[float]:
+def _half(vertex: Vertex, halves: Mapping[int, float]) -> float:
+    """Return half of the height that a vertex needs."""
+    return _WIRE_ROW / 2 if isinstance(vertex, tuple) else halves[vertex] + _GAP / 2
+
+
+def _spread(
+    vertices: Sequence[Vertex], ideal: Sequence[float], halves: Mapping[int, float]
+) -> Iterable[float]:
     """Return heights close to the ideal ones, in order and apart."""
     heights: list[float] = []
     for i, (vertex, height) in enumerate(zip(vertices, ideal, strict=True)):
         if i:
-            wires_only = isinstance(vertex, tuple) and isinstance(vertices[i - 1], tuple)
-            height = max(height, heights[-1] + (_WIRE_ROW if wires_only else _ROW))
+            apart = _half(vertices[i - 1], halves) + _half(vertex, halves)
+            height = max(height, heights[-1] + apart)
         heights.append(height)
     shift = fmean(ideal) - fmean(heights)
     return [height + shift for height in heights]
@@ -185,7 +197,7 @@ def _spread(vertices: Sequence[Vertex], ideal: Sequence[float]) -> Iterable[floa
 def _centres(
     columns: Sequence[Sequence[Vertex]],
     column: Mapping[int, int],
-    widths: Mapping[int, float],
+    sizes: Mapping[int, Point],
     labels: Mapping[tuple[int, int], float],
 ) -> tuple[list[float], float]:
     """Return the x coordinate of each column, with room for the labels before it, and the width."""
@@ -196,7 +208,7 @@ def _centres(
     end = _MARGIN
     for vertices, gap in zip(columns, room, strict=True):
         half = max(
-            [widths[vertex] / 2 for vertex in vertices if isinstance(vertex, int)], default=0.0
+            [sizes[vertex][0] / 2 for vertex in vertices if isinstance(vertex, int)], default=0.0
         )
         end += (gap + 2 * _SPACE if centres else 0.0) + half
         centres.append(end)

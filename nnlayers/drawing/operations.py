@@ -11,11 +11,19 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.formula import Formula
+from nnlayers.drawing.arrays import MAX_SIDE
 from nnlayers.drawing.diagram import Diagram
-from nnlayers.drawing.formulas import MAX_NUMBERS, Expression, format_numbers, names_in, simplify
+from nnlayers.drawing.formulas import Expression, names_in, simplify
 from nnlayers.layer import Layer
 
-__all__ = ["DrawnFormula", "LocalDerivative", "describe", "local_derivatives", "symbol"]
+__all__ = [
+    "DrawnFormula",
+    "LocalDerivative",
+    "describe",
+    "input_letters",
+    "local_derivatives",
+    "symbol",
+]
 
 _MAX_LABEL = 32
 
@@ -38,6 +46,8 @@ class DrawnFormula(NamedTuple):
         The gradient that each input gets.
     is_jacobian : bool
         Whether the derivative is a full Jacobian.
+    weights : dict of str to Expression
+        The gradients of the layer's parameters.
     note : str
         An explanation of what the formulas leave open; may be empty.
     """
@@ -48,6 +58,7 @@ class DrawnFormula(NamedTuple):
     product: str
     sent: tuple[Expression, ...]
     is_jacobian: bool
+    weights: dict[str, Expression]
     note: str
 
 
@@ -58,17 +69,18 @@ class LocalDerivative(NamedTuple):
     ----------
     factor : ndarray or None
         The derivative; None for a Jacobian that is too large, or one of random results.
-    numbers : str
-        The derivative as text.
-    product : str
-        Both factors as text; empty if the gradient is not a product of these two.
+    shape : tuple of int
+        Its shape.
+    terms : tuple of ndarray
+        The incoming gradient and the derivative, in the order in which they are multiplied; empty
+        if the gradient is not a product of these two.
     is_summed : bool
         Whether the product was summed over axes in which the input was broadcast.
     """
 
     factor: Array | None
-    numbers: str
-    product: str = ""
+    shape: tuple[int, ...]
+    terms: tuple[Array, ...] = ()
     is_summed: bool = False
 
 
@@ -110,7 +122,7 @@ def describe(
     """
     formula = layer.formula_for(*shapes) or _jacobian_formula(layer)
     label = formula.symbol or _short_repr(layer)
-    letters = _letters(len(names))
+    letters = input_letters(len(names))
     known = dict(zip(letters, names, strict=True)) | {"y": output, "f": label}
     count = max(len(names), len(formula.derivatives))
 
@@ -135,6 +147,7 @@ def describe(
         formula.product,
         for_each_input(formula.sent or [gradient.format(d) for d in formula.derivatives]),
         formula.is_jacobian,
+        {name: expression(source) for name, source in formula.parameters.items()},
         formula.note,
     )
 
@@ -152,7 +165,7 @@ def symbol(layer: Layer) -> str:
     return (formula.symbol if formula else "") or _short_repr(layer)
 
 
-def _letters(count: int) -> list[str]:
+def input_letters(count: int) -> list[str]:
     """Return the names that a formula has for so many inputs."""
     return {1: ["x"], 2: ["a", "b"]}.get(count) or [f"x{i}" for i in range(count)]
 
@@ -208,8 +221,8 @@ def local_derivatives(
     (array([ 8., 12.]), array(32.))
     >>> description = describe(nn.Multiply(), ["a", "b"])
     >>> by_b = local_derivatives(graph, 2, description, [a, b], g)[1]
-    >>> by_b.product, by_b.is_summed
-    ('[1, 10] × [2, 3]', True)
+    >>> by_b.terms, by_b.is_summed
+    ((array([ 1., 10.]), array([2., 3.])), True)
     """
     sent = diagram.contributions_at(index)
     if description.is_jacobian:
@@ -218,9 +231,9 @@ def local_derivatives(
         return list(_matrix_factors(diagram.nodes[index].layer, description, inputs, grad))
     factors = _entry_factors(diagram, index, inputs, grad)
     if not description.product:
-        return [LocalDerivative(factor, format_numbers(factor)) for factor in factors]
+        return [LocalDerivative(factor, factor.shape) for factor in factors]
     return [
-        _product_derivative(factor, [grad, factor], "×", x.shape != factor.shape)
+        LocalDerivative(factor, factor.shape, (grad, factor), x.shape != factor.shape)
         for factor, x in zip(factors, inputs, strict=True)
     ]
 
@@ -250,7 +263,7 @@ def _matrix_factors(
     layer: Layer | None, description: DrawnFormula, inputs: Sequence[Array], grad: Array
 ) -> Iterator[LocalDerivative]:
     """Yield the other factors of a product of matrices, which the formulas name ``M.T``."""
-    matrices = dict(zip(_letters(len(inputs)), inputs, strict=True))
+    matrices = dict(zip(input_letters(len(inputs)), inputs, strict=True))
     formulas = zip(description.derivatives, description.sent, inputs, strict=True)
     for derivative, sent, x in formulas:
         name = derivative.expression.removesuffix(".T")
@@ -264,14 +277,7 @@ def _matrix_factors(
             factor = matrix[:, np.newaxis] if is_vector else matrix.swapaxes(-1, -2)
             terms = [factor, grad[..., np.newaxis, :] if is_vector else grad]
         batch = np.broadcast_shapes(*[term.shape[:-2] for term in terms])
-        yield _product_derivative(factor, terms, "@", x.shape[:-2] != batch)
-
-
-def _product_derivative(
-    factor: Array, terms: Sequence[Array], sign: str, is_summed: bool
-) -> LocalDerivative:
-    product = f" {sign} ".join(map(format_numbers, terms))
-    return LocalDerivative(factor, format_numbers(factor), product, is_summed)
+        yield LocalDerivative(factor, factor.shape, tuple(terms), x.shape[:-2] != batch)
 
 
 def _jacobians(
@@ -281,14 +287,14 @@ def _jacobians(
     for i, (x, gradient) in enumerate(zip(inputs, sent, strict=True)):
         shape = grad.shape + x.shape
         J = None
-        if 0 < grad.size * x.size <= MAX_NUMBERS:
+        if 0 < grad.size * x.size <= MAX_SIDE**2:
             # A user's layer may fail on another gradient.
             with suppress(TypeError, ValueError):
                 J = _jacobian(diagram, index, i, grad).reshape(shape)
                 # A layer with random results may have drawn other numbers now.
                 if not np.allclose(np.tensordot(grad, J, grad.ndim), gradient):
                     J = None
-        yield LocalDerivative(J, f"{shape} {grad.dtype}" if J is None else format_numbers(J))
+        yield LocalDerivative(J, shape)
 
 
 def _jacobian(diagram: Diagram, index: int, parent: int, grad: Array) -> Array:

@@ -1,20 +1,60 @@
-"""The drawing of a page: SVG whose parts are marked with the steps that they belong to."""
+"""Pictures of graphs as SVG: values above each wire, gradients below it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
 from itertools import pairwise
+from string import Template
 
-from nnlayers.drawing.layout import Point, lay_out
-from nnlayers.drawing.trace import Trace
+from nnlayers.drawing.diagram import Diagram
+from nnlayers.drawing.labels import safe_text
+from nnlayers.drawing.layout import Point
+from nnlayers.drawing.scene import BOX, TITLE, Box, DiagramNumbers, Scene, Wire
 
-__all__ = ["Schedule", "to_svg"]
+__all__ = ["COLOURS", "STYLE", "Schedule", "to_svg"]
 
-_BOX, _TURN, _LETTER, _SMALL_LETTER, _MAX_TEXT = 40, 44, 9.0, 7.4, 28
-# A wire past each of a thousand steps would take most of the page.
+_TURN = 44
+# A wire past each of a thousand steps would take most of a page.
 _MAX_POINTS = 40
+
+# The colours of files, and the style of files and pages. In a file, text and wires have a contrast
+# of 4 with white and with a dark page. Blue and orange are told apart by colour-blind people too.
+COLOURS = {
+    "ink": "#202020",
+    "quiet": "#787878",
+    "line": "#787878",
+    "value": "#00893b",
+    "gradient": "#d93b3b",
+    "input": "#cfe3fb",
+    "weight": "#ffe3a3",
+    "constant": "#e2e2e2",
+    "operation": "#ffffff",
+    "container": "#e9dcf7",
+    "heat3": "#0b58a5",
+    "heat2": "#4d94d6",
+    "heat1": "#a9cdf0",
+    "heat0": "#d4d4d4",
+    "heat-1": "#f7c49a",
+    "heat-2": "#e8863a",
+    "heat-3": "#b34a00",
+    "heat4": "#000000",
+}
+STYLE = Template("""
+.graph text { font: 15px Helvetica, Arial, sans-serif; text-anchor: middle; fill: $ink; }
+.graph .name, .graph .end, .graph .frame > text { font-size: 13px; fill: $quiet; }
+.graph .label text { font: 600 12px Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.graph .above text { fill: $value; }
+.graph .below text { fill: $gradient; }
+.graph rect { stroke: $line; stroke-width: 1.5; }
+.graph .frame > rect { fill: none; stroke-dasharray: 5 4; }
+.graph .wire, .graph .trunk { fill: none; stroke: $line; stroke-width: 1.5; }
+.graph .wire { marker-end: url(#arrow); }
+.graph .open { marker-end: none; }
+#arrow { fill: $line; fill: context-stroke; }
+""")
+_LEAVES = ("input", "weight", "constant")
+_FILLS = (*_LEAVES, "operation", "container", "fold")
 _ARROW = (
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"'
     ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
@@ -22,7 +62,7 @@ _ARROW = (
 
 
 class Schedule:
-    """The steps of the page.
+    """The steps of a page.
 
     Step 0 shows the given values, then each operation has a forward step; one step starts the
     backward pass, then each operation has a backward step.
@@ -35,110 +75,128 @@ class Schedule:
         The steps of the operations, by the indices of their nodes.
     """
 
-    def __init__(self, passes: Trace) -> None:
-        visits = passes.visits
-        self.start = len(visits) + 1
-        self.forward = {visit.node: step for step, visit in enumerate(visits, 1)}
+    def __init__(self, operations: Sequence[int]) -> None:
+        self.start = len(operations) + 1
+        self.forward = {node: step for step, node in enumerate(operations, 1)}
         self.backward = {index: 2 * self.start - step for index, step in self.forward.items()}
 
-    def of(self, index: int) -> list[int]:
-        """Return the steps of a node."""
-        return [self.forward[index], self.backward[index]] if index in self.forward else [0]
+    def of(self, indices: Iterable[int]) -> list[int]:
+        """Return the steps of nodes."""
+        known = [index for index in indices if index in self.forward]
+        steps = [self.forward[i] for i in known] + [self.backward[i] for i in known]
+        return sorted(steps) or [0]
 
 
-def to_svg(passes: Trace, schedule: Schedule) -> str:
-    """Return the drawing as an ``<svg>`` element."""
-    return _Picture(passes, schedule).svg()
+def to_svg(
+    diagram: Diagram,
+    *,
+    expand: bool = False,
+    is_file: bool = True,
+    schedule: Schedule | None = None,
+) -> str:
+    """Return the picture of a diagram as an ``<svg>`` element.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        The diagram.
+    expand : bool
+        Whether to open the containers within, and not to fold a run of equal blocks.
+    is_file : bool
+        Whether the picture stands alone, and so holds its style.
+    schedule : Schedule, optional
+        The steps of the page that the picture is a part of.
+
+    Examples
+    --------
+    >>> import nnlayers as nn
+    >>> to_svg(nn.Graph(nn.Input("x") * 2))[:40]
+    '<svg xmlns="http://www.w3.org/2000/svg" '
+    """
+    scene = Scene(DiagramNumbers(diagram, is_known=True), expand=expand)
+    width, height = (round(length) for length in (scene.layout.width, scene.layout.height))
+    names = scene.numbers.names
+    outputs = safe_text(", ".join(names[i] for i in scene.numbers.outputs))
+    alt = f"The {len(diagram.nodes)} nodes that lead to {outputs}"
+    space = ' xmlns="http://www.w3.org/2000/svg"' if is_file else ""
+    return "\n".join(
+        [
+            f'<svg{space} class="graph" width="{width}" height="{height}"'
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">',
+            f"<style>{style(COLOURS)}</style>" if is_file else "",
+            _ARROW,
+            *_Picture(scene, schedule).lines(),
+            "</svg>",
+        ]
+    )
+
+
+def style(colours: dict[str, str]) -> str:
+    """Return the style sheet of a picture in these colours."""
+    fills = [f".graph .{kind} rect {{ fill: {colours[_fill(kind)]}; }}" for kind in _FILLS]
+    heats = [f".{name} {{ fill: {colour}; }}" for name, colour in colours.items() if "heat" in name]
+    return STYLE.substitute(colours) + "\n".join(fills + heats)
+
+
+def _fill(kind: str) -> str:
+    return "container" if kind == "fold" else kind
 
 
 class _Picture:
-    """Nodes by their indices, and after them the ends of the outputs' wires."""
+    """The elements of a scene."""
 
-    def __init__(self, passes: Trace, schedule: Schedule) -> None:
-        self.nodes, self.passes, self.schedule = passes.nodes, passes, schedule
-        self.ends = dict(enumerate(passes.starts, len(passes.nodes)))
-        self.parents = dict(enumerate(passes.parents))
-        self.parents |= {end: [output] for end, output in self.ends.items()}
-        symbols = {visit.node: visit.description.symbol for visit in passes.visits}
-        self.symbols = [_shorten(symbols.get(i) or label) for i, label in enumerate(passes.labels)]
-        self.widths = {
-            i: max(_BOX, _LETTER * len(symbol) + 20) for i, symbol in enumerate(self.symbols)
-        } | dict.fromkeys(self.ends, 0)
-        self.above = {
-            (parent, i): _shorten(passes.values[parent])
-            for i, parents in self.parents.items()
-            for parent in parents
-        }
-        self.below, self.totals = self._gradients()
-        lengths = {w: max(len(text), len(self.below.get(w, ""))) for w, text in self.above.items()}
-        labels = {wire: _SMALL_LETTER * length for wire, length in lengths.items()}
-        self.rooms = self.widths | {
-            i: max(self.widths[i], _SMALL_LETTER * len(total))
-            for i, (_, total) in self.totals.items()
-        }
-        self.layout = lay_out(self.parents, self.rooms, labels)
-        self.wires = {wire: self._trimmed(wire) for wire in self.above}
-        parts = {part for points in self.wires.values() for part in pairwise(points)}
+    def __init__(self, scene: Scene, schedule: Schedule | None) -> None:
+        self.scene, self.schedule, self.layout = scene, schedule, scene.layout
+        self.points = [self._trimmed(wire) for wire in scene.wires]
+        parts = {part for points in self.points for part in pairwise(points)}
         self.leaving = Counter(start for start, _ in parts)
+        self.arriving = Counter(wire.end for wire in scene.wires)
 
-    def _gradients(self) -> tuple[dict[tuple[int, int], str], dict[int, tuple[int, str]]]:
-        """Return the gradients of the wires, and the sums of nodes with several and their steps."""
-        parts: dict[tuple[int, int], list[str]] = {}
-        totals = {}
-        for visit in self.passes.visits:
-            for contribution in visit.contributions:
-                parts.setdefault((contribution.parent, visit.node), []).append(contribution.value)
-                if contribution.is_last and contribution.earlier:
-                    step = self.schedule.backward[visit.node]
-                    totals[contribution.parent] = step, f"Σ {_shorten(contribution.total)}"
-        below = {wire: _shorten(" + ".join(values)) for wire, values in parts.items()}
-        starts = self.passes.starts
-        below |= {(output, end): _shorten(starts[output]) for end, output in self.ends.items()}
-        return below, totals
+    def lines(self) -> Iterable[str]:
+        """Yield wires and boxes, then the labels on top."""
+        pairs = list(zip(self.scene.wires, self.points, strict=True))
+        yield from (self._trunk(i) for i in range(len(self.scene.boxes)))
+        yield f"<g>{''.join([self._wire(*pair) for pair in pairs])}</g>"
+        for i, box in enumerate(self.scene.boxes):
+            yield from self._frame(i, box) if box.inner else [self._box(i, box)]
+        yield from (self._labels(*pair) for pair in pairs)
 
-    def _trimmed(self, wire: tuple[int, int]) -> list[Point]:
-        """Return the points of a wire from node to node instead of centre to centre."""
-        *points, (x, y) = self.layout.wire(*wire, _MAX_POINTS)
-        if points[0] == self.layout.nodes[wire[0]]:
-            points[0] = points[0][0] + self.rooms[wire[0]] / 2, points[0][1]
-        return [*points, (x - self.rooms[wire[1]] / 2, y)]
+    def _trimmed(self, wire: Wire) -> list[Point]:
+        """Return the points of a wire from box to box instead of centre to centre."""
+        *points, (x, y) = self.layout.wire(wire.start, wire.end, _MAX_POINTS)
+        start, end = self.scene.boxes[wire.start], self.scene.boxes[wire.end]
+        if points[0] == self.layout.nodes[wire.start]:
+            x0, y0 = points[0]
+            points[0] = x0 + start.room / 2, y0 + self._exit(start)
+        if end.inner:
+            ((_, slot), *_) = wire.targets
+            y += TITLE - end.size[1] / 2 + end.inner.layout.nodes[end.inner.entries()[slot]][1]
+        return [*points, (x - end.room / 2, y)]
 
-    def svg(self) -> str:
-        """Return the element: wires and nodes, with the numbers of the wires on top."""
-        width, height = round(self.layout.width), round(self.layout.height)
-        outputs = escape(", ".join(self.passes.labels[i] for i in self.passes.starts))
-        return "\n".join(
-            [
-                f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
-                f' aria-label="The {len(self.nodes)} nodes that lead to {outputs}">',
-                _ARROW,
-                *[self._trunk(i) for i in range(len(self.nodes))],
-                f"<g>{''.join([self._wire(wire) for wire in self.above])}</g>",
-                *[self._node(i) for i in range(len(self.nodes))],
-                *[self._numbers(wire) for wire in self.above],
-                "</svg>",
-            ]
-        )
+    def _exit(self, box: Box) -> float:
+        """Return how far below the centre of a box its wires leave it."""
+        if not box.inner:
+            return 0.0
+        output = box.inner.box_of[box.inner.numbers.outputs[0]]
+        height = box.inner.layout.nodes[output][1] + self._exit(box.inner.boxes[output])
+        return TITLE - box.size[1] / 2 + height
 
     def _trunk(self, index: int) -> str:
-        """Return the part of a node's long wires that :meth:`_wire` leaves out."""
+        """Return the part of a box's long wires that :meth:`_wire` leaves out."""
         trunk = self.layout.trunks[index]
         if len(trunk) + 2 <= _MAX_POINTS:
             return ""
         x, y = self.layout.nodes[index]
-        path = _curve([(x + self.rooms[index] / 2, y), *trunk], x + self.widths[index] / 2)
+        box = self.scene.boxes[index]
+        path = _curve([(x + box.room / 2, y), *trunk], x + box.size[0] / 2)
         return f'<path class="trunk" d="{path}"/>'
 
-    def _wire(self, wire: tuple[int, int]) -> str:
-        start, end = wire
-        steps = [self.schedule.start] if end in self.ends else self.schedule.of(end)
-        if wire not in self.below:  # A constant gets no gradient.
-            steps = steps[:1]
-        points = self.wires[wire]
-        x, (x0, y0), (x1, y1) = self.layout.nodes[start][0], *points[-2:]
-        bend, level = self._level(wire)
-        # The wire is level beside the sums below both of its nodes, and at its own numbers.
-        first = x + self.widths[start] / 2 if len(points) < _MAX_POINTS else points[0][0]
+    def _wire(self, wire: Wire, points: Sequence[Point]) -> str:
+        start, end = self.scene.boxes[wire.start], self.scene.boxes[wire.end]
+        x, (x0, y0), (x1, y1) = self.layout.nodes[wire.start][0], *points[-2:]
+        bend, level = self._level(wire, points)
+        # The wire is level beside the texts around both of its boxes, and at its own labels.
+        first = x + start.size[0] / 2 if len(points) < _MAX_POINTS else points[0][0]
         path = _curve(points[:-1], first)
         if level == y0:
             path += f"H{bend:.1f}" + _turn(bend, y0, x1, y1)
@@ -146,66 +204,129 @@ class _Picture:
             path += _turn(x0, y0, bend, y1)
         else:
             path += _turn(x0, y0, x1, y1)
-        path += f"H{x1 + (self.rooms[end] - self.widths[end]) / 2:.1f}"
-        return f'<path class="wire" data-steps="{_join_steps(steps)}" d="{path}"/>'
+        path += f"H{x1 + (end.room - end.size[0]) / 2:.1f}"
+        return f'<path class="wire{" open" if end.inner else ""}"{self._steps(wire)} d="{path}"/>'
 
-    def _level(self, wire: tuple[int, int]) -> tuple[float, float]:
+    def _steps(self, wire: Wire) -> str:
+        """Return the attributes that say when a wire is active, and from where to where it goes."""
+        if not self.schedule:
+            return ""
+        nodes = [node for node, _ in wire.targets]
+        if not self.scene.boxes[wire.end].members:
+            steps = [self.schedule.start]
+        elif self.scene.numbers.diagram.nodes[wire.source].kind == "constant":
+            steps = [self.schedule.forward[node] for node in nodes]  # It gets no gradient.
+        else:
+            steps = self.schedule.of(nodes)
+        ends = f' data-source="{wire.source}" data-targets="{_join(nodes)}"'
+        return f' data-steps="{_join(steps)}"{ends}'
+
+    def _level(self, wire: Wire, points: Sequence[Point]) -> tuple[float, float]:
         """Return the x at which a wire turns in its last part, and the y at which it is level.
 
-        There is room for its numbers on the side where no other wire runs.
+        There is room for its labels on the side where no other wire runs.
         """
-        (x0, y0), (x1, y1) = self.wires[wire][-2:]
+        (x0, y0), (x1, y1) = points[-2:]
         if self.leaving[x0, y0] == 1:
             return x1 - _TURN, y0
-        if len(set(self.parents[wire[1]])) == 1:
+        if self.arriving[wire.end] == 1 or self.scene.boxes[wire.end].inner:
             return x0 + _TURN, y1
         return (x0 + x1) / 2, (y0 + y1) / 2
 
-    def _node(self, index: int) -> str:
-        node, label = self.nodes[index], self.passes.labels[index]
+    def _box(self, index: int, box: Box) -> str:
         x, y = self.layout.nodes[index]
-        width = self.widths[index]
-        parts = [
-            f"<title>{escape(label)}</title>",
-            f'<rect x="{x - width / 2:.1f}" y="{y - _BOX / 2:.1f}" width="{width:.1f}"'
-            f' height="{_BOX}" rx="{_BOX // 2 if node.layer else 6}"/>',
-            _text(x, y + 5, self.symbols[index], 'class="symbol"'),
-        ]
-        if node.layer is not None and node.own_name:
-            parts.append(_text(x, y - _BOX / 2 - 6, _shorten(label), 'class="name"'))
-        if index in self.totals:
-            step, total = self.totals[index]
-            attributes = f'class="below" data-from="{step}"'
-            parts.append(_text(x, y + _BOX / 2 + 15, total, attributes))
-        steps = _join_steps(self.schedule.of(index))
-        return f'<g class="node {node.kind}" data-steps="{steps}">{"".join(parts)}</g>'
+        width, height = box.size
+        if box.kind == "end":
+            return _text(x, y + 4, box.title, ' class="end"')
+        left, top, radius = x - width / 2, y - height / 2, 6 if box.kind in _LEAVES else BOX / 2
+        names = self.scene.numbers.names
+        parts = [f"<title>{safe_text(', '.join(names[i] for i in box.members[:9]))}</title>"]
+        # A fold is drawn as a stack of cards.
+        shifts = (8, 4, 0) if box.kind == "fold" else (0,)
+        parts += [_rectangle(left + shift, top + shift, width, height, radius) for shift in shifts]
+        parts.append(_text(x, y + 5, box.title, ' class="symbol"'))
+        if box.name:
+            parts.append(_text(x, top - 6, box.name, ' class="name"'))
+        if box.total:
+            attributes = f'class="label below"{self._total_steps(box)}'
+            parts.append(box.total.svg(x, y + height / 2 + 15, attributes))
+        steps = f' data-steps="{_join(self.schedule.of(box.members))}"' if self.schedule else ""
+        nodes = f' data-nodes="{_join(box.members)}"' if self.schedule else ""
+        return f'<g class="node {box.kind}"{steps}{nodes}>{"".join(parts)}</g>'
 
-    def _numbers(self, wire: tuple[int, int]) -> str:
+    def _total_steps(self, box: Box) -> str:
+        """Return the attributes that say from which step on a sum of gradients is known."""
+        if not self.schedule:
+            return ""
+        (index,) = box.members
+        children = [i for i, row in enumerate(self.scene.numbers.parents) if index in row]
+        step = max((self.schedule.backward[i] for i in children), default=self.schedule.start)
+        return f' data-from="{step}" data-array="g{index}" data-before="Σ "'
+
+    def _frame(self, index: int, box: Box) -> Iterable[str]:
+        """Yield an open container: a frame around the picture within."""
+        assert box.inner
+        x, y = self.layout.nodes[index]
+        width, height = box.size
+        left, top = x - width / 2, y - height / 2
+        layout = box.inner.layout
+        yield f'<g class="frame">{_rectangle(left, top, width, height, 10)}'
+        yield _text(x, top + 18, box.title, "")
+        if box.total:
+            yield box.total.svg(x, y + height / 2 + 15, 'class="label below"')
+        inside = (width - layout.width) / 2
+        yield f'<g transform="translate({left + inside:.1f} {top + TITLE:.1f})">'
+        yield from _Picture(box.inner, None).lines()
+        boxes = box.inner.boxes
+        for entry in box.inner.entries():
+            inner_x, inner_y = layout.nodes[entry]
+            end = inner_x - boxes[entry].size[0] / 2
+            yield f'<path class="wire" d="M{-inside:.1f} {inner_y:.1f}H{end:.1f}"/>'
+        output = box.inner.box_of[box.inner.numbers.outputs[0]]
+        inner_x, inner_y = layout.nodes[output]
+        start, y = inner_x + boxes[output].size[0] / 2, inner_y + self._exit(boxes[output])
+        yield f'<path class="wire open" d="M{start:.1f} {y:.1f}H{layout.width + inside:.1f}"/>'
+        yield "</g></g>"
+
+    def _labels(self, wire: Wire, points: Sequence[Point]) -> str:
         """Return the value above a wire, and the gradient below it."""
-        (x0, y0), (x1, y1) = self.wires[wire][-2:]
-        bend, y = self._level(wire)
+        (x0, y0), (x1, y1) = points[-2:]
+        bend, y = self._level(wire, points)
         x = (x0 + bend) / 2 if y == y0 else (bend + x1) / 2 if y == y1 else bend
-        start, end = wire
-        step = self.schedule.of(start)[0]
-        parts = [_text(x, y - 5, self.above[wire], f'class="above" data-from="{step}"')]
-        if wire in self.below:
-            backward, back = self.schedule.backward, self.schedule.start
-            step = back if end in self.ends else backward[end]
-            parts.append(_text(x, y + 14, self.below[wire], f'class="below" data-from="{step}"'))
+        parts = []
+        for label, kind, below in (wire.value, "above", -5), (wire.gradient, "below", 14):
+            if label:
+                attributes = f'class="label {kind}"{self._label_steps(wire, kind)}'
+                parts.append(label.svg(x, y + below, attributes))
         return "".join(parts)
 
+    def _label_steps(self, wire: Wire, kind: str) -> str:
+        """Return the attributes that say from which step on a label is known, and its arrays."""
+        if not self.schedule:
+            return ""
+        if kind == "above":
+            step, keys = self.schedule.of([wire.source])[0], [f"v{wire.source}"]
+        elif not self.scene.boxes[wire.end].members:
+            step, keys = self.schedule.start, [f"s{wire.source}"]
+        else:
+            step = max(self.schedule.backward[node] for node, _ in wire.targets)
+            keys = [f"c{node}.{slot}" for node, slot in wire.targets]
+        return f' data-from="{step}" data-array="{" ".join(keys)}"'
 
-def _shorten(text: str) -> str:
-    """Return a text at the length for which the drawing has room."""
-    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
+
+def _rectangle(x: float, y: float, width: float, height: float, radius: float) -> str:
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+        f' rx="{radius:.0f}"/>'
+    )
 
 
 def _text(x: float, y: float, text: str, attributes: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {attributes}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{safe_text(text)}</text>'
 
 
-def _join_steps(steps: Iterable[int]) -> str:
-    return " ".join(map(str, steps))
+def _join(numbers: Iterable[int]) -> str:
+    return " ".join(map(str, numbers))
 
 
 def _curve(points: Sequence[Point], start: float) -> str:

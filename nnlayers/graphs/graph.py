@@ -241,6 +241,15 @@ class Graph(Drawable, guarded=False):
             gradients = step.gradients(grad, saved, is_last=dout is None)
         return tuple([np.array(gradient) for gradient in gradients])
 
+    def weight_gradients_at(self, index: int) -> dict[str, Array]:
+        """Return what ``nodes[index]`` added to its layer's gradients in the last backward pass."""
+        run = self._last_run("weight_gradients_at", after_backward=True)
+        if self._steps is None or index not in self._step_index:
+            return {}
+        step_index = self._step_index[index]
+        operation = self._steps[step_index].operation
+        return steps.weight_gradients(operation, run.grads[index], run.saved[step_index])
+
     def output_grads(self, caller: str = "output_grads") -> dict[int, Array]:
         """Return the arguments of the last backward, by the indices of the outputs."""
         run = self._last_run(caller, after_backward=True)
@@ -345,13 +354,13 @@ class Graph(Drawable, guarded=False):
         dtypes = [parameter.value.dtype for parameter in parameters]
         return (FLOAT64 if FLOAT64 in dtypes else FLOAT32) if dtypes else None
 
-    def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
-        return structure.inputs_in_order(self, self.inputs, inputs, named_inputs)
-
     def _results(self, values: list[Any]) -> Any:
         # Copies, so that the nodes keep their values when a user writes to an output.
         results = [np.array(as_floats(values[output])) for output in self._output_indices]
         return results[0] if self.single else tuple(results)
+
+    def _in_order(self, inputs: Sequence[Any], named_inputs: Mapping[str, Any]) -> Sequence[Any]:
+        return structure.inputs_in_order(self, self.inputs, inputs, named_inputs)
 
     def _join(self) -> None:
         """Let the nodes show this graph's numbers, but those of another graph until it runs."""

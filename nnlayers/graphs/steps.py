@@ -29,6 +29,7 @@ __all__ = [
     "run_backward",
     "run_forward",
     "run_predict",
+    "weight_gradients",
 ]
 
 
@@ -219,6 +220,19 @@ class LayerStep:
         layer.forward(*inputs)
         return self._gradients(dout, layer, inputs)
 
+    def weight_gradients(self, dout: Any, saved: tuple[Layer, tuple[Any, ...]]) -> dict[str, Array]:
+        """Return what this use of the layer adds to the gradients of its parameters, by name.
+
+        It is empty for a layer with random results, which a second forward pass does not repeat.
+        """
+        layer, inputs = copy.deepcopy(saved[0]), saved[1]
+        layer.zero_grad()
+        layer.forward(*inputs)
+        gradients = zip(self._gradients(dout, layer, inputs), self.last, strict=True)
+        if not all(np.array_equal(new, old, equal_nan=True) for new, old in gradients):
+            return {}
+        return {name: weight.grad for name, weight in layer.named_parameters().items()}
+
     def _gradients(self, dout: Any, layer: Layer, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         returned = layer.backward(dout)
         gradients = returned if isinstance(returned, tuple) else (returned,)
@@ -228,6 +242,13 @@ class LayerStep:
                 for x, gradient in zip(inputs, gradients, strict=True)
             ]
         )
+
+
+def weight_gradients(operation: Any, dout: Any, saved: Any) -> dict[str, Array]:
+    """Return what an operation adds to the gradients of its parameters, by name."""
+    with np.errstate(all="ignore"):
+        is_layer = isinstance(operation, LayerStep)
+        return operation.weight_gradients(dout, saved) if is_layer else {}
 
 
 def list_order(nodes: Sequence[Node]) -> tuple[list[Layer], list[tuple[int, tuple[int, ...], int]]]:

@@ -16,8 +16,6 @@ from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Affine"]
 
-_WEIGHT_GRADIENT = "W gets the input's transpose times the incoming gradient"
-
 
 class Affine(Layer, guarded=False):
     r"""Affine layer: multiply by a weight matrix and add a bias.
@@ -81,7 +79,8 @@ class Affine(Layer, guarded=False):
         "W.T",
         sent=("g @ W.T",),
         product="@",
-        note=f"{_WEIGHT_GRADIENT}, b the sum of its rows",
+        parameters={"W": "x.T @ g", "b": "sum(g)"},
+        note="the sum goes over the rows",
     )
 
     def __init__(
@@ -144,7 +143,7 @@ class Affine(Layer, guarded=False):
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
 
 
-_WITHOUT_BIAS = Formula("x @ W", "W.T", sent=("g @ W.T",), product="@", note=_WEIGHT_GRADIENT)
+_WITHOUT_BIAS = Formula("x @ W", "W.T", sent=("g @ W.T",), product="@", parameters={"W": "x.T @ g"})
 
 
 def _rows(x: Array) -> Array:

@@ -18,11 +18,13 @@ __all__ = ["Drawable"]
 class Drawable(Layer, guarded=False):
     r"""Base class of layers made of layers, which can be drawn and explained.
 
-    A drawing shows the computational graph from left to right. Inputs are blue ellipses, weights
-    yellow hexagons, constants grey boxes, operations white and containers violet. After ``forward``
-    the value of a wire stands above it in green, after ``backward`` the gradient that flows back
-    through it below it in red; of an array with more than six entries the shape and dtype. A node
-    with several outgoing wires shows the sum :math:`\Sigma` of their gradients.
+    A drawing shows the computational graph from left to right. Inputs are blue, weights yellow,
+    constants grey, operations white and containers violet. After ``forward`` the value of a wire
+    stands above it in green, after ``backward`` the gradient that flows back through it below it in
+    red; of an array that is no short vector its shape and a small heat map, blue for positive
+    entries and orange for negative ones. A node with several outgoing wires shows the sum
+    :math:`\Sigma` of their gradients. A long run of equal blocks, such as the steps of a recurrent
+    network, is drawn as its first, its last and one box for the others.
 
     A :class:`~nnlayers.Sequential` saves no values between its layers, so that its drawing has
     none; the graph that :func:`nnlayers.graphs.as_graph` makes of it keeps them.
@@ -63,18 +65,18 @@ class Drawable(Layer, guarded=False):
         Parameters
         ----------
         path : path
-            The file to write. Its suffix is the format: ``.svg``, ``.png`` or ``.pdf``, which need
-            the extra `graph` and Graphviz's program ``dot``; or ``.dot``, the text of
-            :meth:`to_dot`.
+            The file to write. Its suffix is the format: ``.svg``; ``.png`` or ``.pdf``, which need
+            the extra `graph`; or ``.dot``, the text of :meth:`to_dot`.
         expand : bool
-            Whether to open the graphs and containers within, at every depth; else each is one box.
+            Whether to open the graphs and containers within, at every depth, and to draw each of a
+            run of equal blocks.
 
         Raises
         ------
         ValueError
             If the suffix is another.
-        ModuleNotFoundError, RuntimeError
-            If the library, or the program, is not installed; the message says how to install it.
+        ModuleNotFoundError
+            If Matplotlib is not installed, which draws ``.png`` and ``.pdf``.
         OSError
             If the file cannot be written; an earlier file stays as it was.
 
@@ -85,9 +87,9 @@ class Drawable(Layer, guarded=False):
         >>> import nnlayers as nn
         >>> graph = nn.Graph(nn.exp(nn.Input("x")))
         >>> with tempfile.TemporaryDirectory() as directory:
-        ...     graph.draw(Path(directory, "exp.dot"))
-        ...     Path(directory, "exp.dot").read_text().splitlines()[0]
-        'digraph {'
+        ...     graph.draw(Path(directory, "exp.svg"))
+        ...     Path(directory, "exp.svg").read_text(encoding="utf-8")[:4]
+        '<svg'
         """
         from nnlayers import drawing
 
@@ -95,6 +97,8 @@ class Drawable(Layer, guarded=False):
 
     def explain(self) -> str:
         """Explain the last backward pass as numbered text: the chain rule, step by step.
+
+        Matrices up to 8 by 8 stand as matrices, larger arrays as maps of their signs.
 
         Raises
         ------
@@ -116,6 +120,9 @@ class Drawable(Layer, guarded=False):
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write a page that steps through the last forward and backward pass.
+
+        Numbers that enter the graph can be changed on the page, which then computes both passes
+        again, if the formulas of all layers are known to it and no array is too large for it.
 
         Parameters
         ----------

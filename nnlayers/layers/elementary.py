@@ -95,7 +95,7 @@ class Negative(Elementwise):
     array([-1., -1.])
     """
 
-    formula = Formula("-x", "-1", symbol="−x")
+    formula = Formula("-x", "-1", symbol="−")
 
     quiet = True
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_integer
+from nnlayers._core.formula import Formula
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Embedding"]
@@ -62,6 +63,15 @@ class Embedding(Layer, guarded=False):
            [0., 0.],
            [1., 1.]], dtype=float32)
     """
+
+    formula = Formula(
+        "W[x]",
+        "0",
+        sent=("0",),
+        product="",
+        parameters={"W": "put(g)"},
+        note="put adds each row to the row of W that its id looked up; ids get 0",
+    )
 
     def __init__(
         self,

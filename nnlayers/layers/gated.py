@@ -18,6 +18,12 @@ __all__ = ["GELU", "Mish", "SiLU"]
 # GELU's tanh approximation is a gate 1 / (1 + exp(-2u)) with 2u = _TWICE_U (x + _CUBIC x^3).
 _TWICE_U = 2 * math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
+_GATE = f"sigma({_TWICE_U} * (x + {_CUBIC} * x**3))"
+_TANH_GELU = Formula(
+    f"x * {_GATE}",
+    f"{_GATE} + x * {_GATE} * (1 - {_GATE}) * {_TWICE_U} * (1 + {3 * _CUBIC} * x**2)",
+    note="σ(x) = 1 / (1 + exp(−x))",
+)
 
 
 class Gated(Elementwise):
@@ -97,8 +103,9 @@ class GELU(Gated):
         self.approximate = approximate
 
     def formula_for(self, *shapes: tuple[int, ...]) -> Formula | None:
-        exact = self.approximate == "none"
-        return super().formula_for(*shapes) if exact else self._entrywise_formula()
+        formula = super().formula_for(*shapes)
+        is_approximate = self.approximate != "none" and formula is self.formula
+        return _TANH_GELU if is_approximate else formula
 
     def gate(self, x: Any) -> tuple[Any, Any]:
         if self.approximate == "none":

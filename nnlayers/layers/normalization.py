@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
 from nnlayers._core.checks import check_integer, check_number
+from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import full
 from nnlayers.layer import Layer, Parameter
 
@@ -77,6 +78,12 @@ class BatchNorm(Layer, guarded=False):
     array([0.2], dtype=float32)
     """
 
+    formula = Formula(
+        "gamma * n + beta",
+        parameters={"gamma": "sum(g * n)", "beta": "sum(g)"},
+        note="n is x less the mean of its column, divided by the standard deviation; "
+        "sums go over the rows",
+    )
     state_names = ("running_mean", "running_var")
 
     def __init__(
@@ -198,6 +205,13 @@ class LayerNorm(Layer, guarded=False):
            [-1.,  1.]], dtype=float32)
     """
 
+    formula = Formula(
+        "gamma * n + beta",
+        parameters={"gamma": "sum(g * n)", "beta": "sum(g)"},
+        note="n is x less the mean of its row, divided by the standard deviation; "
+        "sums go over the rows",
+    )
+
     def __init__(
         self, features: int, eps: float = 1e-5, *, dtype: npt.DTypeLike = np.float32
     ) -> None:
@@ -265,6 +279,12 @@ class RMSNorm(Layer, guarded=False):
     array([[1.   , 1.   ],
            [0.   , 1.414]], dtype=float32)
     """
+
+    formula = Formula(
+        "gamma * n",
+        parameters={"gamma": "sum(g * n)"},
+        note="n is x divided by the root of the mean square of its row; the sum goes over the rows",
+    )
 
     def __init__(
         self,

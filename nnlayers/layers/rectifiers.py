@@ -138,6 +138,13 @@ class PReLU(Layer, guarded=False):
     array([-4., -4.], dtype=float32)
     """
 
+    formula = Formula(
+        "x if x > 0 else a * x",
+        "1 if x > 0 else a",
+        parameters={"a": "sum(g * min(x, 0))"},
+        note="the sum goes over the entries that share a slope",
+    )
+
     def __init__(self, features: int = 1, *, dtype: npt.DTypeLike = np.float32) -> None:
         self.features = check_integer("features", features, minimum=1)
         self.a = Parameter(full(self.features, 0.25, float_dtype(dtype)), name="a")

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import Picture, graphviz_layout, needs_dot
+from pictures import Picture, graphviz, graphviz_layout, needs_dot
 
 import nnlayers as nn
-from nnlayers.drawing import render
 from nnlayers.graphs import as_graph
 
 BINARY = (nn.Add, nn.Subtract, nn.Multiply, nn.Maximum)
@@ -122,10 +121,10 @@ def test_an_output_that_is_used_again_shows_the_sum_of_its_gradients():
     ("shape", "dtype", "text"),
     [
         ((6,), np.float64, "[1, 1, 1, 1, 1, 1]"),
-        ((7,), np.float64, "(7,) float64"),
+        ((7,), np.float64, "7 float64"),
         ((2, 3), np.float32, "[[1, 1, 1], [1, 1, 1]]"),
-        ((8, 3), np.float32, "(8, 3) float32"),
-        ((0, 3), np.float32, "(0, 3) float32"),
+        ((8, 3), np.float32, "8 × 3 float32"),
+        ((0, 3), np.float32, "0 × 3 float32"),
     ],
 )
 def test_large_arrays_are_shown_by_shape_and_dtype(shape, dtype, text):
@@ -195,7 +194,7 @@ def test_drawings_are_legible_on_white_and_on_dark_pages():
 def test_any_name_is_drawn_as_it_is(names):
     names |= {'"', "\\", "\\N", "<b>", "&amp;", "a]->b;", "<br/>", "a\nb", "\x00", "\ud800", " "}
     graph = nn.Graph([nn.Input(name) for name in names])
-    page = ElementTree.fromstring(render(graph.to_dot(), "svg"))
+    page = ElementTree.fromstring(graphviz(graph.to_dot(), "svg"))
     shown = {"".join(text.itertext()) for text in page.iter("{http://www.w3.org/2000/svg}text")}
     for name in names:
         printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

@@ -109,19 +109,46 @@ def test_gradient_of_a_broadcast_input_is_explained_as_a_sum():
     assert "= [2, 2]" in summed[0]
 
 
-def test_products_of_matrices_are_sent_through_the_transposes():
+def test_matrices_are_set_in_brackets_and_sent_through_the_transposes():
     w, x = nn.Input("W"), nn.Input("X")
-    text = run(nn.Graph((w @ x).named("C")), np.eye(2), [[1.0], [2.0]], dout=[[1.0], [10.0]])
-    assert "to W: local derivative ∂C/∂W: factor Xᵀ = [[1, 2]]\n" in text
-    assert "sent ∂ℓ/∂C @ Xᵀ = [[1], [10]] @ [[1, 2]] = [[1, 2], [10, 20]]\n" in text
-    assert "to X: local derivative ∂C/∂X: factor Wᵀ = [[1, 0], [0, 1]]\n" in text
-    assert "sent Wᵀ @ ∂ℓ/∂C = [[1, 0], [0, 1]] @ [[1], [10]] = [[1], [10]]\n" in text
+    text = run(nn.Graph((w @ x).named("C")), np.eye(2), [[1.0], [-2.5]], dout=[[1.0], [10.0]])
+    for lines in [
+        ["W = ⎡ 1  0 ⎤ (input)", "⎣ 0  1 ⎦"],
+        ["1. C = W @ X = ⎡    1 ⎤", "⎣ -2.5 ⎦"],
+        ["to W: local derivative ∂C/∂W: factor Xᵀ = [ 1  -2.5 ]"],
+        ["sent ∂ℓ/∂C @ Xᵀ = ⎡  1 ⎤ @ [ 1  -2.5 ] = ⎡  1  -2.5 ⎤", "⎣ 10 ⎦"],
+        ["sent Wᵀ @ ∂ℓ/∂C = ⎡ 1  0 ⎤ @ ⎡  1 ⎤ = ⎡  1 ⎤", "⎣ 0  1 ⎦   ⎣ 10 ⎦   ⎣ 10 ⎦"],
+    ]:
+        first, *rest = lines
+        found = [i for i, line in enumerate(text.splitlines()) if line.strip() == first]
+        assert len(found) == 1, first
+        below = text.splitlines()[found[0] + 1 :]
+        for line, expected in zip(below, rest, strict=False):
+            assert line.strip().startswith(expected), (first, line)
+            assert line.index(expected[0]) == text.splitlines()[found[0]].index("⎡")
 
 
-def test_large_arrays_are_shown_by_their_shapes():
-    text = run(nn.Graph(nn.sum(nn.exp(nn.Input("x")))), np.zeros((20, 30)))
-    assert "(20, 30)" in text
-    assert len(text) < 1000
+def test_eight_by_eight_stand_as_numbers_and_larger_arrays_as_maps_of_their_signs():
+    x = np.arange(64.0).reshape(8, 8)
+    text = run(nn.Graph(nn.relu(nn.Input("x"))), x, dout=x)
+    assert "⎢ 56  57  58  59  60  61  62  63 ⎥".replace("⎢", "⎣").replace("⎥", "⎦") in text
+    assert "■" not in text
+    x = np.linspace(-1, 1, 600).reshape(20, 30)
+    text = run(nn.Graph(nn.sum(nn.exp(nn.Input("x")))), x)
+    lines = text.splitlines()
+    assert lines[1].startswith("  x = 20 × 30 float64, from -1 to 1, mean")
+    assert [set(line.strip()) for line in lines[2:6]] == [{"□"}, {"▫"}, {"▪"}, {"■"}]
+    assert "Signs stand for the entries of larger arrays" in lines[-2]
+    assert len(text) < 4000
+
+
+def test_nan_and_infinities_stand_out_of_a_map():
+    x = np.zeros((3, 40))
+    x[0, 0], x[1, 1] = np.nan, np.inf
+    text = run(nn.Graph(nn.relu(nn.Input("x"))), x, dout=x)
+    assert "3 × 40 float64, from 0 to 0, mean 0, 2 infinite or NaN" in text
+    assert "?" in text.splitlines()[2]
+    assert "■" in text.splitlines()[3]
 
 
 def test_layers_with_weights_and_containers_are_steps_too():
@@ -129,11 +156,65 @@ def test_layers_with_weights_and_containers_are_steps_too():
     model = nn.mlp([3, 4, 5, 2], rng=0)
     h = nn.Affine(2, 3, rng=0)(x).named("h")
     text = run(nn.Graph(model(h).named("y")), [[1.0, 2.0]], dout=[[1.0, 1.0]])
-    assert "to h: local derivative ∂y/∂h = J = [[[[" in text
-    assert "sent Jᵀ @ ∂ℓ/∂y = [[" in text
+    assert "to h: local derivative ∂y/∂h = J = [0, 0] [" in text
+    assert "sent Jᵀ @ ∂ℓ/∂y = [ " in text
     assert "J is the Jacobian of Sequential" in text
-    assert "to x: local derivative ∂h/∂x: factor Wᵀ = [[" in text
-    assert "sent ∂ℓ/∂h @ Wᵀ = [[" in text
+    assert "to 2.W: adds" in text
+    assert "to x: local derivative ∂h/∂x: factor Wᵀ = ⎡ " in text
+    assert "sent ∂ℓ/∂h @ Wᵀ = [ " in text
+
+
+def test_the_gradients_of_weights_are_explained_with_their_formulas():
+    layer = nn.Affine(2, 1, weight_init="ones", dtype=np.float64)
+    graph = nn.Graph(layer(nn.Input("x")).named("y"))
+    text = run(graph, [[1.0, 2.0], [3.0, 4.0]], dout=[[1.0], [10.0]])
+    lines = [line.strip() for line in text.splitlines()]
+    found = lines.index("to W: adds xᵀ @ ∂ℓ/∂y = ⎡ 31 ⎤")
+    assert lines[found + 1 : found + 4] == ["⎣ 42 ⎦", "∂ℓ/∂W = ⎡ 31 ⎤", "⎣ 42 ⎦"]
+    assert lines[found + 4 :] == ["to b: adds sum(∂ℓ/∂y) = [11]", "∂ℓ/∂b = [11]"]
+    assert lines[lines.index("1. y = x @ W + b = ⎡ 3 ⎤") + 2] == "W = ⎡ 1 ⎤"
+
+
+def test_a_layer_used_twice_adds_up_the_gradients_of_its_weights():
+    layer = nn.Affine(1, 1, weight_init="ones", dtype=np.float64)
+    layer.W.grad += 1000.0  # What earlier passes left is no part of this one.
+    x = nn.Input("x")
+    text = run(nn.Graph(layer(layer(x).named("a")).named("b")), [[3.0]], dout=[[2.0]])
+    assert "to W: adds aᵀ @ ∂ℓ/∂b = [ 6 ]\n" in text
+    assert "∂ℓ/∂W = [ 6 ] so far" in text
+    assert "added to [ 6 ] from b: total ∂ℓ/∂W = [ 12 ]" in text
+    assert layer.W.grad == 1012.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "terms"),
+    [
+        (nn.PReLU(dtype=np.float64), {"a": "sum(∂ℓ/∂y × min(x, 0))"}),
+        (nn.BatchNorm(2, dtype=np.float64), {"gamma": "sum(∂ℓ/∂y × n)", "beta": "sum(∂ℓ/∂y)"}),
+        (nn.LayerNorm(2, dtype=np.float64), {"gamma": "sum(∂ℓ/∂y × n)", "beta": "sum(∂ℓ/∂y)"}),
+        (nn.RMSNorm(2, dtype=np.float64), {"gamma": "sum(∂ℓ/∂y × n)"}),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_every_layer_with_weights_states_the_gradients_that_backward_gives(layer, terms):
+    x = np.array([[1.0, -2.0], [-3.0, 5.0], [0.5, 0.25]])
+    text = run(nn.Graph(layer(nn.Input("x")).named("y")), x, dout=2 * x)
+    for name, formula in terms.items():
+        numbers = ", ".join(f"{number:.4g}" for number in getattr(layer, name).grad)
+        assert f"to {name}: adds {formula} = [{numbers}]\n" in text
+
+
+def test_rows_that_an_embedding_looked_up_get_their_gradients():
+    layer = nn.Embedding(3, 2, weight_init="ones", dtype=np.float64)
+    text = run(nn.Graph(layer(nn.Input("x")).named("y")), [0, 2, 0], dout=np.ones((3, 2)))
+    assert "1. y = W[x] = " in text
+    assert "to W: adds put(∂ℓ/∂y) = ⎡ 2  2 ⎤\n" in text
+
+
+def test_random_layers_show_no_weights_that_another_draw_would_give():
+    model = nn.Sequential(nn.Dropout(0.5, rng=3), nn.Affine(40, 1, dtype=np.float64, rng=0))
+    text = run(nn.Graph(model(nn.Input("x")).named("y")), np.ones((1, 40)), dout=[[1.0]])
+    assert "to 1.W" not in text
 
 
 def test_explaining_leaves_gradients_and_weights_as_they_are():

@@ -22,7 +22,7 @@ def graphs(draw):
 
 def checked_layout(parents, label=60.0):
     wires = {(parent, node): label for node, above in parents.items() for parent in above}
-    return lay_out(parents, dict.fromkeys(parents, WIDTH), wires)
+    return lay_out(parents, dict.fromkeys(parents, (WIDTH, 40.0)), wires)
 
 
 @given(graphs())
@@ -82,3 +82,23 @@ def test_a_wire_can_be_limited_to_its_last_points():
 def test_chains_are_straight(count):
     layout = checked_layout({node: [node - 1] if node else [] for node in range(count)})
     assert len({round(y, 6) for _, y in layout.nodes.values()}) == 1
+
+
+def test_nodes_of_any_height_stand_apart():
+    sizes = {0: (40.0, 300.0), 1: (40.0, 40.0), 2: (40.0, 200.0), 3: (40.0, 40.0)}
+    layout = lay_out({0: [], 1: [], 2: [], 3: [0, 1, 2]}, sizes, {})
+    tops = sorted(
+        (layout.nodes[i][1] - sizes[i][1] / 2, layout.nodes[i][1] + sizes[i][1] / 2)
+        for i in range(3)
+    )
+    assert all(end < start for (_, end), (start, _) in pairwise(tops))
+    assert tops[0][0] > 0
+    assert tops[-1][1] < layout.height
+
+
+def test_chosen_inputs_stand_in_the_first_column():
+    parents = {0: [], 1: [0], 2: [], 3: [1, 2]}
+    sizes = dict.fromkeys(parents, (40.0, 40.0))
+    assert lay_out(parents, sizes, {}).nodes[2][0] > lay_out(parents, sizes, {}).nodes[0][0]
+    layout = lay_out(parents, sizes, {}, first=[0, 2])
+    assert layout.nodes[2][0] == layout.nodes[0][0]

@@ -1,14 +1,20 @@
 """The page that steps through a graph, as text: complete, safe, and with the right numbers."""
 
+import base64
+import html
+import json
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import nnlayers as nn
 from nnlayers.drawing import to_html
+from nnlayers.graphs import as_graph
 
 WICKED = "</script><b onclick='x'>&\"$title\U0001f600é"
 VOID = {"meta", "link", "input", "br"}
@@ -58,9 +64,16 @@ def softplus_graph(name="y"):
 def steps(page):
     """Return each step of a page as an element tree."""
     return [
-        ElementTree.fromstring(section.replace("&#160;", " "))
+        ElementTree.fromstring(section.replace("&#160;", " ").replace(" hidden", "", 1))
         for section in re.findall(r"<section.*?</section>", page, flags=re.DOTALL)
     ]
+
+
+def data(page):
+    """Return the arrays and formulas of a page."""
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*)</script>', page)[1]
+    )
 
 
 def numbers(step, role):
@@ -90,11 +103,10 @@ def test_controls_have_labels_and_the_panel_is_announced(tmp_path):
     attributes = Outline(page).attributes
     assert ("aria-live", "polite") in attributes
     assert ("aria-label", "Step") in attributes
-    assert [text for _, text in re.findall(r"<button(.*?)>(\w+)</button>", page)] == [
-        "First",
-        "Back",
-        "Next",
-        "Last",
+    buttons = re.findall(r"<button(.*?)>(.+?)</button>", page)
+    assert [text for _, text in buttons] == [
+        *("+", "−", "Fit", "Unfold"),
+        *("First", "Back", "Play", "Next", "Last", "Reset numbers"),
     ]
 
 
@@ -112,6 +124,8 @@ def test_each_operation_has_a_step_forward_and_a_step_back(tmp_path):
         "Step 7 of 7: backward, b",
     ]
     assert 'max="7"' in page
+    hidden = [" hidden" in tag for tag in re.findall(r"<section.*?>", page)]
+    assert hidden == [False] + [True] * 7
 
 
 def test_steps_have_the_numbers_of_the_lecture(tmp_path):
@@ -135,13 +149,47 @@ def test_sums_are_explained_where_a_node_is_used_twice(tmp_path):
     assert "added to 2.718 from y" in "".join(last.itertext())
     assert numbers(last, "total") == ["5.437"]
     assert ">Σ 5.437</text>" in page
+    assert [
+        span.get("data-array") for span in last.iter("span") if "total" in span.get("class")
+    ] == ["t1.0"]
 
 
-def test_names_cannot_break_the_page(tmp_path):
-    plain = Outline(page_of(softplus_graph("y"), tmp_path))
-    wicked = Outline(page_of(softplus_graph(WICKED), tmp_path))
-    assert wicked.tags == plain.tags
-    assert f"{WICKED} of x, step by step" in wicked.text
+def labelled(name):
+    """Return a graph whose nodes, layer, formula and note all hold a text."""
+
+    class Odd(nn.Layer):
+        formula = nn.Formula("x * x", "2 * x", symbol=name, note=name)
+
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, dout):
+            return 2 * self.x * dout
+
+    graph = nn.Graph(Odd()(nn.Input(f"x{name}")).named(f"y{name}"))
+    graph.backward(graph.forward(3.0))
+    return graph
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.text(min_size=1, max_size=30))
+@example(name=WICKED)
+@example(name="</script><script>alert(1)</script>")
+@example(name="--><!--<script>")
+@example(name="]]></style></svg><img src=x onerror=alert(1)>")
+@example(name="${script}$data\u2028'\"`")
+def test_no_text_of_a_user_is_ever_interpreted(tmp_path, name):
+    plain = Outline(page_of(labelled("a"), tmp_path))
+    page = page_of(labelled(name), tmp_path)
+    outline = Outline(page)
+    # A name with an underscore has a subscript.
+    foot = {"msub", "mi", "mrow"}
+    assert [tag for tag in outline.tags if tag not in foot] == [
+        tag for tag in plain.tags if tag not in foot
+    ]
+    assert {key for key, _ in outline.attributes} == {key for key, _ in plain.attributes}
+    assert data(page)["nodes"][0]["name"] == f"x{name}"
 
 
 def test_half_a_surrogate_pair_in_a_name_is_written(tmp_path):
@@ -158,16 +206,79 @@ def test_drawing_is_well_formed_and_knows_its_steps(tmp_path):
         "input",
         *["operation"] * 3,
     ]
-    below = [text for text in svg.iter("text") if text.get("class") == "below"]
-    assert [text.get("data-from") for text in below if text.text == "1"] == ["4"]
-    assert sorted(text.get("data-from") for text in below) == ["4", "5", "6", "7"]
+    below = [g for g in svg.iter("g") if g.get("class") == "label below"]
+    assert [g.get("data-from") for g in below if g.find("text").text == "1"] == ["4"]
+    assert sorted(g.get("data-from") for g in below) == ["4", "5", "6", "7"]
+    keys = [g.get("data-array") for g in svg.iter("g") if g.get("class") == "label above"]
+    assert keys == ["v1", "v0", "v2", "v3", "v4"]
+    assert svg.findall(".//style") == []  # The page has it.
 
 
-def test_large_arrays_are_shown_by_their_shapes(tmp_path):
+def test_large_arrays_are_a_summary_and_a_heat_map(tmp_path):
     graph = nn.Graph(nn.sum(nn.exp(nn.Input("x"))))
-    graph.forward(np.zeros((50, 60)))
+    x = np.zeros((500, 600))
+    x[0, 0], x[499, 599] = 2.0, -1.0
+    graph.forward(x)
     graph.backward(1.0)
-    assert "(50, 60) float64" in page_of(graph, tmp_path)
+    page = page_of(graph, tmp_path)
+    stored = data(page)
+    array = stored["arrays"][stored["keys"]["v0"]]
+    assert "data" not in array
+    assert array["summary"].startswith("500 × 600 float64, from -1 to 2, mean")
+    levels = np.frombuffer(base64.b64decode(array["heat"]["data"]), np.int8)
+    assert array["heat"]["shape"] == [32, 32]
+    assert (levels[0], levels[-1], np.count_nonzero(levels)) == (100, -50, 2)
+    assert len(page) < 100_000
+
+
+def test_numbers_are_stored_to_the_last_bit_and_equal_arrays_once(tmp_path):
+    x = np.array([0.1, np.nan, np.inf, 5e-324])
+    graph = nn.Graph(nn.relu(nn.Input("x")))
+    graph.forward(x)
+    graph.backward(np.ones(4))
+    stored = data(page_of(graph, tmp_path))
+    array = stored["arrays"][stored["keys"]["v0"]]
+    kept = np.frombuffer(base64.b64decode(array["data"]), "<f8")
+    assert kept.tobytes() == x.tobytes()
+    keys = stored["keys"]
+    assert keys["g1"] == keys["s1"]
+    assert keys["d1.0"] == keys["c1.0"] == keys["t1.0"] == keys["g0"]
+
+
+def test_the_page_of_a_wide_network_of_20_layers_stays_below_2_mb(tmp_path):
+    layers = [(nn.Affine(1024, 1024, weight_init="glorot_uniform"), nn.ReLU()) for _ in range(20)]
+    graph = as_graph(nn.Sequential(*[layer for pair in layers for layer in pair]))
+    rng = np.random.default_rng(0)
+    graph.forward(rng.normal(size=(4, 1024)).astype(np.float32))
+    graph.backward(rng.normal(size=(4, 1024)))
+    assert len(page_of(graph, tmp_path)) < 2_000_000
+
+
+def test_weights_stand_beside_the_gradients_of_the_inputs(tmp_path):
+    graph = nn.Graph(
+        nn.Affine(2, 1, weight_init="ones", dtype=np.float64)(nn.Input("x")).named("y")
+    )
+    graph.forward([[1.0, 2.0]])
+    graph.backward([[10.0]])
+    forward, backward = steps(page_of(graph, tmp_path))[1::2]
+    assert numbers(forward, "weight") == ["[[1], [1]]", "[0]"]
+    assert [title.text for title in backward.iter("h3")] == ["To x", "To W", "To b"]
+    assert numbers(backward, "total") == ["[[10, 10]]", "[[10], [20]]", "[10]"]
+
+
+def test_terms_of_formulas_name_their_nodes(tmp_path):
+    last = steps(page_of(softplus_graph(), tmp_path))[-1]
+    links = {row.get("data-node") for row in last.iter("mrow")}
+    gradients = {row.get("data-gradient") for row in last.iter("mrow")}
+    assert links >= {"1", "2"}
+    assert gradients >= {"1", "2"}
+
+
+def test_without_javascript_the_page_holds_the_explanation(tmp_path):
+    graph = softplus_graph()
+    page = page_of(graph, tmp_path)
+    text = re.search(r"<noscript>.*<pre>(.*)</pre></noscript>", page, re.DOTALL)[1]
+    assert html.unescape(text) == graph.explain()
 
 
 def test_several_outputs_each_start_the_backward_pass(tmp_path):

@@ -1,33 +1,24 @@
 """The page in a browser: stepping through a sigmoid by slider, keys and buttons."""
 
 import math
-import shutil
 
 import pytest
+from browser import find, needs_browser, press, shown_arrays
 
 import nnlayers as nn
 from nnlayers.drawing import to_html
 
 webdriver = pytest.importorskip("selenium.webdriver")
 Keys = webdriver.Keys
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs Chromium and its driver")
 
 W, X = [1.0, 2.0], [3.0, -1.0]
 E = 1.0
 C = math.exp(-E)
 Y = 1 / (1 + C)
 SLOPE = Y * (1 - Y)
+
+pytestmark = needs_browser
 
 # The numbers of the closed forms in each step, by the class of the number in the page.
 STEPS = [
@@ -67,19 +58,6 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory):
     w, x = nn.Input("w"), nn.Input("x")
     e = (w @ x).named("e")
@@ -101,26 +79,22 @@ def page(browser, address):
     return browser
 
 
-def find(page, selector):
-    return page.find_elements("css selector", selector)
-
-
-def press(page, key):
-    webdriver.ActionChains(page).send_keys(key).perform()
-
-
 def heading(page):
     (shown,) = [element for element in find(page, "#steps h2") if element.is_displayed()]
     return shown.text
 
 
 def numbers(page, role):
-    shown = [span for span in find(page, f"#steps .{role}") if span.is_displayed()]
-    return [float(number) for span in shown for number in span.text.strip("[]").split(", ")]
+    return [
+        number
+        for array in shown_arrays(page)
+        if role in array["role"] and "product" not in array["role"]
+        for number in array["numbers"]
+    ]
 
 
 def labels(page, kind):
-    return [text.text for text in find(page, f"svg text.{kind}") if text.is_displayed()]
+    return [text.text for text in find(page, f"svg .{kind} text") if text.is_displayed()]
 
 
 def active(page):
@@ -169,12 +143,18 @@ def test_buttons_step(page):
 
 def test_everything_is_reached_by_the_tabulator_key(page):
     reached = []
-    for _ in range(6):
+    for _ in range(16):
         press(page, Keys.TAB)
-        reached.append(page.switch_to.active_element.get_attribute("id"))
-    assert reached == ["drawing", "slider", "first", "back", "next", "last"]
-    press(page, Keys.ENTER)
-    assert heading(page) == STEPS[11][0]
+        element = page.switch_to.active_element
+        reached.append(element.get_attribute("id") or element.get_attribute("aria-label"))
+        if reached[-1] == "last":
+            press(page, Keys.ENTER)
+            assert heading(page) == STEPS[11][0]
+    assert reached == [
+        *("drawing", "larger", "smaller", "fit", "slider", "speed"),
+        *("first", "back", "play", "next", "last", "steps"),
+        *("w, entry 1", "w, entry 2", "x, entry 1", "x, entry 2"),
+    ]
 
 
 def test_drawing_shows_values_as_they_come_and_the_active_node(page):
@@ -222,7 +202,9 @@ def test_page_fits_a_phone_with_buttons_for_fingers(page):
     try:
         press(page, Keys.END)
         assert page.execute_script("return document.documentElement.scrollWidth") == 390
-        for button in find(page, "button"):
+        buttons = [button for button in find(page, "button") if button.is_displayed()]
+        assert len(buttons) == 8
+        for button in buttons:
             assert button.rect["height"] >= 44
             assert button.rect["width"] >= 44
     finally:
@@ -235,7 +217,7 @@ def test_colours_contrast_in_both_schemes(page, scheme):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     press(page, Keys.END)
     script = """const style = getComputedStyle(document.documentElement);
-      return ["page", "card", "text", "quiet", "value", "gradient"].map(
+      return ["page", "card", "ink", "quiet", "value", "gradient"].map(
         name => style.getPropertyValue("--" + name).trim());"""
     paper, card, *inks = [luminance(colour) for colour in page.execute_script(script)]
     assert (paper < 0.1) == (scheme == "dark")

@@ -61,7 +61,7 @@ static int NAME(int day)
 
 _DEVIATE = """
 /* Return the normal deviate of a number's rank among quantiles. */
-static double NAME(double x, const double *q, int n)
+static double NAME(float x, const float *q, int n)
 {
     int low = 0, high = n;
     if (x != x)
@@ -76,16 +76,17 @@ static double NAME(double x, const double *q, int n)
     int last = low - 1; /* the last quantile that is not above x */
     while (last + 1 < n && q[last + 1] <= x)
         last++;
+    const double t = x;
     const double below = last < 0 ? 0 : last == n - 1 ? n - 1
-        : last + (x - q[last]) / (q[last + 1] - q[last]);
+        : last + (t - q[last]) / ((double)q[last + 1] - q[last]);
     const double above = low == n ? n - 1 : low == 0 ? 0
-        : low - (q[low] - x) / (q[low] - q[low - 1]);
+        : low - (q[low] - t) / ((double)q[low] - q[low - 1]);
     double rank = (below + above) / (2 * (n - 1));
     rank = rank < 1e-3 ? 1e-3 : rank > 1 - 1e-3 ? 1 - 1e-3 : rank;
     /* A start that is right to two digits, and three of Newton's steps. */
-    const double p = rank < 0.5 ? rank : 1 - rank, t = sqrt(-2 * log(p));
-    double z = (2.515517 + t * (0.802853 + t * 0.010328))
-        / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+    const double p = rank < 0.5 ? rank : 1 - rank, s = sqrt(-2 * log(p));
+    double z = (2.515517 + s * (0.802853 + s * 0.010328))
+        / (1 + s * (1.432788 + s * (0.189269 + s * 0.001308))) - s;
     for (int i = 0; i < 3; i++)
         z -= (0.5 * erfc(-z * SQRT_HALF) - p) * SQRT_TWO_PI * exp(z * z / 2);
     return rank < 0.5 ? z : -z;
@@ -203,10 +204,13 @@ def _numbers(builder: CBuilder, encoder: Numbers, y: Place, start: int) -> list[
         name = builder.helper("pieces", y.dtype, _PIECES)
         lines.append(f"{name}(v, {edges}, {y.pointer(str(start))}, {scaler.width});")
     elif isinstance(scaler, QuantileScaler):
-        quantiles = builder.constant(np.array(scaler.quantiles))
+        # A number of many rows is one of the quantiles, and must be that as a float too.
+        largest = np.finfo(np.float32).max
+        rounded = np.clip(scaler.quantiles, -largest, largest).astype(np.float32)
+        quantiles = builder.constant(rounded)
         name = builder.helper("deviate", FLOAT64, _DEVIATE)
         lines.append(
-            f"{y.entry(str(start))} = ({kind}){name}(v, {quantiles.name}, {quantiles.size});"
+            f"{y.entry(str(start))} = ({kind}){name}((float)v, {quantiles.name}, {quantiles.size});"
         )
     else:
         value = "v"

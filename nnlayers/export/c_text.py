@@ -49,10 +49,14 @@ def literal(value: float, dtype: np.dtype[np.generic]) -> str:
     --------
     >>> literal(0.1, np.dtype(np.float32)), literal(-2, np.dtype(np.float64))
     ('0x1.99999ap-4f', '-0x1p+1')
+    >>> literal(1e39, np.dtype(np.float32))
+    'INFINITY'
     """
     suffix = "f" if dtype == FLOAT32 else ""
-    text = _shorten(float(dtype.type(value)).hex())
-    return f"{text}{suffix}" if math.isfinite(value) else _special(text)
+    with np.errstate(over="ignore"):
+        number = float(dtype.type(value))
+    text = _shorten(number.hex())
+    return f"{text}{suffix}" if math.isfinite(number) else _special(text)
 
 
 def array_text(array: Array) -> str:

@@ -193,15 +193,13 @@ def _interpolation(b: OnnxBuilder, x: str, points: Any, values: Any) -> str:
     """Return values between points in ascending order, as ``numpy.interp`` does."""
     lengths = np.diff(points)
     slopes = np.divide(np.diff(values), lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-    low, high = b.number(points[0], FLOAT64), b.number(points[-1], FLOAT64)
-    x = b.op("Min", b.op("Max", x, low), high)
     reached = b.op("GreaterOrEqual", _column(b, x, None), b.array(points, "points"))
     count = b.op("ReduceSum", b.cast(reached, _INT64), b.integers([1]), keepdims=0)
-    index = b.op("Sub", count, b.integer(1))
-    begin, start, slope = (
-        b.op("Gather", b.array(np.asarray(table, np.float64), "table"), index)
-        for table in (points, values, np.append(slopes, 0.0))
-    )
+    # The first row of each table is for numbers below all points, the last for those beyond.
+    tables = [[points[0], *points], [values[0], *values], [0.0, *slopes, 0.0]]
+    begin, start, slope = (b.op("Gather", b.array(np.array(t), "table"), count) for t in tables)
+    low, high = b.number(points[0], FLOAT64), b.number(points[-1], FLOAT64)
+    x = b.op("Min", b.op("Max", x, low), high)
     return b.op("Add", b.op("Mul", slope, b.op("Sub", x, begin)), start)
 
 

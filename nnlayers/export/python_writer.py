@@ -110,7 +110,8 @@ def _parameters(inputs: Sequence[Value]) -> list[str]:
 def _is_parameter(name: str) -> bool:
     """Return whether a name can be that of a parameter without a clash in the module."""
     is_word = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
-    taken = name in {"np", "npt", *functions.__all__} or re.fullmatch(r"[A-Z]\w*|v\d+", name)
+    known = {"np", "npt", "int", "len", "__debug__", *functions.__all__}
+    taken = name in known or re.fullmatch(r"[A-Z]\w*|v\d+", name)
     return is_word and not taken
 
 

@@ -25,7 +25,7 @@ def draw_rows(count, *, seed=0, unseen=False, classes=("no", "yes", '*/ "maybe" 
         "plain 2": 1000 + 8 * rng.integers(0, 99, count),
         "gaps": gaps,
         "skewed": skewed * rng.choice([-1, 1], count),
-        "ranks": np.where(rng.random(count) < 0.3, 0.0, skewed),
+        "ranks": np.where(rng.random(count) < 0.3, 0.1, skewed.round(1)),  # With many ties.
         "pieces": np.where(rng.random(count) < 0.05, np.nan, skewed),
         "kind\n??/": kinds,
         "rare": rng.choice(np.array(["x", "y", "z"], object), count, p=[0.6, 0.395, 0.005]),

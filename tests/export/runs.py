@@ -41,11 +41,13 @@ def raw_columns():
     dates[: len(edges)] = np.array(edges, "datetime64[us]")
     skewed = np.exp(rng.normal(size=ROWS) * 5) * rng.choice([-1, 0, 1], ROWS)
     skewed[:4] = [1e-300, -1e-20, 1e200, -0.0]
+    ranked = np.round(rng.exponential(size=ROWS) * 3, 1)
+    ranked[-4:] = [-1e-9, -5.0, -1e200, 1e200]  # Below and above all rows of the training.
     return {
         "number": rng.normal(size=ROWS) * 100,
         "with missing": missing(rng.normal(size=ROWS)),
         "skewed": missing(skewed),
-        "ranked": missing(np.round(rng.exponential(size=ROWS) * 3, 1)),
+        "ranked": missing(ranked),
         "in pieces": rng.gamma(2, size=ROWS) * 1e5,
         "constant": np.full(ROWS, 7.0),
         HOSTILE: TEXTS[rng.integers(0, len(TEXTS), ROWS)],

@@ -234,11 +234,13 @@ def test_names_with_any_characters_do_no_harm(tmp_path):
     np.testing.assert_array_equal(y, model.predict(rows, rows))
 
 
-@pytest.mark.parametrize("name", ["np", "W0", "v1", "x1", "gelu", "class", "é", "Array"])
+@pytest.mark.parametrize(
+    "name", ["np", "W0", "v1", "x1", "gelu", "class", "é", "Array", "int", "len", "__debug__"]
+)
 def test_the_name_of_an_input_hides_nothing(name, tmp_path):
-    model = nn.Graph(nn.GELU()(nn.Affine(2, 2, rng=0)(nn.Input(name))))
+    model = nn.Graph(nn.GELU()(nn.Affine(2, 2, rng=0)(nn.Flatten()(nn.Input(name)))))
     rows = np.ones((3, 2), np.float32)
-    y = module_of(model, tmp_path)["predict"](rows)
+    y = module_of(model, tmp_path, input_shape=(2,))["predict"](rows)
     np.testing.assert_allclose(y, model.predict(rows), rtol=1e-6)
 
 

@@ -135,7 +135,7 @@ def _parse(text: str) -> ArrayHeader:
         if entry.keys() & found.keys():
             raise ValueError("its header has an entry twice")
         found |= entry
-    if len(found) < len(_KEYS) or text[position:].strip() != "}":
+    if len(found) < len(_KEYS) or text[position:].strip(" \t\r\n") != "}":
         raise ValueError("its header is not that of an array")
     lengths = [part.strip(" \tL") for part in found["shape"].split(",")]
     if len(lengths) == 1 and lengths[0]:

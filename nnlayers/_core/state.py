@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import call
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
 
-__all__ = ["Change", "check_finite", "check_names", "commit", "validated_state"]
+__all__ = ["Change", "check_finite", "check_names", "commit", "read_scalar", "validated_state"]
 
 Change: TypeAlias = Callable[[], Any]
+
+T = TypeVar("T", int, float)
 
 
 def commit(changes: Iterable[Change]) -> None:
@@ -70,6 +72,32 @@ def check_names(owner: object, expected: Collection[str], names: Collection[str]
     problems += [f"unknown {name!r}" for name in sorted(names) if name not in expected]
     if problems:
         raise ValueError(f"state does not fit {type(owner).__name__}: {', '.join(problems)}")
+
+
+def read_scalar(state: Mapping[str, npt.ArrayLike], name: str, kind: type[T]) -> T:
+    """Return an entry of a state that holds one number.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else, or a number that is not of the kind.
+
+    Examples
+    --------
+    >>> read_scalar({"wait": np.array(3)}, "wait", int)
+    3
+    >>> read_scalar({"wait": 0.5}, "wait", int)
+    Traceback (most recent call last):
+    ValueError: state entry 'wait' must be one int, got 0.5
+    """
+    try:
+        value = np.asarray(state[name])
+        if value.dtype.kind in "iuf" and (kind is float or value == np.floor(value)):
+            return kind(value.item())
+    except (OverflowError, ValueError):
+        pass
+    found = f"{state[name]!r:.80}"
+    raise ValueError(f"state entry {name!r} must be one {kind.__name__}, got {found}")
 
 
 def validated_state(

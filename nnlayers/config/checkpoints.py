@@ -14,10 +14,10 @@ from nnlayers.config.run_files import CHECKPOINT, PREVIOUS, read_arrays, write_a
 
 __all__ = ["read_checkpoint", "split_run_state", "write_checkpoint"]
 
-# Entries of a checkpoint that are the run's and not the trainer's: the number of epochs; the state
-# of the generator; whether a callback has ended the training; whether the model's file is that of
-# the end of the training; and fingerprints of the data and the settings.
-_RUN_STATE = frozenset(["epochs", "rng", "stopped", "ended", "data", "settings"])
+# Entries of a checkpoint that are the run's and not the trainer's, with their kinds of dtype: the
+# number of epochs; the state of the generator; whether a callback has ended the training; whether
+# the model's file is that of the end of the training; fingerprints of the data and the settings.
+_RUN_STATE = {"epochs": "i", "rng": "U", "stopped": "b", "ended": "b", "data": "U", "settings": "U"}
 
 
 def write_checkpoint(directory: Path, state: Mapping[str, Array]) -> None:
@@ -80,7 +80,9 @@ def split_run_state(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[
 
 def _read(path: Path) -> dict[str, Array]:
     state = read_arrays(path)
-    missing = sorted(_RUN_STATE - state.keys())
-    if missing:
-        raise ConfigError(f"{path}: not a checkpoint of this run: no entry {missing[0]!r}")
+    for name, kind in _RUN_STATE.items():
+        if name not in state:
+            raise ConfigError(f"{path}: not a checkpoint of this run: no entry {name!r}")
+        if state[name].shape or state[name].dtype.kind != kind:
+            raise ConfigError(f"{path}: not a checkpoint of this run: entry {name!r} is malformed")
     return state

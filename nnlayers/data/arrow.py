@@ -45,6 +45,9 @@ def read_arrow(
         # A memory map, because pyarrow would fetch a path that looks like a URL.
         with pyarrow.memory_map(path) as file:
             table = _read_table(path, file, file_format, only)
+            if file_format == "feather":
+                # pyarrow trusts offsets into the file, and reads any address by those of a bad one.
+                table.validate(full=True)
             return {
                 name: _values(column, f"{path}: column {name!r}")
                 for name, column in zip(table.column_names, table.columns, strict=True)
@@ -52,7 +55,7 @@ def read_arrow(
     except OSError as error:
         problem, _, _ = one_line(str(error.strerror or error)).partition(". Detail:")
         raise DataError(f"{path}: {problem}") from None
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, UnicodeError) as error:
         kind = "a Parquet" if file_format == "parquet" else "a Feather"
         problem = one_line(str(error))
         raise DataError(f"{path}: this is not {kind} file, or it is damaged: {problem}") from None

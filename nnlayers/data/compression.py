@@ -9,10 +9,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from nnlayers._core.archives import one_line
 from nnlayers._core.checks import optional_library
 from nnlayers.data.problems import DataError
 
@@ -58,13 +59,25 @@ def open_decompressed(path: str) -> Iterator[IO[bytes]]:
     ModuleNotFoundError
         For a ``.zst`` file without pyarrow.
     """
-    try:
-        with _opener(path)(path) as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(_opener(path)(path))
+        except (DataError, ModuleNotFoundError):
+            raise
+        except OSError as error:
+            raise DataError(f"{path}: {one_line(error.strerror or str(error))}") from None
+        except Exception as error:  # zipfile and tarfile raise many kinds of errors.
+            raise _damage(path, error) from None
+        try:
             yield file
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    except _DAMAGE as error:
-        raise DataError(f"{path}: the compressed file is damaged: {error}") from None
+        except OSError as error:
+            raise DataError(f"{path}: {one_line(error.strerror or str(error))}") from None
+        except _DAMAGE as error:
+            raise _damage(path, error) from None
+
+
+def _damage(path: str, error: Exception) -> DataError:
+    return DataError(f"{path}: the compressed file is damaged: {one_line(str(error))}")
 
 
 def _opener(path: str) -> Callable[[str], Any]:

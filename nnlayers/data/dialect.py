@@ -213,7 +213,10 @@ def _open_text(path: str, dialect: Dialect) -> Iterator[IO[str]]:
         open_decompressed(path) as file,
         io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="") as text,
     ):
-        yield text
+        try:
+            yield text
+        except UnicodeError:  # No byte of UTF-16 and UTF-32 stands for itself.
+            raise DataError(f"{path}: it is not {dialect.encoding} text: set encoding") from None
 
 
 def _reader(lines: Iterable[str], separator: str, dialect: Dialect) -> Iterator[list[str]]:

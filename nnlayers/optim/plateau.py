@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnlayers._core.checks import check_choice, check_integer, check_number
+from nnlayers._core.state import check_names, read_scalar
 from nnlayers.optim.base import Optimizer
 
 __all__ = ["PlateauRule", "ReduceOnPlateau", "check_unscheduled"]
@@ -160,9 +161,16 @@ class ReduceOnPlateau(PlateauRule):
         return {name: np.array(getattr(self, name)) for name in ("best", "waited", "cooling")}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        best = float(state["best"])
-        waited, cooling = int(state["waited"]), int(state["cooling"])
+        """Restore what :meth:`state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If an entry is missing, unknown or not a number; then nothing has changed.
+        """
+        check_names(self, self.state_dict(), state)
+        best = read_scalar(state, "best", float)
+        waited, cooling = (read_scalar(state, name, int) for name in ("waited", "cooling"))
         self.best, self.waited, self.cooling = best, waited, cooling
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.state import read_scalar
 from nnlayers.training.rows import Rows
 from nnlayers.training.task import Task
 
@@ -58,6 +59,11 @@ class Holdout:
 
     @classmethod
     def from_state(cls, state: Mapping[str, npt.ArrayLike]) -> Holdout:
-        """Return the holdout of a :meth:`state_dict`."""
-        seed = state.get("split_seed")
-        return cls(None if seed is None else int(np.asarray(seed)))
+        """Return the holdout of a :meth:`state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If its entry is not an integer.
+        """
+        return cls(read_scalar(state, "split_seed", int) if "split_seed" in state else None)

@@ -211,3 +211,39 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path):
     np.savez(path, **state)
     with pytest.raises(ConfigError, match=r"checkpoint\.npz: not a checkpoint of this run: state"):
         start(tmp_path / "a", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("epochs", np.array([1, 1])),
+        ("epochs", np.array(1.0)),
+        ("ended", np.array([True, False])),
+        ("stopped", np.array("no")),
+        ("rng", np.array(b"{}")),
+        ("data", np.array(0)),
+    ],
+)
+def test_a_checkpoint_whose_own_entries_are_malformed_is_refused(tmp_path, name, entry):
+    start(tmp_path / "a", epochs=1).train()
+    (tmp_path / "a" / "checkpoint-previous.npz").unlink()
+    path = tmp_path / "a" / "checkpoint.npz"
+    with np.load(path) as archive:
+        state = dict(archive)
+    np.savez(path, **state | {name: entry})
+    problem = rf"checkpoint\.npz: not a checkpoint of this run: entry '{name}' is malformed"
+    with pytest.raises(ConfigError, match=problem):
+        load_run(tmp_path / "a")
+    with pytest.raises(ConfigError, match=problem):
+        start(tmp_path / "a", resume=True)
+
+
+def test_weights_of_a_checkpoint_that_are_not_finite_are_not_used(tmp_path):
+    start(tmp_path / "a", epochs=1).train()
+    path = tmp_path / "a" / "checkpoint.npz"
+    with np.load(path) as archive:
+        state = dict(archive)
+    state["model.0.W"][0, 1] = np.nan
+    np.savez(path, **state | {"ended": np.array(False)})
+    with pytest.raises(ConfigError, match=r"checkpoint\.npz: .*'0\.W' holds NaN or infinite"):
+        load_run(tmp_path / "a")

@@ -134,3 +134,31 @@ def test_a_missing_file_a_directory_and_a_url_are_named(tmp_path, name):
             READERS[name](path, "y")
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+
+
+def test_offsets_beyond_a_feather_file_are_one_error(write):
+    texts = [f"text {number}" for number in range(50)]
+    name = write("rows.feather", {"t": texts})
+    pyarrow_feather.write_feather(pyarrow.table({"t": texts}), name, compression="uncompressed")
+    with open(name, "rb") as file:
+        content = file.read()
+    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    place = content.index(offsets[:4].tobytes())
+    for index, offset in ((20, 2**30), (50, 2**31 - 1), (3, -5)):
+        offsets[index] = offset
+        with open(name, "wb") as file:
+            file.write(content[:place] + offsets.tobytes() + content[place + offsets.nbytes :])
+        # pyarrow would read the memory behind the file, or end the process.
+        with pytest.raises(DataError, match=r"rows\.feather: this is not a Feather file, or it is"):
+            read_rows(name)
+
+
+@formats
+def test_text_that_is_not_utf_8_is_one_error(write, name):
+    write(name, {"t": ["marked", "b"], "c": pyarrow.array(["marked", "b"]).dictionary_encode()})
+    with open(name, "rb") as file:
+        content = file.read()
+    with open(name, "wb") as file:
+        file.write(content.replace(b"marked", b"mark\xff\xc3"))
+    with pytest.raises(DataError, match=rf"{name}: this is not a .* file, or it is damaged: "):
+        read_rows(name)

@@ -477,3 +477,58 @@ def test_read_rows_takes_all_columns_by_default(write):
 def test_read_rows_chooses_the_format_by_the_suffix(write):
     with pytest.raises(DataError, match=r"rows are read from \.csv, .* files, not from '\.doc'"):
         read_rows(write("a\n1\n", "rows.doc"), {"a": "numeric"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_bytes_that_are_not_of_a_wide_encoding_are_one_error(tmp_path, encoding):
+    path = tmp_path / "rows.csv"
+    for part in (3, 30, 201):
+        content = "a,b\n".encode(encoding) + "1,2\n".encode(encoding)[-16:] * 50
+        path.write_bytes(content[:part] + b"\xff\xdf\xff" + content[part:])
+        with pytest.raises(DataError, match=r"rows\.csv: .*it is not utf-\d+ text: set encoding$"):
+            read_rows(str(path))
+        with pytest.raises(DataError, match=r"rows\.csv: .*it is not utf-\d+ text: set encoding$"):
+            read_rows(str(path), encoding=encoding, separator=",")
+
+
+def zipped(tmp_path, change):
+    """Write rows in a zip archive of which some bytes are other ones."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("rows.csv", "a,b\n1,2\n")
+    content = bytearray(buffer.getvalue())
+    change(content, content.index(b"PK\x01\x02"))
+    path = tmp_path / "rows.csv.zip"
+    path.write_bytes(content)
+    return str(path)
+
+
+def encrypt(content, central):
+    content[6] |= 1
+    content[central + 8] |= 1
+
+
+def remove_the_name(content, central):
+    content[central + 28] = 0
+    content[central + 32] = 8  # It is the comment now.
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (encrypt, "encrypted"),
+        (remove_the_name, "index out of range"),
+        (lambda content, central: content.__setitem__(central + 6, 200), "zip file version 20.0"),
+        (lambda content, central: content.__setitem__(central + 8, 32), "patched data"),
+    ],
+)
+def test_a_zip_archive_of_another_kind_is_one_error(tmp_path, change, problem):
+    with pytest.raises(DataError, match=rf"zip: the compressed file is damaged: .*{problem}"):
+        read_rows(zipped(tmp_path, change))
+
+
+def test_the_reasons_why_a_tar_archive_is_damaged_are_one_line(tmp_path):
+    path = tmp_path / "rows.tar.gz"
+    path.write_bytes(gzip.compress(b"x" * 600)[:-9])
+    with pytest.raises(DataError, match=r"\A.*the compressed file is damaged: .*gz.*bz2.*\Z"):
+        read_rows(str(path.rename(tmp_path / "rows.csv.tar")))

@@ -1,5 +1,7 @@
 """Callbacks that watch a column: early stopping, checkpoints, reduction on a plateau."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scripted import Script, X, Y, trainer_with
@@ -321,3 +323,18 @@ def test_a_missing_watched_column_is_named_with_the_existing_ones(make):
     message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
     with pytest.raises(ValueError, match=message):
         trainer_with(make()).fit(X, Y, epochs=2)
+
+
+def test_states_of_callbacks_hold_numbers():
+    numbers = [10**400, "x", [1, 2], None, 2 + 1j]
+    callbacks = (EarlyStopping("loss"), ReduceOnPlateau("loss"))
+    for number, callback in itertools.product(numbers, callbacks):
+        before = callback.state_dict()
+        for name in before:
+            with pytest.raises(ValueError, match=rf"state entry '{name}' must be one (int|float)"):
+                callback.load_state_dict(before | {name: number})
+        for name in before.keys() - {"best"}:
+            for count in (np.inf, np.nan, 0.5):
+                with pytest.raises(ValueError, match=rf"'{name}' must be one int, got "):
+                    callback.load_state_dict(before | {name: count})
+        assert callback.state_dict() == before

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_integer
-from nnlayers._core.state import check_names
+from nnlayers._core.state import check_names, read_scalar
 from nnlayers.training.callbacks.watching import Mode, Watcher
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class EarlyStopping(Watcher):
         }
         counts = {name: state[name] for name in state if not name.startswith("weights.")}
         check_names(self, ("best", "best_epoch", "wait"), counts)
-        wait = int(np.asarray(counts.pop("wait")))
+        wait = read_scalar(counts, "wait", int)
+        del counts["wait"]
         super().load_state_dict(counts)
         self.wait, self._weights = wait, weights

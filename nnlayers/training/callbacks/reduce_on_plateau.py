@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.state import check_names
+from nnlayers._core.state import check_names, read_scalar
 from nnlayers.optim.plateau import PlateauRule, check_unscheduled
 from nnlayers.training.callbacks.watching import Mode, Watcher
 
@@ -120,6 +120,6 @@ class ReduceOnPlateau(Watcher):
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Restore the state that :meth:`state_dict` returned."""
         check_names(self, self.state_dict(), state)
-        waited, cooling = (int(np.asarray(state[name])) for name in ("waited", "cooling"))
+        waited, cooling = (read_scalar(state, name, int) for name in ("waited", "cooling"))
         super().load_state_dict({name: state[name] for name in ("best", "best_epoch")})
         self._rule.waited, self._rule.cooling = waited, cooling

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice, check_number, unknown_name
-from nnlayers._core.state import check_names
+from nnlayers._core.state import check_names, read_scalar
 from nnlayers.training.callbacks.base import Callback
 from nnlayers.training.history import History
 from nnlayers.training.measures import is_larger_better
@@ -108,11 +108,12 @@ class Watcher(Callback):
 
         Raises
         ------
-        TypeError, ValueError
+        ValueError
             If an entry is missing, unknown or not a number; then nothing has changed.
         """
         check_names(self, ("best", "best_epoch"), state)
-        best, best_epoch = float(np.asarray(state["best"])), int(np.asarray(state["best_epoch"]))
+        best = read_scalar(state, "best", float)
+        best_epoch = read_scalar(state, "best_epoch", int)
         self.best, self.best_epoch = best, best_epoch
 
 

@@ -1,0 +1,11 @@
+"""All targets by name."""
+
+from .model_targets import Model, Onnx, Safetensors
+from .run_targets import Config, Resume, RunDirectory
+from .state_targets import Code, State
+from .table_targets import Arrow, Compressed, Draft, Npy, Npz, Text
+from .targets import Target
+
+_CLASSES = (Model, Safetensors, Onnx, Text, Draft, Compressed, Npy, Npz, Arrow)
+_CLASSES += (Config, RunDirectory, Resume, State, Code)
+TARGETS: dict[str, type[Target]] = {target.name: target for target in _CLASSES}

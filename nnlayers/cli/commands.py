@@ -148,7 +148,7 @@ def _train(run: Run, modules: Iterable[str]) -> int:
             return exit_status(interrupt)
         history = experiment.trainer.history
         values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
-        inform(f"epoch {len(history)} of {experiment.epochs}: {values}")
+        inform(f"epoch {len(history)} of {max(experiment.epochs, len(history))}: {values}")
         result = run.test()
     inform(f"saved in {run.directory}", lines=False)
     inform(result, lines=False)
@@ -190,10 +190,12 @@ def _describe(experiment: Experiment) -> None:
 
 
 def _reason(run: Run) -> str:
-    """Return why no epoch is trained although some are left; empty if none is left."""
+    """Return why no epoch is trained; empty if the run has as many as it shall have."""
     trainer, epochs = run.experiment.trainer, run.experiment.epochs
     last = len(trainer.history)
-    if not run.stopped or last >= epochs:
+    if last > epochs:
+        return f": this run has {last} epochs already, more than {epochs}"
+    if not run.stopped or last == epochs:
         return ""
     return (
         f": a callback such as EarlyStopping ended this run after epoch {last} of {epochs}, "

@@ -273,9 +273,9 @@ class TrainedRun:
     def _weights_column(self, rows: Any) -> str | None:
         """Return the column of the rows' weights, None if they have none."""
         weights: str | None = self.config["data"].get("weights")
-        if weights is None or isinstance(rows, str | os.PathLike) or has_column(rows, weights):
-            return weights
-        return None
+        if weights and isinstance(rows, str | os.PathLike):
+            rows = read_rows(os.fspath(rows), **self._options(read_rows)).columns
+        return weights if weights and has_column(rows, weights) else None
 
     def _target_column(self) -> tuple[str, ColumnKind]:
         """Return the name of the target, and the kind of column in which it is read."""

@@ -96,7 +96,8 @@ def as_column(values: npt.ArrayLike, name: str, kind: ColumnKind) -> Array:
     location = f"{_ORIGIN}: column {name!r}"
     array = _cells(values, location)
     if array.ndim != 1:
-        raise DataError(f"{location} must be one-dimensional, got shape {array.shape}")
+        hint = "" if array.ndim else ": a single row is a list of one dictionary"
+        raise DataError(f"{location} must be one-dimensional, got shape {array.shape}{hint}")
     if kind == "categorical":
         return _texts(array)
     return _numbers(array, location) if kind == "numeric" else _dates(array, location)

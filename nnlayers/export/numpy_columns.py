@@ -87,7 +87,8 @@ def as_cells(values: Any, name: str) -> Array:
     cells = np.asarray(values, dtype=object if isinstance(values, list | tuple) else None)
     if cells.ndim != 1:
         raise ValueError(f"column {name!r} must be one-dimensional, got shape {cells.shape}")
-    return cells
+    # NumPy's own text, which polars gives too, holds no numbers that a text may become.
+    return cells.astype(object) if cells.dtype.kind in "UT" else cells
 
 
 def check_column(valid: Array, cells: Array, name: str, problem: str) -> None:

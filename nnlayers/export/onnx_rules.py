@@ -164,6 +164,8 @@ def _square(b: OnnxBuilder, i: Instruction, layer: Any, x: str) -> str:
 
 @RULES.add(Power)
 def _power(b: OnnxBuilder, i: Instruction, layer: Power, x: str) -> str:
+    if layer.exponent == 0.5:  # As in NumPy; the power of minus infinity is infinity.
+        return b.op("Sqrt", x)
     return b.op("Pow", x, b.number(layer.exponent, i.output.dtype))
 
 

@@ -111,6 +111,9 @@ def test_resume_needs_no_config(run, workplace, monkeypatch):
     assert run("resume", workplace / "a", "--epochs", "4")[0] == 0
     files = [(workplace / name / "model.nn").read_bytes() for name in ("whole", "a")]
     assert files[0] == files[1]
+    status, out, _ = run("resume", workplace / "a", "--epochs", "3")
+    assert status == 0
+    assert "nothing left to train: this run has 4 epochs already, more than 3" in out
     status, _, err = run("resume", workplace / "b")
     assert (status, err) == (2, [f"nnlayers: {workplace}/b/config.toml: No such file or directory"])
 

@@ -199,4 +199,6 @@ def test_weights_count_in_rows_that_have_them(tmp_path):
     first = run.evaluate(rows[:1])["accuracy"]
     assert run.evaluate([rows[0] | {"w": 1}, rows[1] | {"w": 0}])["accuracy"] == first
     assert run.evaluate(ROWS, ["no", "no"]) == plain
-    assert "accuracy" in run.evaluate(tmp_path / "data.csv")
+    (tmp_path / "plain.csv").write_text(CSV)  # Without the column of the weights.
+    whole, alike = run.evaluate(tmp_path / "data.csv"), run.evaluate(tmp_path / "plain.csv")
+    assert alike["accuracy"] == whole["accuracy"]  # All weights are 2.

@@ -67,7 +67,7 @@ def test_a_trailing_shape_is_flattened_in_c_order():
         ({"size": ["1", "big"], "kind": ["a", "b"]}, "'size', row 1 .*: 'big' is not a number"),
         ({"size": [1j], "kind": ["a"]}, "column 'size', row 0 .*: 1j is not a number"),
         ({"size": [1], "kind": ["a", "b"]}, "'kind' has 2 rows, column 'size' has 1"),
-        ({"size": 1, "kind": "a"}, "column 'size' must be one-dimensional, got shape ()"),
+        ({"size": 1, "kind": "a"}, r"must be one-dimensional, got shape \(\): a single row is a"),
         (
             np.ones((2, 3)),
             r"of shape \(rows, 2\), one column for each of 'size', 'kind'; got shape",

@@ -79,6 +79,12 @@ def test_rows_chosen_by_an_array_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_root_of_minus_infinity_is_nan(tmp_path):
+    path = nn.export.onnx(nn.Power(0.5), tmp_path / "model.onnx", input_shape=(3,))
+    rows = np.array([[-np.inf, 4.0, np.inf]], np.float32)
+    np.testing.assert_array_equal(run(path, rows)[0], [[np.nan, 2.0, np.inf]])
+
+
 def test_a_condition_is_that_of_its_dtype(tmp_path):
     c, x = nn.Input("c"), nn.Input("x")
     model = nn.Graph(nn.where(c * np.float64(1e-300), nn.BatchNorm(2)(x), -1.0))

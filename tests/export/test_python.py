@@ -200,6 +200,21 @@ def test_rows_may_be_of_any_kind(tmp_path):
     assert module["predict"]([]).shape == (0,)
     frames = pytest.importorskip("pandas")
     np.testing.assert_allclose(module["predict"](frames.DataFrame(columns)), expected, rtol=1e-12)
+    polars = pytest.importorskip("polars")
+    np.testing.assert_allclose(module["predict"](polars.DataFrame(columns)), expected, rtol=1e-12)
+
+
+def test_text_may_be_that_of_numpy(tmp_path):
+    run, table = make_run("values")
+    columns = {name: values[20:40] for name, values in table.columns.items()}
+    texts = dict(columns)
+    for name in ("number", "price", "flag", "day as text", "code"):
+        texts[name] = np.array(["" if x is None else str(x) for x in columns[name]])
+    module = module_of(run, tmp_path)
+    expected = quiet(module["predict"], columns)
+    np.testing.assert_allclose(quiet(module["predict"], texts), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"column 'price', row 0 .*: 'many' is not a number"):
+        module["predict"](texts | {"price": np.array(["many"] * 20)})
 
 
 def test_bad_rows_are_an_error_that_names_the_column(tmp_path):

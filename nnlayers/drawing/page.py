@@ -11,7 +11,7 @@ from string import Template
 
 from nnlayers._core.files import write_file
 from nnlayers.drawing.diagram import Diagram
-from nnlayers.drawing.picture import Schedule, style, to_svg
+from nnlayers.drawing.picture import ARROW, Schedule, style, to_svg
 from nnlayers.drawing.program import page_data
 from nnlayers.drawing.sections import sections
 from nnlayers.drawing.text import to_text
@@ -79,6 +79,7 @@ def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
         title=escape(f"{outputs} of {inputs}, step by step" if inputs else outputs),
         style=_source("page.css") + style(colours),
         pictures=folded if folded == whole else f"{folded}\n{whole}",
+        arrow=ARROW,
         last=2 * len(passes.visits) + 1,
         steps="\n".join(sections(passes)),
         text=escape(to_text(passes)),

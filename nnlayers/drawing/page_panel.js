@@ -96,8 +96,9 @@ function prepareProduct(equation) {
     const column = cells(right).filter((_, k) => k % +right.dataset.columns === j);
     for (const td of [...row, ...column, cells(result)[index]]) td.classList.add("chosen");
     const added = [...factors.querySelectorAll("[data-array]")].slice(2).map(span => cells(span)[j]);
-    const terms = row.map((td, k) => `${valueOf(td)} × ${signed(valueOf(column[k]))}`);
-    const text = [...terms, ...added.filter(Boolean).map(valueOf)].join(" + ");
+    const terms = row.map((td, k) => [valueOf(td), signed(valueOf(column[k]))]);
+    const products = terms.map(([a, b], k) => `${k ? signed(a) : a} × ${b}`);
+    const text = [...products, ...added.filter(Boolean).map(td => signed(valueOf(td)))].join(" + ");
     status(equation).textContent = `${text} = ${valueOf(cells(result)[index])}`;
   };
   cells(result).forEach((td, index) => td.addEventListener("pointerenter", () => choose(index)));

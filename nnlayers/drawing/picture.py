@@ -12,7 +12,7 @@ from nnlayers.drawing.labels import safe_text
 from nnlayers.drawing.layout import Point
 from nnlayers.drawing.scene import BOX, TITLE, Box, DiagramNumbers, Scene, Wire
 
-__all__ = ["COLOURS", "STYLE", "Schedule", "to_svg"]
+__all__ = ["ARROW", "COLOURS", "STYLE", "Schedule", "style", "to_svg"]
 
 _TURN = 44
 # A wire past each of a thousand steps would take most of a page.
@@ -55,9 +55,9 @@ STYLE = Template("""
 """)
 _LEAVES = ("input", "weight", "constant")
 _FILLS = (*_LEAVES, "operation", "container", "fold")
-_ARROW = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"'
-    ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
+ARROW = (
+    '<marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"'
+    ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>'
 )
 
 
@@ -103,7 +103,7 @@ def to_svg(
     expand : bool
         Whether to open the containers within, and not to fold a run of equal blocks.
     is_file : bool
-        Whether the picture stands alone, and so holds its style.
+        Whether the picture stands alone, and so holds its style and the head of its arrows.
     schedule : Schedule, optional
         The steps of the page that the picture is a part of.
 
@@ -124,7 +124,7 @@ def to_svg(
             f'<svg{space} class="graph" width="{width}" height="{height}"'
             f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">',
             f"<style>{style(COLOURS)}</style>" if is_file else "",
-            _ARROW,
+            f"<defs>{ARROW}</defs>" if is_file else "",
             *_Picture(scene, schedule).lines(),
             "</svg>",
         ]

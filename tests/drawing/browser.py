@@ -11,6 +11,7 @@ BROWSER = next(
 DRIVER = shutil.which("chromedriver")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    "--window-size=1280,900",
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 needs_browser = pytest.mark.skipif(
@@ -41,18 +42,21 @@ def press(page, key):
 
 
 _ARRAYS = """
-return [...document.querySelectorAll("#steps section:not([hidden]) [data-array]")].map(span => ({
-  key: span.dataset.array, role: span.className,
-  texts: [...span.querySelectorAll("input.cell, span[title]")].map(e => e.value ?? e.textContent),
-  rows: [...span.querySelectorAll("tr")].length,
-  isVisible: span.checkVisibility(),
-}))"""
+const read = () => [...document.querySelectorAll("#steps section:not([hidden]) [data-array]")].map(
+  span => ({
+    key: span.dataset.array, role: span.className, isVisible: span.checkVisibility(),
+    texts: [...span.querySelectorAll("input.cell, span[title]")].map(e => e.value ?? e.textContent),
+  }));
+return arguments[0] ? sections.map((_, i) => { show(i); return read(); }) : [read()];"""
 
 
-def shown_arrays(page):
-    """Return the arrays of the step that a page shows: keys, roles, and the numbers as read."""
-    arrays = page.execute_script(_ARRAYS)
-    assert all(array["isVisible"] for array in arrays)
-    for array in arrays:
+def shown_arrays(page, *, all_steps=False):
+    """Return the arrays of the step that a page shows, or of all steps one after another.
+
+    Each has its key, its role, and its numbers as they can be read.
+    """
+    steps = page.execute_script(_ARRAYS, all_steps)
+    for array in [array for step in steps for array in step]:
+        assert array["isVisible"]
         array["numbers"] = [float(text) for text in array["texts"]]
-    return arrays
+    return steps if all_steps else steps[0]

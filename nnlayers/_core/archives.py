@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from nnlayers._core.array_headers import read_array_header
 from nnlayers._core.arrays import Array
+from nnlayers._core.files import write_file
 
-__all__ = ["Archive", "one_line", "write_archive"]
+__all__ = ["Archive", "one_line", "read_arrays", "write_archive", "write_arrays"]
 
 _CHUNK = 1 << 20
 # Messages are cut off here, because they may quote a hostile file.
@@ -156,6 +158,29 @@ def write_archive(
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
         archive.comment = comment
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name to an .npz file, as :func:`nnlayers._core.files.write_file` does."""
+    write_file(path, lambda file: write_archive(file, arrays))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Return the arrays of an .npz file by name; nothing is unpickled.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is damaged or compressed, or holds anything but plain arrays; the message names it.
+    """
+    with path.open("rb") as file:
+        try:
+            archive = Archive(file)
+            return {name: archive.array(name) for name in archive.names}
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 
 def one_line(message: object) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.toml_text import toml_text
@@ -17,10 +15,8 @@ from nnlayers.training.metrics import Metric, Metrics
 
 __all__ = ["FILE_WRITERS", "check_callback_path", "check_metrics", "check_model"]
 
-# The callbacks that write a file, and the only braces that may stand in its path: any others could
-# lead out of the run directory once they are filled in.
+# The callbacks that write files.
 FILE_WRITERS = (Checkpoint, CSVLogger)
-_EPOCH = re.compile(r"\{epoch(:\d*d?)?\}")
 
 
 def check_model(builder: Builder, predictor: Predictor, x: Array, y: Array) -> None:
@@ -45,8 +41,8 @@ def check_callback_path(builder: Builder, key: str, callback: Callback) -> None:
     """Raise an error if a callback would write outside the run directory, or over its files."""
     if not isinstance(callback, FILE_WRITERS):
         return
-    path = Path(_EPOCH.sub("0", str(callback.path)))
+    path = callback.path
     is_inside = not path.is_absolute() and ".." not in path.parts
-    if not is_inside or set("{}") & set(str(path)) or not path.name or str(path) in RUN_FILES:
+    if not is_inside or not path.name or str(path) in RUN_FILES:
         problem = "must be a new file within the run directory, got"
         raise builder.error(key, f"{problem} {toml_text(str(callback.path))}")

@@ -45,6 +45,7 @@ _SUPPLIED = frozenset(
         "loss_weights",
         "model",
         "optimizer",
+        "resume",
         "progress",
         "rng",
         "sample_weight",

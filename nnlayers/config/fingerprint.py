@@ -1,42 +1,15 @@
-"""Fingerprints of the data and the settings of a run, which tell whether they are the same."""
+"""Fingerprint of the settings of a run, which tells whether they are the same."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from nnlayers._core.arrays import Array
+from nnlayers._core.fingerprint import text_fingerprint
 from nnlayers.config.document import dumps
 
-__all__ = ["data_fingerprint", "settings_fingerprint", "text_fingerprint"]
-
-# Arrays beyond this number of bytes, such as memory-mapped ones, are read in part: rows at equal
-# distances, the first one included.
-_MOST_BYTES = 1 << 30
-
-
-def data_fingerprint(arrays: Iterable[Array | None]) -> str:
-    """Return a fingerprint of arrays: of their shapes, dtypes and entries.
-
-    Examples
-    --------
-    >>> data_fingerprint([np.zeros(3)]) == data_fingerprint([np.zeros(3), None])
-    False
-    """
-    digest = hashlib.sha256()
-    for array in arrays:
-        if array is None:
-            digest.update(b"none;")
-            continue
-        digest.update(f"{array.shape} {array.dtype.str};".encode())
-        step = -(-array.nbytes // _MOST_BYTES) or 1
-        digest.update(np.ascontiguousarray(array[::step]).data)
-    return digest.hexdigest()
+__all__ = ["settings_fingerprint"]
 
 
 def settings_fingerprint(config: Mapping[str, Any]) -> str:
@@ -45,9 +18,3 @@ def settings_fingerprint(config: Mapping[str, Any]) -> str:
     for name in ("epochs", "checkpoint_every"):
         settings["training"].pop(name, None)
     return text_fingerprint(dumps(settings))
-
-
-def text_fingerprint(value: Any) -> str:
-    """Return a fingerprint of text, or of a value that JSON can hold."""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.fingerprint import data_fingerprint
 from nnlayers._core.locking import DirectoryLock
 from nnlayers._core.toml_text import toml_text
 from nnlayers.config.checkpoint_clock import CheckpointClock
@@ -19,7 +20,7 @@ from nnlayers.config.checkpoints import read_checkpoint, split_run_state, write_
 from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
-from nnlayers.config.fingerprint import data_fingerprint, settings_fingerprint
+from nnlayers.config.fingerprint import settings_fingerprint
 from nnlayers.config.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.run_files import (
     BASELINE,

@@ -14,13 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nnlayers._core import files
-from nnlayers._core.archives import Archive, write_archive
+from nnlayers._core import archives, files
+from nnlayers._core.archives import write_archive
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
+from nnlayers._core.fingerprint import text_fingerprint
 from nnlayers._core.locking import DirectoryLock
 from nnlayers.config.document import ConfigError
-from nnlayers.config.fingerprint import text_fingerprint
 
 __all__ = [
     "BASELINE",
@@ -230,13 +230,11 @@ def read_arrays(path: Path) -> dict[str, Array]:
         If the file cannot be read, is damaged or compressed, or holds anything but plain arrays.
     """
     try:
-        with path.open("rb") as file:
-            archive = Archive(file)
-            return {name: archive.array(name) for name in archive.names}
+        return archives.read_arrays(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(str(error)) from None
 
 
 def read_history(path: Path, epochs: int) -> dict[str, list[float]]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
+from nnlayers._core.checks import check_path
+from nnlayers.estimators.constraints import CONSTRAINTS
 from nnlayers.estimators.fit_run import FitRun
-from nnlayers.estimators.fitting import BatchFit, Records
+from nnlayers.estimators.fitting import BatchFit, Records, first_generator
 from nnlayers.estimators.networks import (
-    ACTIVATIONS,
     Data,
     Views,
     affine_layers,
@@ -31,8 +31,9 @@ from nnlayers.estimators.networks import (
 )
 from nnlayers.estimators.solvers import minimize_by_lbfgs
 from nnlayers.layer import Layer
-from nnlayers.layers.mlp import NORMS
 from nnlayers.losses import Loss
+from nnlayers.training.checkpoint_files import SavedState, read_checkpoint
+from nnlayers.training.generators import dump_generator
 
 try:
     from sklearn.utils.validation import validate_data
@@ -83,39 +84,7 @@ class BaseMLP(BaseEstimator, ABC):
     callbacks: Any
     engine: str
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS)), Layer, callable, "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"}), callable],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "normalization": [StrOptions(set(NORMS)), Layer, callable, "array-like", None],
-        "network": [Layer, None],
-        "callbacks": ["array-like", None],
-        "engine": [StrOptions({"auto", "compiled", "numpy"})],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     @abstractmethod
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
@@ -170,6 +139,7 @@ class BaseMLP(BaseEstimator, ABC):
         sample_weight: Any = None,
         *,
         validation_data: tuple[Any, Any] | None = None,
+        resume: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on X and y.
 
@@ -185,6 +155,11 @@ class BaseMLP(BaseEstimator, ABC):
         validation_data : (X, y), optional
             Rows to score after each epoch, for ``validation_scores_``. With `early_stopping` they
             replace the share of X that is held out.
+        resume : str or path-like, optional
+            A directory of :class:`nnlayers.callbacks.Checkpoint`, or one file in it, from which a
+            fit that was killed goes on, to the last bit of the one that was not, see
+            :doc:`/training`. `callbacks` and the other parameters must be the same, except
+            `max_iter`; `random_state` has no effect then.
 
         Returns
         -------
@@ -194,19 +169,31 @@ class BaseMLP(BaseEstimator, ABC):
         ------
         ValueError
             If an argument is out of range or does not fit the others, or if training diverged: the
-            weights or the loss became infinite or NaN.
+            weights or the loss became infinite or NaN; if a parameter or the data are not those of
+            the checkpoint to resume from, or it is damaged.
+        FileNotFoundError
+            If there is nothing at `resume`.
         """
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+        return self._fit(X, y, sample_weight, validation_data, resume)
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any = None,
+        resume: Any = None,
+        incremental: bool = False,
     ) -> Self:
-        self._check_combination(validation_data, incremental)
-        is_first = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        self._check_combination(validation_data, resume, incremental)
+        saved = None if resume is None else read_checkpoint(check_path("resume", resume))
+        is_continued = saved is None and (self.warm_start or incremental)
+        is_first = not (is_continued and hasattr(self, "network_"))
         X, y = self._validate_rows(X, y, reset=is_first)
         self._prepare(y, self._network_width(X), incremental)
         weight = self._row_weights(sample_weight, X, y)
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = first_generator(self.random_state, saved)
+        start = dump_generator(self._random_state) if self.callbacks else None
         if is_first:
             self._initialize(X)
         else:
@@ -217,18 +204,26 @@ class BaseMLP(BaseEstimator, ABC):
                 result = minimize_by_lbfgs(self, self.network_, self._loss, data)
                 self.loss_, self.n_iter_ = result
             else:
-                self._fit_batches(*self._parts(data, validation_data), incremental)
+                parts = self._parts(data, validation_data)
+                self._fit_batches(*parts, incremental, start, saved)
         return self
 
-    def _fit_batches(self, train: Data, held_out: Data | None, incremental: bool) -> None:
+    def _fit_batches(
+        self,
+        train: Data,
+        held_out: Data | None,
+        incremental: bool,
+        start: Array | None,
+        saved: SavedState | None,
+    ) -> None:
         run = getattr(self, "_run", None)
         if not incremental or run is None or run.model is not self.network_:
             self._run = run = FitRun(self, self.network_, self._loss)
         self.history_ = run.history
         records = self._records
-        fit = BatchFit(self, run, records, self._output, self._score, incremental)
+        fit = BatchFit(self, run, records, self._output, self._score, incremental, start)
         try:
-            fit.fit(train, held_out, self._random_state)
+            fit.fit(train, held_out, self._random_state, saved)
         finally:
             self.n_iter_ = fit.epochs
             self.t_ = records.rows_seen
@@ -239,13 +234,14 @@ class BaseMLP(BaseEstimator, ABC):
             if records.losses:
                 self.loss_ = records.losses[-1]
 
-    def _check_combination(self, validation_data: Any, incremental: bool) -> None:
+    def _check_combination(self, validation_data: Any, resume: Any, incremental: bool) -> None:
         """Raise ``ValueError`` for arguments that cannot be combined."""
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":
             for name, is_given in {
                 "validation_data": validation_data is not None,
+                "resume": resume is not None,
                 "callbacks": self.callbacks is not None,
                 "engine='compiled'": self.engine == "compiled",
             }.items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,14 +19,37 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError
 from nnlayers.training import Trainer
-from nnlayers.training.callbacks.base import hooks
+from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.engines import Engine, EngineName
 from nnlayers.training.epoch import CALL_SECONDS
+from nnlayers.training.fitting import FitInProgress
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.task import Task
 
-__all__ = ["FitRun"]
+__all__ = ["EpochPlace", "FitRun"]
+
+
+@dataclass
+class EpochPlace:
+    """The place in an epoch.
+
+    Attributes
+    ----------
+    start : int
+        The number of rows that were trained on.
+    total : float
+        The sum of the batches' losses, each times its number of rows.
+    """
+
+    start: int = 0
+    total: float = 0.0
+
+    def add(self, steps: Iterable[tuple[float, int]]) -> None:
+        """Add the loss and the number of rows of each of some steps, in their order."""
+        for loss, rows in steps:
+            self.total += loss * rows
+            self.start += rows
 
 
 class FitRun(Trainer):
@@ -48,7 +73,6 @@ class FitRun(Trainer):
         self._choice: EngineName = settings.engine
         self._objective = PenalizedLoss(loss, optimizer.params)
         self._programs = self._make_engine()
-        self.stopped = False
 
     def _make_engine(self) -> Engine:
         """Return what runs the steps."""
@@ -60,7 +84,9 @@ class FitRun(Trainer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the programs, which consist of addresses in this process."""
-        return {name: item for name, item in vars(self).items() if name != "_programs"}
+        state = super().__getstate__()
+        del state["_programs"]
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -71,9 +97,9 @@ class FitRun(Trainer):
         """What runs the steps."""
         return self._programs.name
 
-    def stop(self) -> None:
-        """End the fit after this epoch; for callbacks."""
-        self.stopped = True
+    def begin(self, fit: FitInProgress | None) -> None:
+        """Note the fit in progress, whose place a snapshot holds; None at its end."""
+        self._fit = fit
 
     def train_epoch(
         self,
@@ -82,63 +108,67 @@ class FitRun(Trainer):
         batch_size: int,
         alpha: float,
         signals: DelayedSignals,
+        place: EpochPlace,
+        pauses: Pauses,
     ) -> float:
-        """Go once through the rows; return the mean over them of the batches' losses."""
+        """Go through the rows from a place on; return the mean over all of the batches' losses."""
         before, after = hooks(self.callbacks, "on_step_start"), hooks(self.callbacks, "on_step_end")
         network = network_for(self.model, data.X)
         self._objective.alpha = alpha
         if network is not self.model and self._choice == "compiled":
             raise ValueError("engine='compiled' needs dense X, got a sparse matrix")
         is_stepwise = bool(before or after) or network is not self.model
-        total, start = 0.0, 0
-        while start < len(data):
-            part = slice(start, len(data))
-            done = 0
+        while place.start < len(data):
+            most = pauses.steps_left(self)
+            done = None
             if not is_stepwise:
-                done, value = self._run_program(data, order, part, batch_size, signals)
+                done = self._run_program(data, order, place.start, batch_size, most, signals)
             if not done:
-                done = min(batch_size, len(data) - start)
-                batch = slice(start, start + done)
+                count = min(batch_size, len(data) - place.start)
+                batch = slice(place.start, place.start + count)
                 for hook in before:
                     hook(self)
                 rows = data.batch(batch if order is None else order[batch])
                 self.step_loss = signals.run(self._train_batch, network, rows, alpha)
-                value = self.step_loss * done
+                done = [(self.step_loss, count)]
                 for hook in after:
                     hook(self)
-            total, start = total + value, start + done
-        return total / len(data)
+            place.add(done)
+            if place.start < len(data):
+                pauses.run(self)
+        return place.total / len(data)
 
     def _run_program(
         self,
         data: Data,
         order: npt.NDArray[np.intp] | None,
-        part: slice,
+        start: int,
         batch_size: int,
+        most: int,
         signals: DelayedSignals,
-    ) -> tuple[int, float]:
-        """Train on rows from the start of a part in one call; return how many, and their losses.
+    ) -> list[tuple[float, int]]:
+        """Do some steps from a row on in one call; return the loss and the rows of each.
 
-        It is no row where NumPy must do the next step.
+        There are none where NumPy must do the next step.
         """
         rows = Rows(data.X, data.target, data.weight)
         program = self._programs.program_for(rows, batch_size, order is not None, False)
         if program is None:
-            return 0, 0.0
+            return []
         if program.source is not data:
             program.load(data.X, data.target, data.weight)
             program.source = data
-        left = part.stop - part.start
-        steps = min(-(-left // batch_size), program.steps_within(CALL_SECONDS))
+        left = len(data) - start
+        steps = min(-(-left // batch_size), program.steps_within(CALL_SECONDS), most)
         counts = np.full(steps, batch_size)
         counts[-1] = min(batch_size, left - (steps - 1) * batch_size)
-        part = slice(part.start, part.start + int(counts.sum()))
+        part = slice(start, start + int(counts.sum()))
         steps = signals.run(program.run, part if order is None else order[part], counts)
         if not steps:
-            return 0, 0.0
+            return []
         losses, _ = program.results(steps)
         self.step_loss = losses[-1]
-        return int(counts[:steps].sum()), float(np.dot(losses, counts[:steps]))
+        return list(zip(losses, counts[:steps].tolist(), strict=True))
 
     def release_data(self) -> None:
         """Let go of the rows of a fit."""

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state
 
 from nnlayers._core.arrays import Array
-from nnlayers.estimators.fit_run import FitRun
-from nnlayers.estimators.networks import (
-    Data,
-    is_finite,
-)
+from nnlayers.estimators.fit_run import EpochPlace, FitRun
+from nnlayers.estimators.networks import Data, is_finite
 from nnlayers.estimators.objectives import is_penalized
 from nnlayers.estimators.solvers import (
     check_finite_result,
     warn_of_convergence,
 )
 from nnlayers.layer import Layer
+from nnlayers.training.callbacks.base import Pauses
+from nnlayers.training.checkpoint_files import SavedState
+from nnlayers.training.fit_settings import describe_array, describe_value
+from nnlayers.training.fitting import resume_fit, start_callbacks
+from nnlayers.training.generators import dump_generator, load_generator
 from nnlayers.training.signals import DelayedSignals
+from nnlayers.training.state import join_states, split_state
 
-__all__ = ["BatchFit", "Records"]
+__all__ = ["BatchFit", "Records", "first_generator"]
 
 # The number of rows whose loss is compared before and after a fit.
 PROBE = 1000
+# The parameters that may differ when a fit is resumed.
+FREE_PARAMETERS = {"callbacks", "engine", "max_iter", "random_state", "verbose", "warm_start"}
 
 
 @dataclass
@@ -42,6 +50,28 @@ class Records:
     best_state: dict[str, Array] | None = None
     stale_epochs: int = 0
     rows_seen: int = 0
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return the records as arrays by name, without those that there are not."""
+        values = {
+            "losses": self.losses,
+            "scores": self.scores,
+            "best_loss": self.best_loss,
+            "best_score": self.best_score,
+            "stale_epochs": self.stale_epochs,
+            "rows_seen": self.rows_seen,
+        }
+        arrays = {name: np.array(value) for name, value in values.items() if value is not None}
+        best = {f"best_state.{name}": a.copy() for name, a in (self.best_state or {}).items()}
+        return arrays | best
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the state that :meth:`state_dict` returned."""
+        arrays = {name: np.asarray(array) for name, array in state.items()}
+        for name in ("losses", "scores", "best_loss", "best_score", "stale_epochs", "rows_seen"):
+            setattr(self, name, arrays[name].tolist() if name in arrays else None)
+        best = split_state(arrays, ["best_state"])[0]["best_state"]
+        self.best_state = {name: np.asarray(array) for name, array in best.items()} or None
 
     def start_fit(self, network: Layer, early_stopping: bool, has_scores: bool) -> None:
         """Prepare for a fit, which may continue an earlier one."""
@@ -87,6 +117,8 @@ class BatchFit:
         Returns the score of an output, given labels or values and weights.
     incremental : bool
         Whether to train for one epoch only.
+    start : ndarray or None
+        The state of the generator before the fit drew anything, for a checkpoint.
     epochs : int
         The number of completed epochs.
     """
@@ -97,10 +129,20 @@ class BatchFit:
     output: Callable[[Any], Array]
     score: Callable[[Array, Array, Array | None], float]
     incremental: bool
+    start: Array | None = None
     epochs: int = 0
+    _has_ended: bool = False
+    _order: npt.NDArray[np.intp] | None = None
+    _place: EpochPlace | None = None
 
-    def fit(self, train: Data, held_out: Data | None, rng: np.random.RandomState) -> None:
-        """Train until loss or score no longer improve.
+    def fit(
+        self,
+        train: Data,
+        held_out: Data | None,
+        rng: np.random.RandomState,
+        saved: SavedState | None = None,
+    ) -> None:
+        """Train until loss or score no longer improve, or the rest of a fit that was killed.
 
         Raises
         ------
@@ -112,35 +154,39 @@ class BatchFit:
             parameter.zero_grad()  # A fit that ended in an error may have left gradients.
         has_scores = held_out is not None
         self.records.start_fit(self.run.model, self.settings.early_stopping, has_scores)
-        with nullcontext() if self.incremental else self._warning_if_worse(train):
-            self._train(train, held_out, rng)
+        self._train_rows, self._held_out, self._rng = train, held_out, rng
+        self._order = np.arange(len(train)) if self.settings.shuffle else None
+        self.run.begin(self)
+        self.run.is_stopping = False
+        try:
+            with nullcontext() if self.incremental else self._warning_if_worse(train):
+                if saved is not None:
+                    resume_fit(self.run, self, saved)
+                self._train(train, held_out, rng)
+        finally:
+            self.run.begin(None)
         if self.settings.early_stopping:
             self._restore_best()
 
     def _train(self, train: Data, held_out: Data | None, rng: np.random.RandomState) -> None:
         settings, run = self.settings, self.run
-        order = np.arange(len(train)) if settings.shuffle else None
         batch_size = _batch_size(settings.batch_size, len(train))
-        loss = 0.0
-        run.stopped = False
+        loss = self.records.losses[-1] if self.epochs else 0.0
         run.model.train()
+        pauses = Pauses(run.callbacks)
         with DelayedSignals() as signals, ExitStack() as at_the_end:
-            for callback in reversed(run.callbacks):
-                at_the_end.callback(callback.on_fit_end, run)
-            for callback in run.callbacks:
-                callback.on_fit_start(run)
+            start_callbacks(run, run.callbacks, at_the_end)
             try:
-                while True:
-                    for callback in run.callbacks:
-                        callback.on_epoch_start(run)
-                    if order is not None:
-                        order = order[rng.permutation(len(order))]
-                    loss = run.train_epoch(train, order, batch_size, settings.alpha, signals)
+                while self._place or (self.epochs_left and not run.is_stopping):
+                    place = self._place or self._start_epoch(rng)
+                    loss = run.train_epoch(
+                        train, self._order, batch_size, settings.alpha, signals, place, pauses
+                    )
                     signals.run(self._record_epoch, loss, len(train), held_out)
                     for callback in run.callbacks:
                         callback.on_epoch_end(run)
-                    if self._is_over(loss):
-                        break
+                    self._note_end(loss)
+                    pauses.run(run)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
             finally:
@@ -148,9 +194,61 @@ class BatchFit:
             # This precedes the end of the fit, where callbacks may restore earlier weights.
             check_finite_result(loss, run.optimizer.params)
 
+    def _start_epoch(self, rng: np.random.RandomState) -> EpochPlace:
+        """Start an epoch, and return its place."""
+        for callback in self.run.callbacks:
+            callback.on_epoch_start(self.run)
+        if self._order is not None:
+            self._order = self._order[rng.permutation(len(self._order))]
+        self._place = place = EpochPlace()
+        return place
+
+    @property
+    def epochs_left(self) -> int:
+        """The number of epochs that may follow."""
+        if self._has_ended:
+            return 0
+        return max(0, (1 if self.incremental else self.settings.max_iter) - self.epochs)
+
+    @cached_property
+    def description(self) -> dict[str, str]:
+        """Return what must be the same when the fit is resumed, as texts by name."""
+        parameters = self.settings.get_params(deep=False)
+        texts = {n: describe_value(p) for n, p in parameters.items() if n not in FREE_PARAMETERS}
+        for part, data in (("", self._train_rows), ("held-out ", self._held_out)):
+            if data is not None:
+                arrays = {"X": data.X, "y": data.target, "sample_weight": data.weight}
+                texts |= {f"{part}{name}": describe_array(a) for name, a in arrays.items()}
+        return self.run.description | texts
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return the place in the fit as arrays by name."""
+        place = self._place
+        arrays = {
+            "epochs": np.array(self.epochs),
+            "has_ended": np.array(self._has_ended),
+            "rng": dump_generator(self._rng),
+            "start": self.start,
+            "order": self._order,
+            "place": None if place is None else np.array([place.start, place.total]),
+        }
+        present = {name: array for name, array in arrays.items() if array is not None}
+        return present | join_states({"records": self.records})
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the place that :meth:`state_dict` returned."""
+        self.records.load_state_dict(split_state(state, ["records"])[0]["records"])
+        self.epochs, self._has_ended = int(state["epochs"]), bool(state["has_ended"])
+        load_generator(self._rng, state["rng"], "rng")
+        self._order = state.get("order")
+        if "place" in state:
+            start, total = state["place"].tolist()
+            self._place = EpochPlace(int(start), total)
+
     def _record_epoch(self, loss: float, rows: int, held_out: Data | None) -> None:
         """Record loss and score, and count the epochs that are not better than the best."""
         settings, records = self.settings, self.records
+        self._place = None
         self.epochs += 1
         records.rows_seen += rows
         records.losses.append(loss)
@@ -183,22 +281,23 @@ class BatchFit:
             row["val_loss"] = self.run.loss_of(output, held_out)
         return row
 
-    def _is_over(self, loss: float) -> bool:
-        """Return whether the fit ends here: no longer better, diverged, or out of epochs."""
+    def _note_end(self, loss: float) -> None:
+        """Note whether the fit ends here: no longer better, diverged, or out of epochs."""
         settings, run = self.settings, self.run
         if self.records.stale_epochs > settings.n_iter_no_change:
             if self._stops():
-                return True
+                self._has_ended = True
+                return
             self.records.stale_epochs = 0
-        if self.incremental or not (math.isfinite(loss) or is_finite(run.optimizer.params)):
-            return True
-        if run.stopped or self.epochs < settings.max_iter:
-            return run.stopped
-        warn_of_convergence(
-            f"Stochastic Optimizer: Maximum iterations ({settings.max_iter}) reached and the "
-            "optimization hasn't converged yet."
-        )
-        return True
+        if self.incremental or run.is_stopping:
+            return
+        if not (math.isfinite(loss) or is_finite(run.optimizer.params)):
+            self._has_ended = True
+        elif not self.epochs_left:
+            warn_of_convergence(
+                f"Stochastic Optimizer: Maximum iterations ({settings.max_iter}) reached and the "
+                "optimization hasn't converged yet."
+            )
 
     def _stops(self) -> bool:
         """Return whether a fit that gets no better ends, or lower its learning rate."""
@@ -264,3 +363,14 @@ def _batch_size(batch_size: Any, rows: int) -> int:
             stacklevel=2,
         )
     return min(int(batch_size), rows)
+
+
+def first_generator(random_state: Any, saved: SavedState | None) -> np.random.RandomState:
+    """Return the generator of all draws, as it was at the start of a fit to resume."""
+    state = None if saved is None else saved.arrays.get("fit.start")
+    if state is not None and not isinstance(random_state, np.random.RandomState):
+        random_state = np.random.RandomState()
+    generator: np.random.RandomState = check_random_state(random_state)
+    if state is not None:
+        load_generator(generator, state, "fit.start")
+    return generator

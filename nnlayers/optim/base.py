@@ -160,6 +160,11 @@ class Optimizer(ABC):
         return lr
 
     @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """The schedule of the learning rate; None if it is a number."""
+        return self._lr if callable(self._lr) else None
+
+    @property
     def scheduled(self) -> bool:
         """Whether the learning rate follows a schedule."""
         return callable(self._lr)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnlayers._core.checks import check_integer
+from nnlayers._core.arrays import Array
 from nnlayers.training.callbacks import Callback
-from nnlayers.training.callbacks.base import hooks
+from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.divergence import QUIET, all_finite, divergence_error
+from nnlayers.training.generators import dump_generator
 from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
 
@@ -41,6 +42,8 @@ class Epoch:
         Lets signals end the epoch between two calls.
     callbacks : sequence of Callback
         The callbacks; those that look into the steps leave these to NumPy.
+    pauses : Pauses
+        What runs between steps.
     """
 
     def __init__(
@@ -51,14 +54,18 @@ class Epoch:
         rng: np.random.Generator | None,
         signals: DelayedSignals,
         callbacks: Sequence[Callback],
+        pauses: Pauses,
     ) -> None:
         self.trainer, self.rows = trainer, rows
-        self.batch_size = check_integer("batch_size", batch_size, minimum=1)
+        self.batch_size = batch_size
         self._signals = signals
+        self._pauses = pauses
         self._meter = trainer._task.meter()
         self._before = hooks(callbacks, "on_step_start")
         self._after = hooks(callbacks, "on_step_end")
         count = len(rows)
+        # The order can be drawn again from this state, which takes less memory.
+        self._before_order = dump_generator(rng) if rng is not None and pauses else None
         self._order = rows.indices(slice(0, count) if rng is None else rng.permutation(count))
         self._step = 0
         self._is_numpy = bool(self._before or self._after)
@@ -68,12 +75,30 @@ class Epoch:
         steps = -(-len(self.rows) // self.batch_size)
         with np.errstate(**QUIET):
             while self._step < steps:
+                most = min(steps - self._step, self._pauses.steps_left(self.trainer))
                 program = self._program()
-                if program is None or not self._run_compiled(program, steps - self._step):
+                if program is None or not self._run_compiled(program, most):
                     self._run_step()
+                if self._step < steps:
+                    self._pauses.run(self.trainer)
         self._check_weights()
         row: dict[str, float] = self._meter.result()
         return row
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return what was done so far, as arrays by name; it includes no generator's state now."""
+        state = {f"meter.{name}": array for name, array in self._meter.state_dict().items()}
+        if self._before_order is not None:
+            state["rng"] = self._before_order
+        return state | {"step": np.array(self._step)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from where :meth:`state_dict` was called, of an epoch of the same order."""
+        self._step = int(state["step"])
+        prefix = "meter."
+        self._meter.load_state_dict(
+            {name.removeprefix(prefix): a for name, a in state.items() if name.startswith(prefix)}
+        )
 
     def _program(self) -> TrainingProgram | None:
         """Return the program for the next steps, None if NumPy does them."""

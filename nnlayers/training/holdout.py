@@ -37,7 +37,7 @@ class Holdout:
         ----------
         rows : Rows
             All rows of the fit.
-        validation : float, (X, y) or (X, y, sample_weight), optional
+        validation : float or Rows, optional
             The share of the rows to hold out, or other rows.
         task : Task
             The model and its loss, by whose kind of targets a random split is stratified.
@@ -46,12 +46,19 @@ class Holdout:
         """
         if validation is None:
             return rows, None
-        if isinstance(validation, Sequence) and len(validation) in (2, 3):
-            X, y, weight = (*validation, None)[:3]
-            return rows, task.rows(X, y, weight, names=("validation[0]", "validation[1]"))
+        if isinstance(validation, Rows):
+            return rows, validation
         if self.seed is None:
             self.seed = int(rng.integers(2**32))
         return rows.split_validation(validation, task.classes(rows), self.seed)
+
+    @staticmethod
+    def other_rows(validation: Any, task: Task) -> Any:
+        """Return other rows of a user for validation as :class:`Rows`, anything else as it is."""
+        if not (isinstance(validation, Sequence) and len(validation) in (2, 3)):
+            return validation
+        X, y, weight = (*validation, None)[:3]
+        return task.rows(X, y, weight, names=("validation[0]", "validation[1]"))
 
     def state_dict(self) -> dict[str, Array]:
         """Return the seed, if there was a random split."""

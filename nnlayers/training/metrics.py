@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import unknown_name
@@ -213,6 +214,24 @@ class EpochMeter:
         self._targets.append(y)
         if sample_weight is not None:
             self._row_weights.append(sample_weight)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return what was added so far, as arrays by name."""
+        parts: dict[str, list[Array]] = {
+            "outputs": self._outputs,
+            "targets": self._targets,
+            "row_weights": self._row_weights,
+        }
+        arrays = {name: np.concatenate(part) for name, part in parts.items() if part}
+        return arrays | {"values": np.array(self._values), "weights": np.array(self._weights)}
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Restore the state that :meth:`state_dict` returned."""
+        arrays = {name: np.asarray(array) for name, array in state.items()}
+        self._values, self._weights = (arrays[name].tolist() for name in ("values", "weights"))
+        names = ("outputs", "targets", "row_weights")
+        parts = ([arrays[name]] if name in arrays else [] for name in names)
+        self._outputs, self._targets, self._row_weights = parts
 
     def result(self) -> dict[str, float]:
         """Return the loss and the metrics by name."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_instance, check_number, unknown_name
@@ -24,6 +25,7 @@ from nnlayers.training.rows import (
     named_arrays,
     row_weight,
 )
+from nnlayers.training.state import join_states, split_state
 from nnlayers.training.task import Task
 
 __all__ = ["make_task"]
@@ -263,6 +265,16 @@ class MeterByOutput:
         """Add a batch right after the loss's forward pass."""
         for name, _, p, t, w in self._loss.parts(output, y, weight):
             self._meters[name].add(self._loss.values[name], p, t, w)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return what was added so far, as arrays by name."""
+        return join_states({str(i): meter for i, meter in enumerate(self._meters.values())})
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Restore the state that :meth:`state_dict` returned."""
+        parts, _ = split_state(state, map(str, range(len(self._meters))))
+        for meter, part in zip(self._meters.values(), parts.values(), strict=True):
+            meter.load_state_dict(part)
 
     def result(self) -> dict[str, float]:
         """Return the weighted sum, and the losses and metrics of all outputs by column."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_boolean, check_instance, check_integer, check_number
+from nnlayers._core.checks import (
+    check_boolean,
+    check_instance,
+    check_integer,
+    check_number,
+    check_path,
+)
 from nnlayers._core.state import check_names
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -19,6 +25,7 @@ from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import list_callbacks
 from nnlayers.training.callbacks.progress import progress_bars
+from nnlayers.training.checkpoint_files import read_checkpoint
 from nnlayers.training.divergence import (
     QUIET,
     check_weights,
@@ -26,15 +33,16 @@ from nnlayers.training.divergence import (
     gradient_error,
 )
 from nnlayers.training.engines import Engine, EngineName
-from nnlayers.training.epoch import Epoch
-from nnlayers.training.gradients import discard_gradients, unoptimized_parameters
+from nnlayers.training.fit_settings import describe_training
+from nnlayers.training.fitting import Fit, FitInProgress, resume_fit, snapshot_of
+from nnlayers.training.generators import Generators
+from nnlayers.training.gradients import unoptimized_parameters
 from nnlayers.training.history import History
 from nnlayers.training.holdout import Holdout
 from nnlayers.training.metrics import Metric
 from nnlayers.training.rows import ByName, Indices, Rows
 from nnlayers.training.several import make_task
-from nnlayers.training.signals import DelayedSignals
-from nnlayers.training.state import Generators, Stateful, join_states, load_states, split_state
+from nnlayers.training.state import Stateful, join_states, load_states, split_state
 
 __all__ = ["Trainer"]
 
@@ -68,7 +76,7 @@ class Trainer:
         history. `y_true` is y as given; `y_pred` holds labels if the loss is one for classes
         (``loss.decide``), otherwise the model's outputs. Rows count by their sample weights, except
         for a function without an argument `sample_weight`. For several outputs, a dictionary by
-        output.
+        output, see :doc:`/recipes/two_heads`.
     callbacks : iterable of Callback
         Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
@@ -90,6 +98,8 @@ class Trainer:
         Whether a callback has asked to end the fit after this epoch, see :meth:`stop`.
     loss_weights : dict of str to float
         Weight of each output's loss, which callbacks may change; empty for one loss.
+    description : dict of str to str
+        Model, loss, optimizer and callbacks, which must be the same when a fit is resumed.
 
     Raises
     ------
@@ -108,20 +118,6 @@ class Trainer:
     (200, True)
     >>> model.predict([[10.0]]).round(1)
     array([[21.]], dtype=float32)
-
-    A graph of several inputs and outputs takes its arrays by name:
-
-    >>> a, b = nn.Input("a"), nn.Input("b")
-    >>> total = nn.Affine(2, 1, rng=0)(nn.concatenate(a, b)).named("total")
-    >>> model = nn.Graph([total, nn.Affine(1, 2, rng=1)(total).named("sign")])
-    >>> losses = {"total": nn.MeanSquaredError(), "sign": nn.SoftmaxCrossEntropy()}
-    >>> optimizer = nn.optim.Adam(model.parameters(), lr=0.05)
-    >>> trainer = Trainer(model, losses, optimizer, loss_weights={"sign": 0.1})
-    >>> inputs, y = {"a": X - 1.5, "b": X - 1}, {"total": 2 * X - 2.5, "sign": [0, 0, 1, 1]}
-    >>> trainer.fit(inputs, y, epochs=200, rng=0).columns
-    ('loss', 'loss_total', 'loss_sign')
-    >>> trainer.predict(inputs)["total"].shape
-    (4, 1)
     """
 
     def __init__(
@@ -149,15 +145,21 @@ class Trainer:
             self.clip_norm = check_number("clip_norm", clip_norm, above=0)
         self._engine = Engine(engine, self._task, optimizer, self.clip_norm)
         self.history = History()
-        self._unoptimized = unoptimized_parameters(model, optimizer)
+        self.note_frozen()
         self._holdout = Holdout()
+        self._fit: FitInProgress | None = None
         self.step_loss = math.nan
         self.is_stopping = False
+        self.description = describe_training(self)
 
     @property
     def engine(self) -> Literal["compiled", "numpy"]:
         """What runs the steps."""
         return self._engine.name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the fit in progress, which a copy has no part in."""
+        return vars(self) | {"_fit": None}
 
     def step(self, x: ByName, y: ByName, sample_weight: ByName | None = None) -> float:
         """Train on one batch in the model's current mode; return the loss before the step.
@@ -219,6 +221,7 @@ class Trainer:
         rng: int | np.random.Generator | None = None,
         sample_weight: ByName | None = None,
         progress: bool = False,
+        resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train for some epochs. Another call continues where the last fit ended.
 
@@ -253,6 +256,11 @@ class Trainer:
             Weight of each row, for all outputs or by output.
         progress : bool
             Whether to show a progress bar, if standard error is a terminal. Needs rich.
+        resume : str or path-like, optional
+            A directory of :class:`~nnlayers.callbacks.Checkpoint`, or one file in it, from which a
+            fit that was killed goes on, to the last bit of the one that was not. `epochs` counts
+            those that were done; `rng` has no effect then. A directory without checkpoints starts
+            from the beginning. See :doc:`/training`.
 
         Returns
         -------
@@ -266,46 +274,49 @@ class Trainer:
             or at the end of an epoch.
         TypeError, ValueError
             If an argument is out of range or lengths differ, or if a parameter of the model was
-            replaced after the optimizer was made.
+            replaced after the optimizer was made; if the model, the optimizer, the data or another
+            argument is not that of the checkpoint to resume from, or it is damaged.
+        FileNotFoundError
+            If there is nothing at `resume`.
         """
         epochs = check_integer("epochs", epochs, minimum=1)
+        batch_size = check_integer("batch_size", batch_size, minimum=1)
         shuffle = check_boolean("shuffle", shuffle)
         progress = check_boolean("progress", progress)
-        self._unoptimized = unoptimized_parameters(self.model, self.optimizer)
         check_weights(self)
         rng = np.random.default_rng(rng)
         data = self._task.rows(X, y, sample_weight)
-        rows, validation_rows = self._holdout.split(data, validation, self._task, rng)
-        callbacks = self.callbacks + (progress_bars(epochs) if progress else [])
-        layers = self.model.named_layers().values()
+        validation = self._holdout.other_rows(validation, self._task)
+        self._fit = fit = Fit(self, data, validation, epochs, batch_size, rng, shuffle)
         self.is_stopping = False
-        with DelayedSignals() as signals, ExitStack() as at_the_end:
-            at_the_end.callback(self._clean_up, [(layer, layer.training) for layer in layers])
-            for callback in reversed(callbacks):
-                at_the_end.callback(callback.on_fit_end, self)
-            for callback in callbacks:
-                callback.on_fit_start(self)
-            for _ in range(epochs):
-                # Callbacks may have changed the mode, so it is set in every epoch.
-                for callback in callbacks:
-                    callback.on_epoch_start(self)
-                for layer in layers:
-                    layer.training = True
-                order = rng if shuffle else None
-                row = Epoch(self, rows, batch_size, order, signals, callbacks).run()
-                if validation_rows is not None:
-                    measured = self._measure(validation_rows)
-                    row |= {f"val_{name}": value for name, value in measured.items()}
-                self.history.append(row)
-                for callback in callbacks:
-                    callback.on_epoch_end(self)
-                if self.is_stopping:
-                    break
+        try:
+            saved = None if resume is None else read_checkpoint(check_path("resume", resume))
+            if saved is not None:
+                resume_fit(self, fit, saved)
+            self.note_frozen()
+            fit.run(self._holdout, progress_bars(fit.epochs_left) if progress else [])
+        finally:
+            self._fit = None
         return self.history
+
+    def note_frozen(self) -> None:
+        """Find the parameters whose gradients are discarded, after some were frozen or freed."""
+        self._unoptimized = unoptimized_parameters(self.model, self.optimizer)
 
     def stop(self) -> None:
         """End the fit after this epoch; for callbacks."""
         self.is_stopping = True
+
+    @property
+    def epochs_left(self) -> int:
+        """The number of epochs of the fit that are not complete; 0 outside a fit."""
+        return 0 if self._fit is None else self._fit.epochs_left
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return copies of everything that a fit continues from; for ``on_pause`` of callbacks."""
+        if self._fit is None:
+            raise RuntimeError("a snapshot is that of a fit: call it in on_pause of a callback")
+        return snapshot_of(self, self._fit)
 
     def predict(self, X: ByName) -> Any:
         """Return ``model.predict`` of rows, computed in parts; for losses by output a dictionary.
@@ -378,22 +389,17 @@ class Trainer:
         parts = self._stateful_parts()
         states, others = split_state(state, parts)
         check_names(self, others.keys() & set(Holdout.state_names), others)
-        holdout = Holdout.from_state(others)
+        seed = Holdout.from_state(others).seed
         load_states(parts, states)
-        self._holdout = holdout
+        self._holdout.seed = seed
 
     def _stateful_parts(self) -> dict[str, Stateful]:
-        parts: dict[str, Stateful] = {
+        callbacks = {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
+        others = {"loss": self.loss, "metrics": self.metrics, "optimizer": self.optimizer}
+        return {
             "model": self.model,
             "optimizer": self.optimizer,
             "history": self.history,
-            "generators": Generators(self.model),
+            "generators": Generators(self.model, others | callbacks),
+            **callbacks,
         }
-        return parts | {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
-
-    def _clean_up(self, modes: list[tuple[Layer, bool]]) -> None:
-        """Restore the layers' modes, and discard the gradients of an interrupted step."""
-        for layer, training in modes:
-            layer.training = training
-        self._engine.release_data()
-        discard_gradients(self.model, self.optimizer)

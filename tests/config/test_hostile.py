@@ -205,9 +205,6 @@ def test_a_run_directory_of_a_stranger_runs_nothing(tmp_path, section, use):
         "config.toml",
         "./model.nn",
         "metrics.csv",
-        "{epoch.__doc__[0]}",
-        "{epoch:/>9}",
-        "{0}",
     ],
 )
 def test_callbacks_of_a_config_write_new_files_in_the_run_directory_alone(kind, path):

@@ -327,7 +327,7 @@ def test_a_random_split_keeps_the_classes_of_an_output_in_proportion():
 def test_callbacks_watch_the_columns_of_an_output(tmp_path):
     stop = EarlyStopping("val_accuracy_class", patience=2)
     plateau = ReduceOnPlateau("val_loss_value", patience=1)
-    best = Checkpoint(tmp_path / "best.nn", monitor="val_loss_class")
+    best = Checkpoint(tmp_path / "kept", monitor="val_loss_class")
     logger = CSVLogger(tmp_path / "log.csv")
     assert (stop.mode, plateau.mode) == ("max", "min")
     trainer = trainer_of(
@@ -336,7 +336,7 @@ def test_callbacks_watch_the_columns_of_an_output(tmp_path):
     history = trainer.fit(X, Y, epochs=30, validation=0.3, rng=0)
     assert stop.best == max(history["val_accuracy_class"])
     assert best.best == min(history["val_loss_class"])
-    assert [node.name for node in nn.load(best.path).outputs] == ["class", "value"]
+    assert [node.name for node in nn.load(best.best_path).outputs] == ["class", "value"]
     header = (tmp_path / "log.csv").read_text().splitlines()[0]
     assert header == ",".join(["epoch", *history.columns])
 

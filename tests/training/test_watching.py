@@ -122,8 +122,8 @@ def test_bad_arguments_of_early_stopping_are_named(options, message):
     [
         lambda: EarlyStopping(3),
         lambda: EarlyStopping(None),
-        lambda: Checkpoint("a", 3),
-        lambda: Checkpoint("a", True),
+        lambda: Checkpoint("a", monitor=3),
+        lambda: Checkpoint("a", monitor=True),
         lambda: ReduceOnPlateau(["loss"]),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_monitor_must_be_a_name(make):
         (lambda: ReduceOnPlateau(factor="0.1"), "factor must be a finite number .*'0.1'"),
         (lambda: ReduceOnPlateau(min_lr=False), "min_lr must be a finite number .*False"),
         (lambda: ReduceOnPlateau(cooldown=True), "cooldown must be an integer .*True"),
-        (lambda: Checkpoint("a", "loss", min_delta=True), "min_delta must be a finite .*True"),
+        (lambda: Checkpoint("a", min_delta=True), "min_delta must be a finite .*True"),
         (lambda: CSVLogger(3), "path must be a path, got 3"),
         (lambda: Checkpoint(3), "path must be a path, got 3"),
     ],
@@ -154,9 +154,7 @@ def test_options_of_the_wrong_kind_are_named(make, message):
         make()
 
 
-@pytest.mark.parametrize(
-    "make", [EarlyStopping, ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")]
-)
+@pytest.mark.parametrize("make", [EarlyStopping, ReduceOnPlateau, lambda: Checkpoint("a")])
 @pytest.mark.parametrize("bad", [np.zeros(2), "many", np.nan])
 def test_a_state_that_cannot_be_loaded_leaves_a_callback_as_it_was(make, bad):
     callback = make()
@@ -171,74 +169,6 @@ def test_a_state_that_cannot_be_loaded_leaves_a_callback_as_it_was(make, bad):
         else:  # The best value may be NaN, unlike the counts.
             assert name == "best"
             callback.load_state_dict(before)
-
-
-def files_with_epochs(directory):
-    """Return the epoch that `Script` wrote into the weights of each file."""
-    return {path.name: float(nn.load(path).b.value[0]) for path in directory.iterdir()}
-
-
-def test_a_checkpoint_is_the_model_at_the_end_of_each_epoch(tmp_path):
-    path = tmp_path / "model.nn"
-    seen = LambdaCallback(lambda t: epochs.append(files_with_epochs(tmp_path)["model.nn"]))
-    epochs = []
-    trainer_with(Script([1, 1, 1]), Checkpoint(path), seen).fit(X, Y, epochs=3)
-    assert epochs == [1, 2, 3]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    ("values", "mode", "min_delta", "best_epoch"),
-    [
-        ([3, 1, 2], "min", 0.0, 2),
-        ([1, 3, 2, 3], "max", 0.0, 2),
-        ([3, 2.9, 2], "min", 0.5, 3),
-        ([3, 2.9, np.nan], "min", 0.5, 1),
-    ],
-)
-def test_a_checkpoint_that_watches_a_value_keeps_its_best_epoch(
-    values, mode, min_delta, best_epoch, tmp_path
-):
-    checkpoint = Checkpoint(tmp_path / "a", "score", mode, min_delta)
-    trainer_with(Script(values), checkpoint).fit(X, Y, epochs=len(values))
-    assert files_with_epochs(tmp_path) == {"a": best_epoch}
-    assert (checkpoint.best, checkpoint.best_epoch) == (values[best_epoch - 1], best_epoch)
-
-
-def test_the_path_of_a_checkpoint_holds_the_epoch(tmp_path):
-    trainer = trainer_with(Script([1, 1, 1]), Checkpoint(tmp_path / "{epoch:02d}"))
-    trainer.fit(X, Y, epochs=2)
-    trainer.fit(X, Y, epochs=1)
-    assert files_with_epochs(tmp_path) == {"01": 1, "02": 2, "03": 3}
-
-
-def test_a_resumed_checkpoint_keeps_the_best_of_all_epochs(tmp_path):
-    first = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
-    first.fit(X, Y, epochs=3)
-    resumed = trainer_with(Script([2, 1, 3, 1.5]), Checkpoint(tmp_path / "a", "score", "min"))
-    resumed.load_state_dict(first.state_dict())
-    resumed.fit(X, Y, epochs=1)
-    assert files_with_epochs(tmp_path) == {"a": 2}
-
-
-def test_a_checkpoint_without_a_directory_fails_before_the_first_epoch(tmp_path):
-    trainer = trainer_with(Checkpoint(tmp_path / "missing" / "a"))
-    with pytest.raises(FileNotFoundError, match="missing"):
-        trainer.fit(X, Y, epochs=1)
-    assert len(trainer.history) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"path": "a-{step}"}, r"path must have no braces but .*\{epoch\}, got 'a-\{step\}'"),
-        ({"path": "a-{"}, r"path must have no braces but .*\{epoch\}, got 'a-\{'"),
-        ({"path": "a", "monitor": "depth"}, "mode must be 'min' or 'max' for monitor 'depth'"),
-    ],
-)
-def test_bad_arguments_of_a_checkpoint_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        Checkpoint(**options)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +238,7 @@ def test_a_plateau_refuses_a_schedule_before_the_first_epoch():
     assert len(trainer.history) == 0
 
 
-@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "loss")])
+@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a")])
 def test_a_state_with_a_missing_or_unknown_entry_is_refused(make):
     callback = make()
     state = callback.state_dict()
@@ -318,7 +248,7 @@ def test_a_state_with_a_missing_or_unknown_entry_is_refused(make):
         callback.load_state_dict(state | {"a": 1})
 
 
-@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", "val_loss")])
+@pytest.mark.parametrize("make", [ReduceOnPlateau, lambda: Checkpoint("a", monitor="val_loss")])
 def test_a_missing_watched_column_is_named_with_the_existing_ones(make):
     message = "unknown monitor 'val_loss', did you mean 'loss'.*Known: loss"
     with pytest.raises(ValueError, match=message):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from nnlayers._core.state import check_names
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["Callback", "LambdaCallback", "hooks", "list_callbacks"]
+__all__ = ["Callback", "LambdaCallback", "Pauses", "hooks", "list_callbacks"]
 
 
 def list_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
@@ -71,6 +72,21 @@ class Callback:
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Run after each epoch, when its row of the history is complete."""
+
+    def on_pause(self, trainer: Trainer) -> None:
+        """Run where training can be continued from: between steps, and after each epoch.
+
+        Unlike :meth:`on_step_end` it leaves the steps to the compiled engine, which pauses after
+        at most :meth:`steps_to_pause` steps, or about a tenth of a second; NumPy pauses after each
+        step. An epoch ends with a pause after ``on_epoch_end`` of all callbacks.
+        """
+
+    def steps_to_pause(self, trainer: Trainer) -> int | None:
+        """Return the number of steps after which :meth:`on_pause` is needed, None if any is right.
+
+        It is at least 1.
+        """
+        return None
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Run when a fit ends, even if it fails or a callback could not start."""
@@ -131,3 +147,30 @@ optional
                 if not callable(function):
                     raise TypeError(f"{name} must be a function of the trainer, got {function!r}")
                 setattr(self, name, function)
+
+
+class Pauses:
+    """The calls of ``on_pause`` of callbacks; false if no callback has one.
+
+    Parameters
+    ----------
+    callbacks : sequence of Callback
+        The callbacks.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self._hooks = hooks(callbacks, "on_pause")
+        self._steps = hooks(callbacks, "steps_to_pause")
+
+    def steps_left(self, trainer: Trainer) -> int:
+        """Return the largest number of steps until the next pause."""
+        wanted = [steps(trainer) for steps in self._steps]
+        return min((steps for steps in wanted if steps is not None), default=sys.maxsize)
+
+    def run(self, trainer: Trainer) -> None:
+        """Call ``on_pause`` of each callback."""
+        for pause in self._hooks:
+            pause(trainer)
+
+    def __bool__(self) -> bool:
+        return bool(self._hooks)

@@ -1,1 +1,1 @@
-"""Benchmarks beside other libraries: ``python -m benchmarks step|fit|predict|import|accuracy``."""
+"""Benchmarks beside other libraries: ``python -m benchmarks step|fit|many|...``."""

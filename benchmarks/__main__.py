@@ -12,6 +12,9 @@ from benchmarks.report import FOLDER
 COMMANDS = {
     "step": "step",
     "fit": "fit",
+    "many": "many",
+    "start": "start",
+    "memory": "memory",
     "predict": "predict",
     "import": "import_time",
     "accuracy": "accuracy",

@@ -5,6 +5,7 @@ from benchmarks.series import run_races
 
 CONTENDERS = {
     "nnlayers": "ours:fit",
+    "NumPy engine": "ours:numpy_fit",
     "bare steps": "ours:bare_steps",
     "scikit-learn": "scikit_learn:fit",
 }

@@ -64,12 +64,15 @@ class Process:
         return json.loads(line)
 
     def close(self):
-        """End the process."""
+        """End the process, which first ends those that it has started."""
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.terminate()
-        self._process.send_signal(signal.SIGCONT)
-        self._process.wait()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def is_pinned(name):

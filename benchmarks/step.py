@@ -6,9 +6,9 @@ from benchmarks.contenders import Task
 from benchmarks.series import run_races
 
 CONTENDERS = {
-    "nnlayers": "ours:trainer_step",
-    "nnlayers fit": "ours:fit_step",
-    "nnlayers NumPy": "ours:numpy_step",
+    "nnlayers": "ours:fit_step",
+    "Trainer.step": "ours:trainer_step",
+    "NumPy engine": "ours:numpy_step",
     "explicit loop": "ours:loop_step",
     "products": "products:step",
     "PyTorch": "pytorch:eager_step",
@@ -37,9 +37,9 @@ def variants(chosen):
         task = Task(tuple(map(int, size.split("-"))), rows=SIZES[size])
         yield f"{size}, {task.rows}", task
         if size == THIRD:
-            for activation in ("sigmoid", "tanh", "gelu", "softplus"):
+            for activation in ("sigmoid", "tanh", "gelu", "silu", "softplus"):
                 yield f"{size}, {activation}", replace(task, activation=activation)
-            for optimizer in ("sgd", "adamw"):
+            for optimizer in ("sgd", "momentum", "adamw", "rmsprop", "lion"):
                 yield f"{size}, {optimizer}", replace(task, optimizer=optimizer)
 
 

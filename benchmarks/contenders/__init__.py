@@ -12,10 +12,11 @@ import numpy as np
 # It is small, so that the network still learns at the last step: gradients that underflow are slow.
 LEARNING_RATE = 1e-5
 WEIGHT_DECAY = 1e-2
+MOMENTUM = 0.9
+# Of the average of squared gradients in RMSProp.
+DECAY = 0.99
 # Single steps go in turn through this many different batches.
 BATCHES = 8
-# An epoch in one call goes through these so many times.
-TURNS = 8
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Task:
     epochs: int = 1
     batch_size: int = 32
     data: str = "random"
+    networks: int = 1
 
     def batches(self):
         """Return the batches of the race, float32 inputs and integer classes."""
@@ -48,6 +50,11 @@ class Task:
         rng = np.random.default_rng(0)
         x = rng.normal(size=(self.rows, self.sizes[0])).astype(np.float32)
         return x, (x @ rng.normal(size=(self.sizes[0], self.sizes[-1]))).argmax(axis=1)
+
+    def epoch(self):
+        """Return the batches of an epoch, which is long where steps are short."""
+        turns = 1 if max(self.sizes) > 256 else 8
+        return [np.concatenate([batches] * turns) for batches in self.batches()]
 
     def weights(self):
         """Return a W and a b for each layer."""

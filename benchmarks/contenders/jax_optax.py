@@ -6,19 +6,31 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from benchmarks.contenders import BATCHES, LEARNING_RATE, TURNS, WEIGHT_DECAY, chosen, repeated
+from benchmarks.contenders import (
+    BATCHES,
+    DECAY,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    chosen,
+    repeated,
+)
 
 ACTIVATIONS = {
     "relu": jax.nn.relu,
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "gelu": partial(jax.nn.gelu, approximate=False),
+    "silu": jax.nn.silu,
     "softplus": jax.nn.softplus,
 }
 OPTIMIZERS = {
     "sgd": optax.sgd(LEARNING_RATE),
+    "momentum": optax.sgd(LEARNING_RATE, momentum=MOMENTUM),
     "adam": optax.adam(LEARNING_RATE),
     "adamw": optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+    "rmsprop": optax.rmsprop(LEARNING_RATE, decay=DECAY),
+    "lion": optax.lion(LEARNING_RATE),
 }
 
 
@@ -69,7 +81,7 @@ def jitted_step(task):
 
 def scanned_epoch(task):
     state, update = update_of(task)
-    x, y = (jnp.concatenate([batches] * TURNS) for batches in task.batches())
+    x, y = map(jnp.asarray, task.epoch())
 
     @partial(jax.jit, donate_argnums=0)
     def epoch(state, x, y):
@@ -77,11 +89,37 @@ def scanned_epoch(task):
 
     def run(n):
         nonlocal state
-        epochs = -(-n // (BATCHES * TURNS))
+        epochs = -(-n // len(x))
         for _ in range(epochs):
             state, _ = epoch(state, x, y)
         jax.block_until_ready(state)
-        return epochs * BATCHES * TURNS
+        return epochs * len(x)
+
+    return run
+
+
+def vmapped_epochs(task):
+    """Many networks in one call: each step is that of all of them."""
+    (params, _), update = update_of(task)
+    keys = jax.random.split(jax.random.key(0), task.networks)
+    params = jax.tree.map(
+        lambda W: jnp.stack([W + 1e-3 * jax.random.normal(key, W.shape) for key in keys]), params
+    )
+    optimizer = chosen(task, "optimizer", OPTIMIZERS)
+    state = params, jax.vmap(optimizer.init)(params)
+    x, y = map(jnp.asarray, task.epoch())
+    updates = jax.vmap(update, in_axes=(0, None, None))
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, x, y):
+        return jax.lax.scan(lambda state, batch: updates(state, *batch), state, (x, y))
+
+    def run(n):
+        nonlocal state
+        for _ in range(n * task.epochs):
+            state, _ = epoch(state, x, y)
+        jax.block_until_ready(state)
+        return n
 
     return run
 

@@ -6,12 +6,23 @@ os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
 
-from benchmarks.contenders import LEARNING_RATE, WEIGHT_DECAY, in_turn, repeated
+from benchmarks.contenders import (
+    DECAY,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    chosen,
+    in_turn,
+    repeated,
+)
 
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(LEARNING_RATE),
+    "momentum": lambda: keras.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM),
     "adam": lambda: keras.optimizers.Adam(LEARNING_RATE),
     "adamw": lambda: keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+    "rmsprop": lambda: keras.optimizers.RMSprop(LEARNING_RATE, rho=DECAY),
+    "lion": lambda: keras.optimizers.Lion(LEARNING_RATE),
 }
 
 
@@ -25,7 +36,7 @@ def model_of(task):
 def train_on_batch(task):
     model = model_of(task)
     model.compile(
-        OPTIMIZERS[task.optimizer](),
+        chosen(task, "optimizer", OPTIMIZERS)(),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=True,
     )

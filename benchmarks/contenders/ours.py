@@ -4,9 +4,9 @@ import numpy as np
 
 import nnlayers as nn
 from benchmarks.contenders import (
-    BATCHES,
+    DECAY,
     LEARNING_RATE,
-    TURNS,
+    MOMENTUM,
     WEIGHT_DECAY,
     UnsupportedError,
     chosen,
@@ -19,6 +19,7 @@ ACTIVATIONS = {
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
     "gelu": "GELU",
+    "silu": "SiLU",
     "softplus": "Softplus",
 }
 
@@ -34,8 +35,11 @@ def parts(task):
     model = model_of(task)
     optimizers = {
         "sgd": lambda params: nn.optim.SGD(params, LEARNING_RATE),
+        "momentum": lambda params: nn.optim.SGD(params, LEARNING_RATE, momentum=MOMENTUM),
         "adam": lambda params: nn.optim.Adam(params, LEARNING_RATE),
         "adamw": lambda params: nn.optim.AdamW(params, LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+        "rmsprop": lambda params: nn.optim.RMSProp(params, LEARNING_RATE, alpha=DECAY),
+        "lion": lambda params: nn.optim.Lion(params, LEARNING_RATE),
     }
     optimizer = chosen(task, "optimizer", optimizers)(model.parameters())
     return model, nn.SoftmaxCrossEntropy(), optimizer
@@ -52,13 +56,15 @@ def numpy_step(task):
 
 def fit_step(task):
     """Steps inside ``fit``, over rows in random order."""
-    x, y = (np.concatenate([*batches] * TURNS) for batches in task.batches())
+    batches, _ = epoch = task.epoch()
+    x, y = map(np.concatenate, epoch)
     trainer = nn.Trainer(*parts(task))
 
     def run(n):
-        epochs = max(1, -(-n // (BATCHES * TURNS)))
-        trainer.fit(x, y, epochs=epochs, batch_size=task.rows, rng=0)
-        return epochs * BATCHES * TURNS
+        epochs = -(-n // len(batches))
+        if epochs:
+            trainer.fit(x, y, epochs=epochs, batch_size=task.rows, rng=0)
+        return epochs * len(batches)
 
     return run
 
@@ -74,9 +80,13 @@ def loop_step(task):
     return in_turn(step, list(zip(*task.batches(), strict=True)))
 
 
-def fit(task):
+def numpy_fit(task):
+    return fit(task, "numpy")
+
+
+def fit(task, engine="auto"):
     x, y = task.rows_and_classes()
-    trainer = nn.Trainer(*parts(task))
+    trainer = nn.Trainer(*parts(task), engine=engine)
     arguments = {"epochs": task.epochs, "batch_size": task.batch_size, "rng": 0}
     return repeated(lambda: trainer.fit(x, y, **arguments))
 

@@ -4,7 +4,15 @@ from itertools import pairwise
 
 import torch
 
-from benchmarks.contenders import LEARNING_RATE, WEIGHT_DECAY, chosen, in_turn, repeated
+from benchmarks.contenders import (
+    DECAY,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    chosen,
+    in_turn,
+    repeated,
+)
 
 nn = torch.nn
 ACTIVATIONS = {
@@ -12,14 +20,19 @@ ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
     "gelu": nn.GELU,
+    "silu": nn.SiLU,
     "softplus": nn.Softplus,
 }
 OPTIMIZERS = {
     "sgd": lambda params: torch.optim.SGD(params, LEARNING_RATE, fused=True),
+    "momentum": lambda params: torch.optim.SGD(
+        params, LEARNING_RATE, momentum=MOMENTUM, fused=True
+    ),
     "adam": lambda params: torch.optim.Adam(params, LEARNING_RATE, fused=True),
     "adamw": lambda params: torch.optim.AdamW(
         params, LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     ),
+    "rmsprop": lambda params: torch.optim.RMSprop(params, LEARNING_RATE, alpha=DECAY),
 }
 
 

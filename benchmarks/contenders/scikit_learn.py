@@ -7,13 +7,17 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.contenders import BATCHES, LEARNING_RATE, chosen, in_turn, repeated
+from benchmarks.contenders import BATCHES, LEARNING_RATE, MOMENTUM, chosen, in_turn, repeated
 
 sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 ACTIVATIONS = {"relu": "relu", "sigmoid": "logistic", "tanh": "tanh"}
-OPTIMIZERS = {"sgd": {"solver": "sgd", "momentum": 0.0}, "adam": {"solver": "adam"}}
+OPTIMIZERS = {
+    "sgd": {"solver": "sgd", "momentum": 0.0},
+    "momentum": {"solver": "sgd", "momentum": MOMENTUM, "nesterovs_momentum": False},
+    "adam": {"solver": "adam"},
+}
 
 
 def network(task, batch_size, **arguments):

@@ -24,9 +24,10 @@ def gather(source: WordVector, order: IntFlat, target: WordRows) -> None:
     """Compute target_i = source_j with j = order_i, row by row, for rows of 32-bit words."""
     width = target.shape[1]
     for i in range(target.shape[0]):
-        start = order[i] * width
+        # An index from which the compiler cannot tell that it is not negative is not vectorized.
+        row = source[order[i] * width : order[i] * width + width]
         for j in range(width):
-            target[i, j] = source[start + j]
+            target[i, j] = row[j]
 
 
 @cache
@@ -44,9 +45,9 @@ def converting_gather(source_dtype: str, target: Any) -> Kernel[..., None]:
     def gather_converted(source: Any, order: Any, target: Any) -> None:
         width = target.shape[1]
         for i in range(target.shape[0]):
-            start = order[i] * width
+            row = source[order[i] * width : order[i] * width + width]
             for j in range(width):
-                target[i, j] = source[start + j]
+                target[i, j] = row[j]
 
     vector = Annotated[Array, Operand(1, source_dtype)]
     gather_converted.__annotations__ = {"source": vector, "order": IntFlat, "target": target}

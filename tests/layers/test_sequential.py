@@ -283,3 +283,23 @@ def test_a_forward_of_another_model_with_the_same_layer_is_noticed(make):
     second.backward(dout)
     first.forward(x)
     first.backward(dout)
+
+
+@pytest.mark.parametrize("rows", [512, 513, 1200])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+def test_many_rows_are_predicted_as_few_are(rows, dtype):
+    model = nn.mlp((3, 5, 2), activation="tanh", dtype=np.float64, rng=0)
+    x = np.random.default_rng(0).normal(size=(rows, 3), scale=3).astype(dtype)
+    y = model.predict(x)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, [model.predict(row[np.newaxis])[0] for row in x], rtol=1e-12)
+
+
+def test_a_layer_that_looks_at_all_rows_sees_them_all():
+    y = nn.Sequential(nn.Identity(), nn.Softmax(axis=0)).predict(np.zeros((1000, 2)))
+    np.testing.assert_allclose(y.sum(axis=0), 1)
+
+
+def test_many_rows_of_another_width_are_refused_with_the_shape_of_all():
+    with pytest.raises(ValueError, match=r"got \(1000, 2\)"):
+        nn.Sequential(nn.Affine(3, 1)).predict(np.zeros((1000, 2)))

@@ -16,16 +16,16 @@ from nnlayers.data.encoders import Categories
 
 pytestmark = needs_compiler
 TARGETS = ["classes", "scores", "binary", "values", "counts", "means"]
+RUNS = [(targets, dtype) for targets in TARGETS for dtype in ("float32", "float64")]
 
 
-def raw_floats(columns, library):
+def raw_floats(columns, category):
     """Return raw columns as the C function takes them, with the codes that the file gives."""
-    library.model_category.argtypes = [ctypes.c_int, ctypes.c_char_p]
     floats = []
     for index, values in enumerate(columns.values()):
         if values.dtype == object:
             codes = {
-                text: np.nan if text is None else library.model_category(index, text.encode())
+                text: np.nan if text is None else category(index, text.encode())
                 for text in set(values)
             }
             values = np.array([codes[text] for text in values])
@@ -44,20 +44,31 @@ def expected_outputs(run, table):
         return run.outputs(table) if isinstance(run.loss, nn.Hinge) else run.probabilities(table)
 
 
-@pytest.mark.parametrize("targets", TARGETS)
-def test_every_kind_of_column_gives_what_the_run_predicts(targets, tmp_path):
-    for dtype in ("float32", "float64"):
-        run = make_run(targets, dtype)
-        nn.export.c(run, tmp_path / "model.c")
-        library = load_library(tmp_path / "model.c")
-        columns, _ = draw_rows(10_000, seed=1, unseen=True)
-        table = Table(columns)
-        expected = expected_outputs(run, table).astype(np.float32)
-        sizes = [len(columns), expected.shape[1]]
-        program = build_program(tmp_path, ["model"], [sizes])
-        y = run_program(program, 0, raw_floats(columns, library), expected.shape[1])
-        # A float of a date, or of a sum of terms that cancel, is as exact as float32 allows.
-        assert_agree("Graph", y, expected, np.full((len(y), 1), np.abs(expected).max()))
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """A program of runs with every kind of target, those runs, and rows of every kind of column."""
+    directory = tmp_path_factory.mktemp("runs")
+    columns, _ = draw_rows(10_000, seed=1, unseen=True)
+    runs = [make_run(*key) for key in RUNS]
+    names = [f"r{number}" for number in range(len(runs))]
+    sizes = []
+    for name, run in zip(names, runs, strict=True):
+        nn.export.c(run, directory / f"{name}.c", name=name)
+        sizes.append([len(columns), expected_outputs(run, Table(columns)).shape[1]])
+    # All of them have the same categories.
+    category = load_library(directory / "r0.c").r0_category
+    category.argtypes = [ctypes.c_int, ctypes.c_char_p]
+    path = build_program(directory, names, sizes)
+    return path, runs, columns, raw_floats(columns, category)
+
+
+@pytest.mark.parametrize("number", range(len(RUNS)), ids=[f"{t}-{d}" for t, d in RUNS])
+def test_every_kind_of_column_gives_what_the_run_predicts(number, program):
+    path, runs, columns, rows = program
+    expected = expected_outputs(runs[number], Table(columns)).astype(np.float32)
+    y = run_program(path, number, rows, expected.shape[1])
+    # A float of a date, or of a sum of terms that cancel, is as exact as float32 allows.
+    assert_agree("Graph", y, expected, np.full((len(y), 1), np.abs(expected).max()))
 
 
 def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path):
@@ -66,6 +77,7 @@ def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path):
     text = (tmp_path / "model.c").read_bytes()
     assert text.isascii()
     library = load_library(tmp_path / "model.c")
+    library.model_category.argtypes = [ctypes.c_int, ctypes.c_char_p]
     library.model_class.restype = ctypes.c_char_p
     # A string of C ends with its first null byte.
     expected = [str(name).encode().split(b"\0")[0] for name in run.preprocessing.classes]

@@ -26,6 +26,7 @@ from nnlayers.config import (
     write_file,
 )
 from nnlayers.data import infer
+from nnlayers.data.problems import count_of
 from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
 
@@ -183,10 +184,10 @@ def _describe(experiment: Experiment) -> None:
     classes = len(predictor.preprocessing.classes)
     target = f"{classes} classes" if classes else "a number"
     origin = parts["train"].origin
-    features = predictor.preprocessing.width
-    inform(f"{origin}: {sizes} rows, {features} features, target {target}", lines=False)
+    features = count_of(predictor.preprocessing.width, "feature")
+    inform(f"{origin}: {sizes} rows, {features}, target {target}", lines=False)
     weights = sum(parameter.size for parameter in predictor.model.parameters())
-    inform(f"model: {weights:,} weights")
+    inform(f"model: {count_of(weights, 'weight')}")
 
 
 def _reason(run: Run) -> str:

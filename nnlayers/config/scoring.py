@@ -13,6 +13,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice, check_number
 from nnlayers.config.predictor import Predictor
 from nnlayers.data import DataError, Preprocessing, Table
+from nnlayers.data.problems import count_of
 from nnlayers.losses import Huber, Loss, MeanAbsoluteError, Quantile
 from nnlayers.training.metrics import Metric, Metrics
 from nnlayers.training.predictions import Predictions
@@ -162,7 +163,7 @@ class Scores:
         text = f"test {_list(self.values)}"
         if self.baseline:
             text += f" against baseline {_list(self.baseline)}, {self.constant}"
-        return f"{text} (loss {self.values['loss']:.4g}, {len(self)} rows)"
+        return f"{text} (loss {self.values['loss']:.4g}, {count_of(len(self), 'row')})"
 
 
 def score(

@@ -27,6 +27,10 @@ from nnlayers.data.texts import MISSING
 __all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]
 
 _CHUNK = 1 << 24
+_NO_HEADER = (
+    "; if the file has no header, name columns by number, such as 'column 1', in a config with "
+    "header = false"
+)
 
 
 class FileLines:
@@ -94,7 +98,7 @@ def read_delimited(
     ------
     DataError
         If the file cannot be read, is empty or has no rows, a row does not have as many cells as
-        the header, or the header names a column twice or not at all.
+        the header, or the header names a column twice.
     ModuleNotFoundError
         Without pandas.
     """
@@ -111,7 +115,7 @@ def read_delimited(
         options["usecols"] = list(only)
     frame = _parse(pandas, path, dialect, options)
     if not len(frame):
-        raise DataError(f"{path}: there is a header but no row")
+        raise DataError(f"{path}: there is a header but no row: add some{_NO_HEADER}")
     columns = dict(frame.items())
     del frame  # so that each column is freed when it has been converted
     mixed = [name for name, series in columns.items() if _is_mixed(series)]
@@ -123,7 +127,7 @@ def read_delimited(
     # Where some columns are left out, a row may have values in those.
     arrays, lines = _without_blank_rows(path, dialect, columns, complete=only is None)
     if not len(lines):
-        raise DataError(f"{path}: there is a header but no row")
+        raise DataError(f"{path}: there is a header but no row: add some{_NO_HEADER}")
     return arrays, lines
 
 
@@ -162,7 +166,7 @@ def _read_names(path: str, dialect: Dialect) -> list[str]:
             )
         if name in seen:
             raise DataError(
-                f"{path}: line {first.line}: the header names column {name!r} twice"
+                f"{path}: line {first.line}: the header names column {name!r} twice: rename one"
                 f"{header_advice(names)}"
             )
         seen.add(name)
@@ -172,12 +176,7 @@ def _read_names(path: str, dialect: Dialect) -> list[str]:
 def header_advice(names: Iterable[str]) -> str:
     """Return advice if a header looks like a row."""
     has_number = any(name.replace(".", "", 1).lstrip("+-").isdecimal() for name in names)
-    if not has_number:
-        return ""
-    return (
-        "; if the file has no header, name columns by number, such as 'column 1', "
-        "in a config with header = false"
-    )
+    return _NO_HEADER if has_number else ""
 
 
 def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.toml_text import toml_key, toml_text
+from nnlayers.data.problems import count_of
 from nnlayers.data.profiles import ColumnProfile
 from nnlayers.data.target_profile import TargetProfile, Task
 
@@ -109,7 +110,8 @@ def draft_config(
     sizes = _Sizes(round(rows * (1 - _VALIDATION - _TEST)))
     section = ["[data]", *(f"{toml_key(key)} = {toml_text(item)}" for key, item in data.items())]
     lines = [
-        f"# A network for {_inline(file)}: {rows + target.missing:,} rows, {len(columns)} columns.",
+        f"# A network for {_inline(file)}: {count_of(rows + target.missing, 'row')}, "
+        f"{count_of(len(columns), 'column')}.",
         f"# Target {_inline(target.name)}: {_inline(target.description)}.",
         "seed = 0",
         "",
@@ -166,7 +168,7 @@ def _preprocessing(
         lines += ["# is a level.", 'missing = "median"']
     if target.missing:
         lines += [
-            f"# {target.missing:,} rows without a target are left out.",
+            f"# Left out: {count_of(target.missing, 'row')} without a target.",
             'missing_target = "drop"',
         ]
     if target.task == "counts":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_boolean, check_choice, check_number
-from nnlayers.data.problems import preview
+from nnlayers.data.problems import count_of, preview
 from nnlayers.data.scaling import Scaler, scaler_from_dict
 from nnlayers.data.table import Column, ColumnKind
 from nnlayers.data.texts import Levels, NumberFormat, check_text, levels_of
@@ -129,7 +129,8 @@ def check_missing(
 
 
 def _describe_missing(counts: Counter[str]) -> str:
-    return f"has {counts.total()} missing values, in training it had none: they count as average"
+    missing = count_of(counts.total(), "missing value")
+    return f"has {missing}, in training it had none: each counts as average"
 
 
 MISSING_PROBLEM = "is missing: fill it, or set missing to 'median' or 'mean'"
@@ -249,7 +250,7 @@ class Categories:
 
     def _describe_unknown(self, counts: Counter[str]) -> str:
         return (
-            f"has {counts.total()} rows of a category that training did not see, "
+            f"has {count_of(counts.total(), 'row')} of a category that training did not see, "
             f"{'id 0' if self.ids else 'all zeros'}: {preview(sorted(counts))}"
         )
 

@@ -17,6 +17,7 @@ __all__ = [
     "RowNumbers",
     "check_finite",
     "check_rows",
+    "count_of",
     "find_missing",
     "preview",
 ]
@@ -101,6 +102,17 @@ def find_missing(values: Array) -> npt.NDArray[np.bool_]:
     if pandas is not None:
         return np.asarray(pandas.isna(values), bool)
     return np.array([value is None or value != value for value in values.flat], bool)
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> count_of(1, "row"), count_of(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def preview(values: Sequence[object] | Array) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import check_integer, check_number, unknown_name
+from nnlayers._core.checks import check_integer, check_number
+from nnlayers.data.dates import read_dates
 from nnlayers.data.factorizing import factorize
-from nnlayers.data.problems import DataError, Lines, check_rows, find_missing
-from nnlayers.data.table import Table
+from nnlayers.data.problems import DataError, find_missing
+from nnlayers.data.table import Column, Table
 
 __all__ = ["Split", "split", "split_table"]
 
@@ -41,6 +42,7 @@ def split(
     stratify: npt.ArrayLike | None = None,
     group: npt.ArrayLike | None = None,
     time: npt.ArrayLike | None = None,
+    time_format: str | None = None,
     column: npt.ArrayLike | None = None,
 ) -> Split:
     """Split rows into training, validation and test.
@@ -70,6 +72,9 @@ def split(
     time : (rows,) array_like, optional
         The time of each row: numbers, dates, or strings of the form ``2026-03-31`` or
         ``2026-03-31T12:00``.
+    time_format : str, optional
+        The format of the times in another notation, as :meth:`datetime.datetime.strptime` takes it,
+        such as ``"%d.%m.%Y"``.
     column : (rows,) array_like of str, optional
         The part of each row: ``"train"``, ``"validation"`` (or ``"valid"``, ``"val"``, ``"dev"``)
         or ``"test"``. The fractions, `seed` and `stratify` then play no role.
@@ -82,10 +87,13 @@ def split(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, or two of `group`, `time` and `column` are given.
+        If an argument is out of range, two of `group`, `time` and `column` are given, or
+        `time_format` without `time`.
     DataError
         If there are too few rows, groups or times, or too few of a class, or only one class; or if
         a group, time or part is missing or malformed.
+    ModuleNotFoundError
+        Without pandas, for a `time_format`.
 
     References
     ----------
@@ -110,7 +118,12 @@ def split(
     fractions = np.array([1 - (validation + test), validation, test])
     rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
     ways = {"group": group, "time": time, "column": column}
-    given = {name: _labels(name, value, rows) for name, value in ways.items() if value is not None}
+    _check_time_format(time_format, time)
+    given = {
+        name: _labels(name, value, rows, time_format)
+        for name, value in ways.items()
+        if value is not None
+    }
     if len(given) > 1:
         first, second, *_ = given
         raise ValueError(f"{first} cannot be combined with {second}: give one of them")
@@ -133,6 +146,7 @@ def split_table(
     stratify: npt.ArrayLike | None = None,
     group: str | None = None,
     time: str | None = None,
+    time_format: str | None = None,
     column: str | None = None,
 ) -> Split:
     """Split the rows of a table, by the names of its columns.
@@ -141,14 +155,14 @@ def split_table(
     ----------
     table : Table
         The rows.
-    validation, test, seed, stratify
+    validation, test, seed, stratify, time_format
         As in :func:`split`.
     group, time, column : str, optional
         The column that holds what :func:`split` takes by this name.
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError, ValueError, ModuleNotFoundError
         As :func:`split` does.
     DataError
         As :func:`split` does, or if there is no such column; the message names the file, the column
@@ -162,50 +176,68 @@ def split_table(
     """
     names = {"group": group, "time": time, "column": column}
     columns: dict[str, Array] = {}
+    _check_time_format(time_format, time)
     for way, name in names.items():
         if name is None:
             continue
-        if name not in table.columns:
-            raise DataError(f"{table.origin}: {unknown_name('column', name, table.columns)}")
-        location = f"{table.origin}: column {name!r}"
-        columns[way] = _check_labels(way, table.columns[name], location, table.lines)
+        columns[way] = _check_labels(way, table.column(name), time_format)
     try:
         return split(
-            len(table), validation=validation, test=test, seed=seed, stratify=stratify, **columns
+            len(table),
+            validation=validation,
+            test=test,
+            seed=seed,
+            stratify=stratify,
+            group=columns.get("group"),
+            time=columns.get("time"),
+            column=columns.get("column"),
         )
     except DataError as error:
         raise DataError(f"{table.origin}: {error}") from None
 
 
-def _labels(name: str, values: npt.ArrayLike, rows: int) -> Array:
+def _check_time_format(time_format: str | None, time: object) -> None:
+    if time_format is not None and not isinstance(time_format, str):
+        raise TypeError(f"time_format must be a string, such as '%d.%m.%Y', got {time_format!r}")
+    if time_format is not None and time is None:
+        raise ValueError("time_format needs time, the column that it describes")
+
+
+def _labels(name: str, values: npt.ArrayLike, rows: int, time_format: str | None = None) -> Array:
     """Return one label for each row, of times as numbers or dates, and of parts as numbers."""
     labels = unmasked(values, name)
     if labels.shape != (rows,):
         raise ValueError(f"{name} must have shape ({rows},), got {labels.shape}")
-    return labels if name == "stratify" else _check_labels(name, labels, name)
+    return labels if name == "stratify" else _check_labels(name, Column(labels, name), time_format)
 
 
-def _check_labels(way: str, labels: Array, location: str, lines: Lines | None = None) -> Array:
+def _check_labels(way: str, column: Column, time_format: str | None) -> Array:
     problem = f"is a missing value, which cannot be split by {way}"
-    check_rows(~find_missing(labels), labels, location, problem, lines)
-    if labels.dtype.kind in "biufM":
-        if way != "column":
-            return labels
-    else:
-        labels = labels.astype(object)
+    column.check(~find_missing(column.values), problem)
+    if column.values.dtype.kind not in "biufM":
+        column = column._replace(values=column.values.astype(object))
+    labels = column.values
     if way == "column":
         valid = np.array([label in _PARTS for label in labels.tolist()], bool)
-        check_rows(valid, labels, location, "is none of train, validation and test", lines)
+        column.check(valid, "is none of train, validation and test")
         return labels
-    return labels if way == "group" else _parse_times(labels, location, lines)
+    if way == "group":
+        return labels
+    if time_format is not None and column.kind != "date":
+        times = read_dates(column, time_format)
+        column.check(~np.isnat(times), problem)
+        return times
+    return labels if column.kind != "categorical" else _parse_times(column)
 
 
-def _parse_times(labels: Array, location: str, lines: Lines | None) -> Array:
+def _parse_times(column: Column) -> Array:
     """Return times from strings."""
-    times = [_parse_time(label) for label in labels.tolist()]
-    valid = np.array([time is not None for time in times], bool)
-    problem = "is not a time: write 2026-03-31, 2026-03-31T12:00 or a number"
-    check_rows(valid, labels, location, problem, lines)
+    times = [_parse_time(label) for label in column.values.tolist()]
+    problem = (
+        "is not a time: write 2026-03-31, 2026-03-31T12:00 or a number, or set time_format, such "
+        "as '%d.%m.%Y'"
+    )
+    column.check(np.array([time is not None for time in times], bool), problem)
     return np.array(times, "datetime64[us]")
 
 

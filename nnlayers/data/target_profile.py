@@ -69,14 +69,18 @@ def profile_target(column: Column, name: str) -> TargetProfile:
     missing = missing_cells(column.values)
     count = int(np.count_nonzero(missing))
     if missing.all():
-        raise DataError(f"{column.location} is missing in all {len(missing)} rows")
+        raise DataError(
+            f"{column.location} is missing in all {len(missing)} rows: fill it, or choose another"
+        )
     lines = None if column.lines is None else column.lines[np.flatnonzero(~missing)]
     column = Column(column.values[~missing], column.location, lines)
     if column.kind == "date":
         raise DataError(f"{column.location} holds dates: predict a number or a class instead")
     levels = levels_of(column.values)
     if len(levels.texts) == 1:
-        raise DataError(f"{column.location} is {levels.texts[0]!r:.80} in all rows that have it")
+        raise DataError(
+            f"{column.location} is {levels.texts[0]!r:.80} in all rows that have it: choose another"
+        )
     notation = NumberFormat.detect(levels) if column.kind == "categorical" else None
     if column.kind == "numeric" or (notation is not None and notation.decimal != "boolean"):
         numbers = read_numbers(column, notation)
@@ -117,9 +121,11 @@ def _check_classes(column: Column, levels: Levels) -> None:
     """Raise an error if classes cannot be learnt or split."""
     counts, rows = levels.counts, len(column.values)
     if len(counts) == rows:
-        raise DataError(f"{column.location} is different in each row: {preview(levels.texts)}")
+        problem = f"is different in each row: {preview(levels.texts)}: choose another"
+        raise DataError(f"{column.location} {problem}")
     if len(counts) > rows / 2:
-        raise DataError(f"{column.location} has {len(counts)} classes in {rows} rows")
+        problem = f"has {len(counts)} classes in {rows} rows: join some, or choose another"
+        raise DataError(f"{column.location} {problem}")
     rare = [levels.texts[index] for index in np.flatnonzero(counts < _MIN_ROWS)]
     if rare:
         raise DataError(

@@ -48,7 +48,8 @@ class Classes:
         """Collect the classes that occur."""
         values = tuple(sorted(factorize(class_labels(column))[0]))
         if len(values) < 2:
-            raise DataError(f"{column.location} holds a single class, {values[0]!r}")
+            problem = f"holds a single class, {values[0]!r}: choose another target"
+            raise DataError(f"{column.location} {problem}")
         if binary and len(values) > 2:
             raise DataError(
                 f"{column.location} must hold two classes to be binary, "
@@ -182,5 +183,6 @@ def rows_with_target(table: Table) -> Table:
     if not missing.any():
         return table
     if missing.all():
-        raise DataError(f"{column.location} is missing in all {len(table)} rows")
+        problem = f"is missing in all {len(table)} rows: fill it, or choose another"
+        raise DataError(f"{column.location} {problem}")
     return table.rows(~missing)

@@ -290,8 +290,9 @@ def encode_categories(cells: Array, name: str, encoder: dict[str, Any]) -> Array
     codes = np.array([known.get(level, -1) for level in levels], np.intp)
     unknown = np.count_nonzero(codes < 0)
     if unknown and not encoder["other"]:
-        problem = "of a category that training did not see"
-        warnings.warn(f"column {name!r} has {unknown} rows {problem}", stacklevel=4)
+        rows = f"{unknown} row{'' if unknown == 1 else 's'}"
+        problem = f"has {rows} of a category that training did not see"
+        warnings.warn(f"column {name!r} {problem}", stacklevel=4)
     if encoder["ids"]:
         return (codes + 1)[:, np.newaxis]
     width = len(known) + encoder["other"]

@@ -129,7 +129,7 @@ def test_extra_reordered_single_and_no_rows(directory):
 
 def test_an_unknown_category_is_a_warning_and_a_missing_column_an_error(directory):
     run = load_run(directory)
-    with pytest.warns(UserWarning, match="rows: column 'kind' has 1 rows of a category"):
+    with pytest.warns(UserWarning, match="rows: column 'kind' has 1 row of a category"):
         assert run.predict([{"kind": "c", "size": 1}]).shape == (1,)
     with pytest.raises(DataError, match="rows: unknown column 'size'"):
         run.predict([{"kind": "c"}])

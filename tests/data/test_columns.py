@@ -107,7 +107,7 @@ def test_a_missing_number_is_filled_and_indicated(missing, fill, as_text):
 
 def test_a_number_that_was_never_missing_in_training_is_filled_with_a_warning():
     with pytest.warns(
-        UserWarning, match="'c' has 1 missing values, in training it had none"
+        UserWarning, match="'c' has 1 missing value, in training it had none"
     ) as seen:
         features = encode([1.0, 2.0, 3.0], [np.nan, 3.0], standardize=False)
     np.testing.assert_array_equal(features, [[2], [3]])

@@ -315,12 +315,12 @@ def test_the_line_of_a_row_is_that_in_the_file(write, rows, terminator):
     [
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
-        ("a,y\n", "there is a header but no row"),
-        ("a,y\n,\n,\n", "there is a header but no row"),
-        ("a,a,y\n1,2,3\n", "line 1: the header names column 'a' twice"),
+        ("a,y\n", f"there is a header but no row: add some{HEADER_ADVICE}"),
+        ("a,y\n,\n,\n", f"there is a header but no row: add some{HEADER_ADVICE}"),
+        ("a,a,y\n1,2,3\n", "line 1: the header names column 'a' twice: rename one"),
         (
             "5.1,5.1,y\n1,2,3\n",
-            f"line 1: the header names column '5.1' twice{HEADER_ADVICE}",
+            f"line 1: the header names column '5.1' twice: rename one{HEADER_ADVICE}",
         ),
         ("y\n1\n", "there is no feature column"),
         ("a,labels\n1,2\n", "unknown column 'y'. Known: a, labels"),
@@ -454,7 +454,7 @@ def test_read_rows_takes_a_dialect_and_a_suffix_in_capitals(write):
     ("content", "message"),
     [
         ("b\nx\n", "unknown column 'a'. Known: b"),
-        ("a,b\n", "there is a header but no row"),
+        ("a,b\n", f"there is a header but no row: add some{HEADER_ADVICE}"),
         ("a,b\n1,x\nlow,x\n", "column 'a', line 3: 'low' is not a finite number"),
         ("a,b\nlow,x\n", "column 'a', line 2: 'low' is not a finite number"),
     ],

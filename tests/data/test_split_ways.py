@@ -110,6 +110,39 @@ def test_times_are_numbers_dates_or_text(times):
     assert [part.tolist() for part in parts] == [[1], [2], [0]]
 
 
+@pytest.mark.parametrize(
+    ("form", "times"),
+    [
+        ("%d.%m.%Y", ["3.2.2024", "1.3.2023", "02.02.2024"]),
+        ("%b %d, %y at %I %p", ["Feb 3, 24 at 1 PM", "Feb 3, 24 at 2 AM", "Feb 3, 24 at 9 AM"]),
+        ("%y%m%d", [240203, 240201, 240202]),
+        ("%d.%m.%Y", np.array(["2024-01-03", "2024-01-01", "2024-01-02"], "datetime64[D]")),
+    ],
+)
+def test_times_in_a_stated_format_are_in_their_order(form, times):
+    pytest.importorskip("pandas")
+    table = Table({"when": times})
+    for parts in (
+        split(3, validation=0.3, test=0.3, time=times, time_format=form),
+        split_table(table, validation=0.3, test=0.3, time="when", time_format=form),
+    ):
+        assert [part.tolist() for part in parts] == [[1], [2], [0]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["31.1.2024", "30.2.2024"], "line 5: '30.2.2024' is not a date of the format %d.%m.%Y"),
+        (["31.1.2024", "NA"], "line 5: 'NA' is a missing value, which cannot be split by time"),
+    ],
+)
+def test_a_time_that_is_not_in_the_stated_format_is_named(cells, message):
+    pytest.importorskip("pandas")
+    table = Table({"day": cells}, origin="t.csv", lines=[2, 5])
+    with pytest.raises(DataError, match=f"^t.csv: column 'day', {message}"):
+        split_table(table, validation=0, test=0.5, time="day", time_format="%d.%m.%Y")
+
+
 def test_a_column_gives_the_parts():
     parts = split(5, column=["test", "train", "val", "train", "validation"])
     assert [part.tolist() for part in parts] == [[1, 3], [2, 4], [0]]
@@ -168,5 +201,9 @@ def test_arguments_that_do_not_fit_are_refused():
         split(2, group=[1, 2], time=[1, 2])
     with pytest.raises(ValueError, match=r"group must have shape \(3,\), got \(2,\)"):
         split(3, group=[1, 2])
+    with pytest.raises(ValueError, match="time_format needs time"):
+        split(2, time_format="%Y")
+    with pytest.raises(TypeError, match="time_format must be a string, such as"):
+        split(2, time=[1, 2], time_format=["%Y"])
     with pytest.raises(DataError, match="needs 3 different times, there are 0"):
         split(0, time=[])

@@ -23,6 +23,8 @@ __all__ = ["Generators", "dump_generator", "load_generator"]
 _KINDS = (np.random.Generator, np.random.RandomState, random.Random)
 _CONTAINERS = (list, tuple, set, deque)
 _OPAQUE = (np.ndarray, np.generic, Parameter, ModuleType, type, str, bytes, int, float)
+# Names of these are seldom given to anything else.
+_FIXED = (ModuleType, type, FunctionType, BuiltinMethodType)
 # Longer containers hold data, and searching them would take longer than most steps.
 _LONGEST = 10_000
 
@@ -191,17 +193,28 @@ def _members(item: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
         if id(base) in seen:
             continue
         seen[id(base)] = base
-        for name, value in vars(base).items():
-            if isinstance(value, _KINDS):
-                yield name, value
-            elif isinstance(value, FunctionType):
-                yield from _globals_of(value)
+        yield from (
+            (name, value) for name, value in vars(base).items() if isinstance(value, _KINDS)
+        )
+        for variables, name in _global_names(base):
+            yield name, variables.get(name)
+
+
+@functools.lru_cache(maxsize=512)
+def _global_names(cls: type) -> tuple[tuple[dict[str, Any], str], ...]:
+    """Return the global variables that methods of a class name, which may hold generators."""
+    # Looking at each name of each method in every checkpoint would take longer than the rest.
+    functions = (value for value in vars(cls).values() if isinstance(value, FunctionType))
+    return tuple(
+        (function.__globals__, name)
+        for function in map(inspect.unwrap, functions)
+        for name in function.__code__.co_names
+        if not isinstance(function.__globals__.get(name, cls), _FIXED)
+    )
 
 
 def _globals_of(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield the generators among the global variables that a function names."""
-    # The methods of a user's layer are wrapped in checks.
-    function = inspect.unwrap(function)
     variables = function.__globals__
     for name in function.__code__.co_names:
         if isinstance(variables.get(name), _KINDS):

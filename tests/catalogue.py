@@ -106,6 +106,16 @@ ENTRIES = {
     "Transpose of the last axes": Entry(lambda: nn.Transpose((0, -1, 1)), ((5, 4, 3),)),
     "Mean of rows": Entry(lambda: nn.Mean(axis=-1), ((5, 4),)),
     "Reshape": Entry(lambda: nn.Reshape((2, -1)), ((5, 4),)),
+    "PiecewiseLinear": Entry(lambda: nn.PiecewiseLinear(4, 6), ((5, 4),)),
+    "EnsembleAffine": Entry(
+        lambda: nn.EnsembleAffine(2, 4, 3, r_init="normal", bias_init="normal", rng=0), ((5, 2, 4),)
+    ),
+    "EnsembleAffine of one input": Entry(
+        lambda: nn.EnsembleAffine(2, 4, 3, r_init="normal", s_init="normal", rng=0), ((5, 1, 4),)
+    ),
+    "GroupedAffine": Entry(
+        lambda: nn.GroupedAffine(2, 4, 3, bias_init="normal", rng=0), ((5, 2, 4),)
+    ),
     "Graph": Entry(shared_weights, ((5, 4),)),
     "Graph of two inputs": Entry(quotient, ((5, 4), (5, 1)), positive=True),
 }

@@ -13,7 +13,7 @@ from nnlayers._core.state import check_finite
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules as modules
 from nnlayers.export.torch_rules import RULES, WEIGHT_NAMES
-from nnlayers.export.tracing import HasLayers, layer_error, library_class
+from nnlayers.export.tracing import expand, library_class
 from nnlayers.graphs import Graph, Input, Node
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Affine, Embedding, EntityEmbedding, Residual, Sequential
@@ -114,9 +114,7 @@ class _Converter:
                 else modules.ResidualModule(*inner)
             )
         if kind is None:
-            if not isinstance(layer, HasLayers):
-                raise layer_error(layer, path)
-            return self._convert(layer.to_layers(), path)
+            return self._convert(expand(layer, path), path)
         module = RULES[kind](layer)
         for name, their_name in WEIGHT_NAMES.get(kind, {}).items():
             item = getattr(layer, name)

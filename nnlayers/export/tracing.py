@@ -11,6 +11,7 @@ import numpy as np
 from nnlayers import layers
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers._core.tree import join
+from nnlayers.export.expansions import EXPANSIONS
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
 from nnlayers.export.shapes import InputShape, Probe, predict_empty, probes_of
 from nnlayers.graphs import Graph
@@ -18,18 +19,18 @@ from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Add, Residual, Sequential
 
-__all__ = ["LIBRARY_CLASSES", "HasLayers", "layer_error", "library_class", "trace"]
+__all__ = ["LIBRARY_CLASSES", "HasLayers", "expand", "library_class", "trace"]
 
 Dtype: TypeAlias = np.dtype[Any]
 
 _CONTAINERS = (Sequential, Residual, Graph)
-# Every layer that is written by a rule; containers are opened instead.
+# Every layer that is written by a rule; containers are opened, and other layers expanded, instead.
 LIBRARY_CLASSES: frozenset[type[Layer]] = frozenset(
     item
     for item in map(vars(layers).get, layers.__all__)
     if inspect.isclass(item)
     and issubclass(item, Layer)
-    and not (inspect.isabstract(item) or item in _CONTAINERS)
+    and not (inspect.isabstract(item) or item in _CONTAINERS or item in EXPANSIONS)
 )
 # Names that a class may define without a change of what its layers predict.
 _HARMLESS = frozenset(
@@ -97,6 +98,21 @@ def library_class(layer: Layer) -> type[Layer] | None:
         public = {name for name in vars(cls) if not name.startswith(("__", "_abc", "_takes"))}
         changed |= public - _HARMLESS
     return None
+
+
+def expand(layer: Layer, path: str) -> Layer:
+    """Return a layer in smaller layers of the library.
+
+    Raises
+    ------
+    ValueError
+        If the layer is not one of the library, and does not say what it is made of.
+    """
+    if isinstance(layer, HasLayers):
+        return layer.to_layers()
+    if type(layer) not in EXPANSIONS:
+        raise _layer_error(layer, path)
+    return EXPANSIONS[type(layer)](layer)
 
 
 def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) -> Program:
@@ -180,9 +196,7 @@ class Tracer:
         if kind is not None:
             _check_weights(layer, path)
             return [self.record(kind, layer, path, inputs, *names)]
-        if not isinstance(layer, HasLayers):
-            raise layer_error(layer, path)
-        outputs = self.apply(layer.to_layers(), path, inputs, names)
+        outputs = self.apply(expand(layer, path), path, inputs, names)
         self._check_same(layer, path, inputs, outputs)
         return outputs
 
@@ -332,7 +346,7 @@ def _name(layer: Any, path: str) -> str:
     return f"layer {path}, {description}," if path else description
 
 
-def layer_error(layer: Layer, path: str) -> ValueError:
+def _layer_error(layer: Layer, path: str) -> ValueError:
     """Return the error for a layer that is neither of the library nor says what it is made of."""
     return ValueError(
         f"{_name(layer, path)} cannot be exported, because it is not a layer of nnlayers: give "

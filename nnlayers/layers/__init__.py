@@ -25,6 +25,7 @@ from nnlayers.layers.elementary import (
     Square,
 )
 from nnlayers.layers.embedding import Embedding
+from nnlayers.layers.ensemble import EnsembleAffine, GroupedAffine
 from nnlayers.layers.entity_embedding import EntityEmbedding
 from nnlayers.layers.gated import GELU, Mish, SiLU
 from nnlayers.layers.indexing import Index, Transpose
@@ -32,6 +33,7 @@ from nnlayers.layers.mlp import mlp
 from nnlayers.layers.noise import Dropout, GaussianNoise
 from nnlayers.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from nnlayers.layers.operation import Elementwise, Operation
+from nnlayers.layers.piecewise_linear import PiecewiseLinear
 from nnlayers.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU, ReLU
 from nnlayers.layers.reductions import Mean, Sum
 from nnlayers.layers.residual import Residual
@@ -55,10 +57,12 @@ __all__ = [
     "Dropout",
     "Elementwise",
     "Embedding",
+    "EnsembleAffine",
     "EntityEmbedding",
     "Exp",
     "Flatten",
     "GaussianNoise",
+    "GroupedAffine",
     "HardTanh",
     "Identity",
     "Index",
@@ -75,6 +79,7 @@ __all__ = [
     "Negative",
     "Operation",
     "PReLU",
+    "PiecewiseLinear",
     "Power",
     "RMSNorm",
     "ReLU",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ class Loss(ABC):
         weights.
     """
 
-    targets: ClassVar[Literal["values", "classes", "binary"]] = "values"
+    targets: Literal["values", "classes", "binary"] = "values"
     total_weight: float | None = None
     _cache: Any = None
 

@@ -7,6 +7,7 @@ from rows import shapes_of
 
 import nnlayers as nn
 from nnlayers.export import HasLayers, program_of, trace
+from nnlayers.export.expansions import EXPANSIONS
 from nnlayers.export.tracing import library_class
 
 
@@ -52,7 +53,11 @@ def test_the_instructions_of_a_program_compute_what_the_model_predicts(name, dty
     (y,) = run(program, *inputs)
     expected = model.predict(*inputs)
     assert y.dtype == expected.dtype
-    np.testing.assert_array_equal(y, expected)
+    if type(model) in EXPANSIONS:  # Products of single rows round otherwise than those of many.
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(y, expected, rtol=8 * eps, atol=8 * eps)
+    else:
+        np.testing.assert_array_equal(y, expected)
 
 
 def test_a_trace_without_rows_gives_the_same_shapes():

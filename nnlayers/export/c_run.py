@@ -104,19 +104,19 @@ def name_functions(name: str, preprocessing: Preprocessing, outputs: int) -> tup
         parts.append(_table(f"{name}_levels{column}", levels))
         cases += [
             f"    case {column}:",
-            f"        levels = {name}_levels{column};",
+            f"        levels = NAME_levels{column};",
             f"        count = {len(levels)};",
             "        break;",
         ]
     if cases:
-        parts.append(_CATEGORY.replace("NAME", name).replace("CASES", "\n".join(cases)))
+        parts.append(_CATEGORY.replace("CASES", "\n".join(cases)).replace("NAME", name))
     if preprocessing.classes:
         classes = list(map(str, preprocessing.classes))
         tables.append(classes)
         decide = _DECIDE if outputs > 1 else _DECIDE_BY_SIGN
         parts.append(_table(f"{name}_classes", classes))
         parts += [
-            template.replace("NAME", name).replace("COUNT", str(len(classes)))
+            template.replace("COUNT", str(len(classes))).replace("NAME", name)
             for template in (decide, _CLASS)
         ]
     return parts, sum(_size(texts) for texts in tables)

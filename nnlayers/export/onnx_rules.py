@@ -222,8 +222,11 @@ def _index(b: OnnxBuilder, i: Instruction, layer: Index, x: str) -> str:
         flat = b.op("Flatten", x) if len(row) != 1 else x
         return b.op("Gather", flat, b.array(indices, "indices"), axis=1)
     parts = layer.key if isinstance(layer.key, tuple) else (layer.key,)
-    if any(isinstance(part, np.ndarray) for part in parts):
-        raise RULES.error(i, "its key chooses rows by an array")
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if arrays and len(parts) == 1 and arrays[0].dtype != bool:
+        return b.op("Gather", x, b.array(arrays[0], "indices"), axis=0)
+    if arrays:
+        raise RULES.error(i, "its key chooses rows by an array, and has other parts")
     return _basic_index(b, x, parts, len(i.inputs[0].shape))
 
 

@@ -244,7 +244,8 @@ def _index(builder: PythonBuilder, instruction: Instruction, x: str) -> str:
     key = instruction.layer.key
     if not isinstance(key, tuple):
         return f"{x}[{_part(builder, key)}]"
-    return f"{x}[{', '.join(_part(builder, part) for part in key)}{',' if len(key) == 1 else ''}]"
+    parts = ", ".join(_part(builder, part) for part in key)
+    return f"{x}[{parts}{',' if len(key) == 1 else ''}]" if key else f"{x}[()]"
 
 
 def _part(builder: PythonBuilder, part: int | slice | EllipsisType | Array | None) -> str:

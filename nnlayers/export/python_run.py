@@ -81,8 +81,9 @@ def _features(builder: PythonBuilder, preprocessing: Preprocessing, dtype: str) 
             f"        {shown},\n        {table},\n    )"
         )
     join = builder.use(columns.join_features)
-    body = _FEATURES.replace("LINES", "\n".join(lines))
-    return body.replace("JOIN", f"{join}(blocks, {quoted(dtype)})")
+    # The lines come last, because the name of a column may hold any word.
+    body = _FEATURES.replace("JOIN", f"{join}(blocks, {quoted(dtype)})")
+    return body.replace("LINES", "\n".join(lines))
 
 
 def _table(encoder: Encoder) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from nnlayers.layers import (
     BatchNorm,
     Embedding,
     EntityEmbedding,
+    Index,
     LayerNorm,
     PReLU,
     RMSNorm,
@@ -24,7 +25,7 @@ from nnlayers.layers import (
 from nnlayers.layers.noise import Noise
 from nnlayers.layers.operation import Elementwise
 
-__all__ = ["InputShape", "Probe", "predict_empty", "probes_of"]
+__all__ = ["InputShape", "Probe", "predict_empty", "probe_lengths", "probes_of"]
 
 InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
 
@@ -32,6 +33,8 @@ InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
 _SAME_SHAPE = (Elementwise, Noise, PReLU, BatchNorm, LayerNorm, RMSNorm)
 
 
+# A batch for an index of a row does not become longer than this.
+_MOST_ROWS = 10**4
 # No more entries than this are made of the axes of an empty batch, by a sum over its rows.
 _MOST_ENTRIES = 10**6
 
@@ -41,6 +44,29 @@ class Probe(NamedTuple):
 
     name: str
     batches: tuple[Array, Array]
+
+
+def probe_lengths(model: Layer) -> tuple[int, int]:
+    """Return two numbers of rows, at least 2, of which a model's indices find all that they choose.
+
+    Examples
+    --------
+    >>> probe_lengths(Sequential(Index([0, -5])))
+    (5, 6)
+    """
+    indices = [layer for layer in model.named_layers().values() if isinstance(layer, Index)]
+    least = max([2, *map(_rows_of, indices)])
+    return least, least + 1
+
+
+def _rows_of(layer: Index) -> int:
+    """Return how many rows an index by integers needs; 0 for another, and for one far out."""
+    parts = layer.key if isinstance(layer.key, tuple) else (layer.key,)
+    first = np.asarray(next((part for part in parts if part is not None), 0))
+    if first.dtype.kind != "i" or not first.size:
+        return 0
+    rows = max(int(first.max()) + 1, -int(first.min()))
+    return rows if rows <= _MOST_ROWS else 0
 
 
 def probes_of(

@@ -13,7 +13,7 @@ from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
 from nnlayers._core.tree import join
 from nnlayers.export.expansions import EXPANSIONS
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
-from nnlayers.export.shapes import InputShape, Probe, predict_empty, probes_of
+from nnlayers.export.shapes import InputShape, Probe, predict_empty, probe_lengths, probes_of
 from nnlayers.graphs import Graph
 from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
@@ -144,7 +144,7 @@ def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) 
     if not isinstance(model, Layer):
         raise TypeError(f"model must be a Layer or a run, got {model!r}")
     tracer = Tracer(empty=empty)
-    probes = probes_of(model, input_shape, (0, 0) if empty else (2, 3))
+    probes = probes_of(model, input_shape, (0, 0) if empty else probe_lengths(model))
     inputs = [tracer.add_input(probe) for probe in probes]
     outputs = tracer.apply(model, "", inputs)
     return tracer.program(model, inputs, outputs)

@@ -28,7 +28,8 @@ def draw_rows(count, *, seed=0, unseen=False, classes=("no", "yes", '*/ "maybe" 
         "ranks": np.where(rng.random(count) < 0.3, 0.1, skewed.round(1)),  # With many ties.
         "pieces": np.where(rng.random(count) < 0.05, np.nan, skewed),
         "kind\n??/": kinds,
-        "rare": rng.choice(np.array(["x", "y", "z"], object), count, p=[0.6, 0.395, 0.005]),
+        # The name holds words of the templates from which modules are written.
+        "JOIN LINES": rng.choice(np.array(["x", "y", "z"], object), count, p=[0.6, 0.395, 0.005]),
         "code": rng.integers(0, 4, count).astype(float),
         "entity": rng.choice(np.array(["p", "q", "r", *(["s"] if unseen else [])], object), count),
         "day": days,

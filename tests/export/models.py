@@ -10,12 +10,16 @@ KEYS = [
     (slice(None), None, [[0, 1], [2, 3]]),
     0,
     -1,
+    5,
+    [0, 5, -1],
+    ([2, 0, 2],),
     slice(-3, None),
     slice(None, None, -1),
     (slice(1, 9, 3), -2),
     (None, slice(2), ..., 1),
     None,
     ...,
+    (),
 ]
 
 

@@ -73,35 +73,35 @@ def test_every_kind_of_column_gives_what_the_run_predicts(number, program):
 
 def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path):
     run = make_run("classes")
-    nn.export.c(run, tmp_path / "model.c")
+    nn.export.c(run, tmp_path / "model.c", name="CASES")
     text = (tmp_path / "model.c").read_bytes()
     assert text.isascii()
     library = load_library(tmp_path / "model.c")
-    library.model_category.argtypes = [ctypes.c_int, ctypes.c_char_p]
-    library.model_class.restype = ctypes.c_char_p
+    library.CASES_category.argtypes = [ctypes.c_int, ctypes.c_char_p]
+    library.CASES_class.restype = ctypes.c_char_p
     # A string of C ends with its first null byte.
     expected = [str(name).encode().split(b"\0")[0] for name in run.preprocessing.classes]
-    assert [library.model_class(index) for index in range(3)] == expected
-    assert library.model_class(3) is library.model_class(-1) is None
+    assert [library.CASES_class(index) for index in range(3)] == expected
+    assert library.CASES_class(3) is library.CASES_class(-1) is None
     y = (ctypes.c_float * 3)(0.2, 0.5, 0.3)
-    assert library.model_decide(y) == 1
+    assert library.CASES_decide(y) == 1
     encoders = list(run.preprocessing.encoders.values())
     for index, encoder in enumerate(encoders):
         if isinstance(encoder, Categories):
             for code, level in enumerate(encoder.values):
-                assert library.model_category(index, str(level).encode()) == code
-        assert library.model_category(index, b"unseen") == -1
-    assert library.model_category(99, b"x") == -1
+                assert library.CASES_category(index, str(level).encode()) == code
+        assert library.CASES_category(index, b"unseen") == -1
+    assert library.CASES_category(99, b"x") == -1
     assert re.search(rb"x\[6\]: kind____, the code of a category", text)
 
 
 def test_two_classes_of_one_output_have_two_probabilities(tmp_path):
     run = make_run("binary")
-    nn.export.c(run, tmp_path / "model.c")
+    nn.export.c(run, tmp_path / "model.c", name="COUNT")
     library = load_library(tmp_path / "model.c")
-    library.model_class.restype = ctypes.c_char_p
-    assert [library.model_class(index) for index in range(2)] == [b"-3", b"7"]
-    assert library.model_decide((ctypes.c_float * 2)(0.7, 0.3)) == 0
+    library.COUNT_class.restype = ctypes.c_char_p
+    assert [library.COUNT_class(index) for index in range(2)] == [b"-3", b"7"]
+    assert library.COUNT_decide((ctypes.c_float * 2)(0.7, 0.3)) == 0
 
 
 def test_plain_numbers_are_standardised_in_one_loop(tmp_path):

@@ -15,10 +15,11 @@ __all__ = ["full", "rebuilding", "reserve"]
 
 
 class _Budget:
-    """Number of weights that may still be allocated."""
+    """Number of weights, and of arrays of them, that may still be allocated."""
 
-    def __init__(self, entries: int) -> None:
+    def __init__(self, entries: int, arrays: float) -> None:
         self.entries = self.left = entries
+        self.arrays_left = arrays
 
 
 # Each thread and task has its own limit, like NumPy's `errstate`.
@@ -26,11 +27,12 @@ _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
-def rebuilding(entries: int) -> Iterator[None]:
+def rebuilding(entries: int, arrays: float = math.inf) -> Iterator[None]:
     """Make layers for at most `entries` stored weights, which are read afterwards.
 
     Initial values are not drawn, which would take longer than reading the stored ones. A layer
-    with more weights is refused before its memory is allocated.
+    with more weights is refused before its memory is allocated, as are layers with more than
+    `arrays` arrays of weights.
 
     Examples
     --------
@@ -41,7 +43,7 @@ def rebuilding(entries: int) -> Iterator[None]:
     ValueError: an array of shape (1000000, 1000000) is larger than all that the model may have, \
 100 weights
     """
-    token = _budget.set(_Budget(entries))
+    token = _budget.set(_Budget(entries, arrays))
     try:
         yield
     finally:
@@ -65,11 +67,14 @@ def reserve(shape: tuple[int, ...]) -> bool:
     if budget is None:
         return False
     budget.left -= math.prod(shape)
+    budget.arrays_left -= 1
     if budget.left < 0:
         raise ValueError(
             f"an array of shape {shape} is larger than all that the model may have, "
             f"{budget.entries} weights"
         )
+    if budget.arrays_left < 0:
+        raise ValueError("it has more arrays of weights than are stored")
     return True
 
 

@@ -19,6 +19,9 @@ _ASSIGNMENT = re.compile(
 )
 # The limit for tables and arrays within each other, far below Python's recursion limit.
 _MAX_DEPTH = 64
+# A key of too many parts, for which tomllib takes time with the square of their number.
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP_KEY = re.compile(rf"(?<![\w.-])(?:{_PART}\.[ \t]*+){{{_MAX_DEPTH}}}{_PART}")
 
 
 class ConfigError(ValueError):
@@ -34,7 +37,12 @@ def read(path: str | Path) -> dict[str, Any]:
         If the file cannot be read, is not TOML, or is nested too deeply.
     """
     try:
-        config = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        if _DEEP_KEY.search(text):
+            raise ConfigError(f"{path}: must not be nested {_MAX_DEPTH} tables or arrays deep")
+        config = tomllib.loads(text)
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -9,13 +9,10 @@ import numpy as np
 from nnlayers._core.archives import Archive
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import unknown_name
+from nnlayers.data.compression import MAX_EXPANSION
 from nnlayers.data.problems import DataError, check_finite
 
 __all__ = ["npz_arrays", "npz_columns"]
-
-# The limit for the size of all arrays, as a multiple of the size of their archive. Compression
-# makes tables of mostly zeros 10 to 50 times smaller; a stranger's file may claim 1,000 times.
-MAX_EXPANSION = 100
 
 
 def npz_arrays(path: str, names: Sequence[str] | None = None) -> dict[str, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library, unknown_name
+from nnlayers.data.compression import FREE_BYTES, MAX_EXPANSION
 from nnlayers.data.problems import DataError
 
 __all__ = ["read_arrow"]
@@ -64,7 +65,7 @@ def read_arrow(
 def _read_table(path: str, file: Any, file_format: str, only: Collection[str] | None) -> Any:
     """Return the columns of a file as a table of pyarrow, after a check of its schema."""
     if file_format == "parquet":
-        source = optional_library("pyarrow.parquet", "parquet").ParquetFile(file)
+        source = _open_parquet(path, file)
         schema, rows, read = source.schema_arrow, source.metadata.num_rows, source.read
     else:  # A Feather file is mapped into memory, so that this reads no column yet.
         table = optional_library("pyarrow.feather", "parquet").read_table(file)
@@ -82,20 +83,54 @@ def _read_table(path: str, file: Any, file_format: str, only: Collection[str] | 
     return read(names if only is None else list(only))
 
 
+def _open_parquet(path: str, file: Any) -> Any:
+    """Return a Parquet file whose text is read as levels, of which each is in memory once.
+
+    Raises
+    ------
+    DataError
+        If its rows take more than 16 MB and 100 times the size of the file.
+    """
+    parquet = optional_library("pyarrow.parquet", "parquet")
+    metadata = parquet.read_metadata(file)
+    groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
+    content = max(
+        sum(group.total_byte_size for group in groups), 8 * metadata.num_rows * metadata.num_columns
+    )
+    if content > FREE_BYTES + MAX_EXPANSION * file.size():
+        raise DataError(
+            f"{path}: its rows are more than {MAX_EXPANSION} times as large as the file, which is "
+            "not read: convert it to CSV or .npy"
+        )
+    types = optional_library("pyarrow.types", "parquet")
+    schema = metadata.schema.to_arrow_schema()
+    texts = [field.name for field in schema if types.is_string(field.type)]
+    return parquet.ParquetFile(file, metadata=metadata, read_dictionary=texts)
+
+
 def _values(column: Any, location: str) -> Array:
     """Return a column as an array: null is NaN, NaT or None."""
     types = optional_library("pyarrow.types", "parquet")
     kind = column.type
-    if types.is_dictionary(kind) or types.is_decimal(kind) or types.is_boolean(kind):
-        column = column.cast(kind.value_type if types.is_dictionary(kind) else "float64")
+    if types.is_dictionary(kind) and not _is_text(kind.value_type):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if types.is_decimal(kind) or types.is_boolean(kind):
+        column = column.cast("float64")
         kind = column.type
     if types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind):
         values: Array = column.to_numpy()
         if values.dtype.kind in "iufM":
             return values
-    if types.is_string(kind) or types.is_large_string(kind):
-        encoded = column.dictionary_encode().combine_chunks()
+    if types.is_dictionary(kind) or _is_text(kind):
+        is_encoded = types.is_dictionary(kind)
+        column = column.unify_dictionaries() if is_encoded else column.dictionary_encode()
+        encoded = column.combine_chunks()
         levels = np.array([*encoded.dictionary.to_pylist(), None], object)
         texts: Array = levels[encoded.indices.fill_null(-1).to_numpy()]
         return texts
     raise DataError(f"{location} must hold real numbers, booleans, text or dates, got {kind}")
+
+
+def _is_text(kind: Any) -> bool:
+    types = optional_library("pyarrow.types", "parquet")
+    return bool(types.is_string(kind) or types.is_large_string(kind))

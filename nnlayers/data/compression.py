@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import os
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +20,14 @@ from nnlayers._core.archives import one_line
 from nnlayers._core.checks import optional_library
 from nnlayers.data.problems import DataError
 
-__all__ = ["is_compressed", "open_decompressed", "plain_suffix"]
+__all__ = ["FREE_BYTES", "MAX_EXPANSION", "is_compressed", "open_decompressed", "plain_suffix"]
+
+# The limit for the content of a compressed file: the multiple of its size, and the number of bytes
+# that may come from any file, however small. Compression makes tables of mostly zeros 10 to 50
+# times smaller; a stranger's file may claim 1,000 times.
+MAX_EXPANSION = 100
+FREE_BYTES = 1 << 24
+_MOST_ENTRIES = 100
 
 # The errors by which the libraries report a file that is damaged, or of another kind than it says.
 _DAMAGE = (EOFError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
@@ -55,7 +65,8 @@ def open_decompressed(path: str) -> Iterator[IO[bytes]]:
     Raises
     ------
     DataError
-        If it cannot be read or is damaged, or an archive does not hold exactly one file.
+        If it cannot be read or is damaged, an archive does not hold exactly one file, or the
+        content is more than 16 MB and 100 times as large as the file.
     ModuleNotFoundError
         For a ``.zst`` file without pyarrow.
     """
@@ -68,12 +79,43 @@ def open_decompressed(path: str) -> Iterator[IO[bytes]]:
             raise DataError(f"{path}: {one_line(error.strerror or str(error))}") from None
         except Exception as error:  # zipfile and tarfile raise many kinds of errors.
             raise _damage(path, error) from None
+        if is_compressed(path):
+            file = stack.enter_context(io.BufferedReader(_Bounded(path, file)))
         try:
             yield file
         except OSError as error:
             raise DataError(f"{path}: {one_line(error.strerror or str(error))}") from None
         except _DAMAGE as error:
             raise _damage(path, error) from None
+
+
+class _Bounded(io.RawIOBase):
+    """A file being decompressed, up to a multiple of its compressed size."""
+
+    def __init__(self, path: str, file: IO[bytes]) -> None:
+        self._path, self._file = path, file
+        self._left = FREE_BYTES + MAX_EXPANSION * os.path.getsize(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes.
+
+        Raises
+        ------
+        DataError
+            If the file is more than so many times as large as it was compressed.
+        """
+        content = self._file.read(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise DataError(
+                f"{self._path}: it is more than {MAX_EXPANSION} times as large as the compressed "
+                "file, which is not read: decompress it"
+            )
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def _damage(path: str, error: Exception) -> DataError:
@@ -102,7 +144,9 @@ def _open_zip(path: str) -> Iterator[IO[bytes]]:
 @contextmanager
 def _open_tar(path: str) -> Iterator[IO[bytes]]:
     with tarfile.open(path) as archive:
-        member = _only_member(path, [member for member in archive if member.isfile()])
+        # A small archive may hold millions of entries, which tarfile would keep.
+        members = islice(archive, _MOST_ENTRIES)
+        member = _only_member(path, [member for member in members if member.isfile()])
         file = archive.extractfile(member)
         assert file is not None  # The member is a file.
         with file:

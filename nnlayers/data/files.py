@@ -51,7 +51,7 @@ def csv(
     a target of integers gives integer classes. A blank cell, or one such as ``?``, ``NA`` or
     ``null``, is a missing value. Blanks before a cell, blank lines and rows without any value are
     skipped. The suffixes ``.gz``, ``.bz2``, ``.xz``, ``.zip``, ``.zst`` and ``.tar`` say that a
-    file is compressed.
+    file is compressed; its content may be 16 MB and 100 times the size of the file.
 
     Parameters
     ----------

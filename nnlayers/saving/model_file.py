@@ -241,7 +241,8 @@ def _content(model: Layer, is_safetensors: bool) -> memoryview:
 def _rebuild(contents: Contents, find_class: FindClass, size: int) -> Layer:
     """Return the model of a file's contents; a file of `size` bytes holds no more weights."""
     table, arguments, state = contents
-    with rebuilding(size):
+    # A layer may draw weights that it replaces, so there may be more than are stored.
+    with rebuilding(size, arrays=2 * len(state) + 100):
         rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = rebuilder.value(table["model"])
     layers, parameters = model.named_layers(), model.named_parameters()

@@ -43,3 +43,10 @@ def test_another_thread_draws_meanwhile():
 def test_an_unknown_initializer_is_refused_also_where_nothing_is_drawn():
     with rebuilding(100), pytest.raises(ValueError, match="unknown initializer 'he_norml'"):
         nn.Affine(2, 2, weight_init="he_norml")
+
+
+def test_arrays_of_weights_are_counted_too():
+    with rebuilding(10**6, arrays=2):
+        nn.Affine(1, 1)
+        with pytest.raises(ValueError, match="it has more arrays of weights than are stored"):
+            nn.PReLU()

@@ -17,6 +17,7 @@ from nnlayers.config.document import ConfigError, differences, dumps, override, 
         (b"a = " + b"{a=" * 100_000, "x.toml: not valid TOML: "),
         (b"[" + b"a." * 2_000 + b"a]", "x.toml: must not be nested 64 tables or arrays deep"),
         (b"a." * 2_000 + b"a = 1", "x.toml: must not be nested 64 tables or arrays deep"),
+        (b"'a' . " * 64 + b"a = 1", "x.toml: must not be nested 64 tables or arrays deep"),
     ],
 )
 def test_a_malformed_file_is_an_error_that_names_it(tmp_path, content, message):

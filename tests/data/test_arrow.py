@@ -162,3 +162,25 @@ def test_text_that_is_not_utf_8_is_one_error(write, name):
         file.write(content.replace(b"marked", b"mark\xff\xc3"))
     with pytest.raises(DataError, match=rf"{name}: this is not a .* file, or it is damaged: "):
         read_rows(name)
+
+
+def test_a_parquet_file_may_hold_100_times_its_size(write, monkeypatch):
+    name = write("rows.parquet", {"x": np.zeros(100_000), "t": ["text"] * 100_000})
+    assert len(read_rows(name)) == 100_000
+    monkeypatch.setattr("nnlayers.data.arrow.FREE_BYTES", 1000)
+    with pytest.raises(DataError, match=r"parquet: its rows are more than 100 times as large as"):
+        read_rows(name)
+
+
+def test_text_is_the_same_whether_it_was_written_as_levels_or_not(write):
+    texts = ["a", None, "b", "a"] * 3
+    levels = pyarrow.chunked_array(
+        [
+            pyarrow.array(texts[:5]).dictionary_encode(),
+            pyarrow.array(texts[5:]).dictionary_encode(),
+        ]
+    )
+    for name in READERS:
+        found = read_rows(write(name, {"t": texts, "l": levels})).columns
+        assert found["t"].tolist() == found["l"].tolist() == texts
+        assert len({id(text) for text in found["t"]}) == 3

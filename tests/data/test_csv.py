@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnlayers.data import DataError, Preprocessing, Table, csv, read_rows
+from nnlayers.data import DataError, Preprocessing, Table, compression, csv, read_rows
 
 pytest.importorskip("pandas")
 
@@ -532,3 +532,25 @@ def test_the_reasons_why_a_tar_archive_is_damaged_are_one_line(tmp_path):
     path.write_bytes(gzip.compress(b"x" * 600)[:-9])
     with pytest.raises(DataError, match=r"\A.*the compressed file is damaged: .*gz.*bz2.*\Z"):
         read_rows(str(path.rename(tmp_path / "rows.csv.tar")))
+
+
+def test_a_compressed_file_may_be_100_times_as_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "FREE_BYTES", 1000)
+    rows = "a,y\n" + "0,0\n" * 20_000
+    for suffix, pack in ((".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)):
+        path = tmp_path / f"rows.csv{suffix}"
+        path.write_bytes(pack(rows.encode()))
+        with pytest.raises(DataError, match=r"is more than 100 times as large as the compressed"):
+            read_rows(str(path))
+        monkeypatch.setattr(compression, "FREE_BYTES", 80_004)
+        assert len(read_rows(str(path))) == 20_000
+        monkeypatch.setattr(compression, "FREE_BYTES", 1000)
+
+
+def test_a_tar_archive_of_many_entries_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "rows.csv.tar"
+    with tarfile.open(path, "w:gz") as archive:
+        for number in range(300):
+            archive.addfile(tarfile.TarInfo(f"{number}.csv"))
+    with pytest.raises(DataError, match="an archive must hold one file, this one holds 100"):
+        read_rows(str(path))

@@ -3,6 +3,7 @@
 import pytest
 
 from .all_targets import TARGETS
+from .bombs import BOMBS
 from .measuring import hold
 
 # Cases that take about half a second each; ``python -m tests.fuzz`` runs many more.
@@ -25,3 +26,16 @@ def test_altered_inputs_are_read_or_refused_as_documented(target):
     for number in range(CASES[target.name]):
         case = target.case(number)
         hold(lambda: target.read(case), target.errors, target.size(case))  # noqa: B023
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.filterwarnings("ignore")
+def test_an_input_takes_a_second_and_64_megabytes_for_each_of_its_own_at_most(name, tmp_path):
+    bomb = BOMBS[name]
+    target_class = TARGETS[bomb.target]
+    for library in target_class.needs:
+        pytest.importorskip(library)
+    target = target_class(tmp_path)
+    target.warm_up(1)
+    case = bomb.make()
+    hold(lambda: target.read(case), target.errors, bomb.size(case))

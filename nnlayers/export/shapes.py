@@ -182,16 +182,20 @@ def predict_empty(layer: Any, inputs: Sequence[Array | None]) -> Array | None:
     -------
     ndarray or None
         None if an input is not known, the layer refuses them, or the result has entries, as a sum
-        over rows has: what follows could be of any size.
+        over rows has: what follows could be of any size. What is computed of small constants alone
+        may have entries.
     """
     arrays = [x for x in inputs if x is not None]
     shapes = [np.shape(x) for x in arrays if not np.size(x)]
     lengths = [math.prod([length for length in shape if length]) for shape in shapes]
-    if len(arrays) < len(inputs) or max(lengths, default=0) > _MOST_ENTRIES:
+    # Without weights, a layer of constants gives at most as many entries as their product has.
+    is_constant = not shapes and not (isinstance(layer, Layer) and layer.parameters())
+    most = math.prod(map(np.size, arrays)) if is_constant else max(lengths, default=0)
+    if len(arrays) < len(inputs) or most > _MOST_ENTRIES:
         return None
     try:
         with np.errstate(all="ignore"):
             y = np.asarray(layer.predict(*arrays))
     except (ArithmeticError, TypeError, ValueError):
         return None
-    return None if y.size else y
+    return y if is_constant or not y.size else None

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import FLOAT64, as_floats
 from nnlayers._core.checks import check_choice, check_number, look_up
 from nnlayers._core.rebuilding import reserve
+from nnlayers._core.showing import shown
 
 __all__ = [
     "NAMES",
@@ -258,8 +259,10 @@ NAMES: dict[str, Initializer] = {
 }
 
 
-def get(initializer: Initializer | str) -> Initializer:
+def get(initializer: Initializer | str, name: str = "initializer") -> Initializer:
     """Return an initializer by name; a callable is returned as it is.
+
+    Errors call it `name`.
 
     Raises
     ------
@@ -276,7 +279,7 @@ def get(initializer: Initializer | str) -> Initializer:
     if isinstance(initializer, str):
         return look_up("initializer", initializer, NAMES)
     if not callable(initializer):
-        raise TypeError(f"an initializer must be a name or callable, got {initializer!r}")
+        raise TypeError(f"{name} must be a name or callable, got {shown(initializer)}")
     return initializer
 
 

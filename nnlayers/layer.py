@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype
-from nnlayers._core.checks import Absent, check_number
+from nnlayers._core.checks import Absent, as_generator, check_instance, check_number
 from nnlayers._core.constructors import call, constructor_arguments, constructor_repr
 from nnlayers._core.formula import Formula
 from nnlayers._core.guards import guard_methods
@@ -242,7 +242,7 @@ class Layer(ABC):
         A parameter that was created from an array, as in a user's layer, gets this first value
         back. State is reset too, see :meth:`reset_state`.
         """
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         for parameter in self.parameters():
             parameter.initialize(rng)
         for layer in self.named_layers().values():
@@ -334,6 +334,7 @@ class Layer(ABC):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return a new layer from the arguments of :meth:`config`, ``*name`` as a list."""
+        check_instance("config", config, Mapping)
         return call(cls, config)
 
     def _arrays(self) -> dict[str, Array]:

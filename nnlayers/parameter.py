@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, float_dtype
-from nnlayers._core.checks import Absent, check_boolean
+from nnlayers._core.checks import Absent, check_boolean, check_instance
 from nnlayers._core.placement import ParameterMemory, Placement
 from nnlayers._core.state import commit
 
@@ -65,6 +65,7 @@ class Parameter(ParameterMemory):
         name: str,
         trainable: bool,
     ) -> None:
+        check_instance("name", name, str)
         self.placement = Placement(value, trainable=check_boolean("trainable", trainable))
         self._is_grad_zero = True
         self._origin = origin
@@ -111,7 +112,7 @@ class Parameter(ParameterMemory):
 
     @grad.setter
     def grad(self, new: npt.ArrayLike) -> None:
-        if new is not self.placement.grad:
+        if new is None or new is not self.placement.grad:
             self._grad_memory()[...] = self._validated(new, "grad")
             self._is_grad_zero = False
 

@@ -130,7 +130,7 @@ def test_a_name_or_a_callable_is_got_and_anything_else_refused():
         ValueError, match="unknown initializer 'he_norml', did you mean 'he_normal'"
     ):
         get("he_norml")
-    with pytest.raises(TypeError, match="an initializer must be a name or callable, got 3"):
+    with pytest.raises(TypeError, match="initializer must be a name or callable, got 3"):
         get(3)
 
 

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnlayers._core.showing import shown
+
 __all__ = [
     "FLOAT32",
     "FLOAT64",
@@ -41,11 +43,11 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     >>> float_dtype("float32")
     dtype('float32')
     """
-    with suppress(TypeError):
+    with suppress(TypeError, ValueError):
         for known in (FLOAT32, FLOAT64):
             if dtype is not None and np.dtype(dtype) == known:  # None means float64 to NumPy.
                 return known
-    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    raise ValueError(f"dtype must be float32 or float64, got {shown(dtype)}")
 
 
 def as_floats(x: npt.ArrayLike, dtype: np.dtype[Any] | None = None, name: str = "x") -> Array:
@@ -98,10 +100,7 @@ def as_reals(x: npt.ArrayLike, name: str = "x") -> Array:
     array([1, 2])
     """
     refuse_masked(x, name)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array or lists of equal length: {error}") from None
+    array = _as_array(x, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return array
@@ -122,7 +121,14 @@ def unmasked(x: npt.ArrayLike, name: str = "x") -> Array:
     ValueError: y must have no masked entries, got 1: drop or fill them
     """
     refuse_masked(x, name)
-    return np.asarray(x)
+    return _as_array(x, name)
+
+
+def _as_array(x: npt.ArrayLike, name: str) -> Array:
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array or lists of equal length: {error}") from None
 
 
 def refuse_masked(x: Any, name: str) -> None:

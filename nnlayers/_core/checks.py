@@ -7,22 +7,28 @@ import importlib
 import math
 import operator
 import os
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 import numpy as np
+
+from nnlayers._core.showing import shown
 
 __all__ = [
     "MOST_NAMES",
     "Absent",
-    "check_axis",
+    "as_generator",
     "check_boolean",
     "check_choice",
     "check_instance",
     "check_integer",
     "check_number",
     "check_path",
+    "check_strings",
+    "is_iterable",
     "look_up",
     "optional_library",
     "unknown_name",
@@ -32,6 +38,9 @@ T = TypeVar("T")
 
 # A message shows at most this many names, because a file of images has a column for each pixel.
 MOST_NAMES = 50
+
+
+_LONGEST_PATH = 2**15  # characters, on any system
 
 
 class Absent:
@@ -89,7 +98,7 @@ def unknown_name(
     hint = f", did you mean {nearest[0]!r}?" if nearest else "."
     if len(names) > MOST_NAMES:
         names[MOST_NAMES:] = ["..."]
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {shown(name)}{hint} Known: {', '.join(names) or 'none'}"
 
 
 def look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
@@ -111,7 +120,7 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     choices = list(choices)
     if not (isinstance(value, str) and value in choices):
         expected = " or ".join(map(repr, choices))
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
+        raise ValueError(f"{name} must be {expected}, got {shown(value)}")
 
 
 def check_instance(name: str, value: object, kind: type) -> None:
@@ -125,7 +134,7 @@ def check_instance(name: str, value: object, kind: type) -> None:
     """
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise TypeError(f"{name} must be {article} {kind.__name__}, got {value!r}")
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {shown(value)}")
 
 
 def check_boolean(name: str, value: object) -> bool:
@@ -138,34 +147,13 @@ def check_boolean(name: str, value: object) -> bool:
     TypeError: shuffle must be True or False, got 'no'
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
-def check_axis(axis: Any, name: str = "axis") -> int | tuple[int, ...] | None:
-    """Return `axis` as NumPy takes it: an ``int``, a tuple of them, or None for all axes.
-
-    Raises
-    ------
-    TypeError
-        If it is none of these; a list counts as a tuple.
-
-    Examples
-    --------
-    >>> check_axis([0, -1])
-    (0, -1)
-    """
-    try:
-        if isinstance(axis, list | tuple):
-            return tuple(map(operator.index, axis))
-        return None if axis is None else operator.index(axis)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be an integer, a tuple of integers or None, got {axis!r}"
-        ) from None
-
-
-def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
+def check_integer(
+    name: str, value: Any, minimum: int | None = None, maximum: int | None = sys.maxsize
+) -> int:
     """Return `value` as an ``int``, or raise an error that names the argument.
 
     Raises
@@ -173,7 +161,8 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
     TypeError
         If `value` is not an integer; a ``bool`` is refused too.
     ValueError
-        If it is below `minimum`.
+        If it is below `minimum`, or above `maximum`: without one, above the largest size of an
+        array.
 
     Examples
     --------
@@ -182,7 +171,7 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
     ValueError: batch_size must be an integer of at least 1, got 0
     """
     bound = "" if minimum is None else f" of at least {minimum}"
-    message = f"{name} must be an integer{bound}, got {value!r}"
+    message = f"{name} must be an integer{bound}, got {shown(value)}"
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -191,7 +180,68 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
         raise TypeError(message) from None
     if minimum is not None and number < minimum:
         raise ValueError(message)
+    if maximum is not None and not -maximum - 1 <= number <= maximum:
+        bound = f"most {maximum}" if number > 0 else f"least {-maximum - 1}"
+        raise ValueError(f"{name} must be an integer of at {bound}, got {shown(value)}")
     return number
+
+
+def is_iterable(values: object) -> TypeGuard[Iterable[Any]]:
+    """Return whether one can iterate over an object, which an array of no axes only claims.
+
+    Examples
+    --------
+    >>> is_iterable([1]), is_iterable(np.array(1))
+    (True, False)
+    """
+    return isinstance(values, Iterable) and getattr(values, "ndim", 1) != 0
+
+
+def check_strings(name: str, values: Any, kind: str = "strings") -> tuple[str, ...]:
+    """Return strings as a tuple, or raise ``TypeError`` if `values` is not a list of strings.
+
+    Examples
+    --------
+    >>> check_strings("ignore", "id", "names of columns")
+    Traceback (most recent call last):
+    TypeError: ignore must be a list of names of columns, got 'id'
+    """
+    is_list = is_iterable(values) and not isinstance(values, str)
+    strings = tuple(values) if is_list else (None,)
+    if not all(isinstance(string, str) for string in strings):
+        given = shown(strings if is_list else values)
+        raise TypeError(f"{name} must be a list of {kind}, got {given}")
+    return strings
+
+
+def as_generator(rng: int | np.random.Generator | None, name: str = "rng") -> np.random.Generator:
+    """Return ``numpy.random.default_rng(rng)``, or raise an error that names the argument.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is neither None, a seed nor a source of random numbers.
+    ValueError
+        If a seed is below 0.
+
+    Examples
+    --------
+    >>> as_generator("abc")
+    Traceback (most recent call last):
+    TypeError: rng must be an integer of at least 0, a numpy.random.Generator or None, got 'abc'
+    """
+    message = (
+        f"{name} must be an integer of at least 0, a numpy.random.Generator or None, "
+        f"got {shown(rng)}"
+    )
+    try:
+        if isinstance(rng, bool | np.bool_ | str | bytes | bytearray):
+            raise TypeError
+        return np.random.default_rng(rng)
+    except TypeError:
+        raise TypeError(message) from None
+    except ValueError:
+        raise ValueError(message) from None
 
 
 def check_number(
@@ -220,9 +270,9 @@ def check_number(
     """
     bounds = {"above": above, "of at least": minimum, "below": below, "of at most": maximum}
     words = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)
-    message = f"{name} must be a finite number{' ' + words if words else ''}, got {value!r}"
+    message = f"{name} must be a finite number{' ' + words if words else ''}, got {shown(value)}"
     try:
-        if isinstance(value, str | bytes | bool | np.bool_):
+        if not _is_single_real(value):
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
@@ -240,6 +290,13 @@ def check_number(
     return number
 
 
+def _is_single_real(value: Any) -> bool:
+    """Return whether ``float(value)`` loses nothing and reads no text."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.ndim == 0 and value.dtype.kind in "fiu" and value is not np.ma.masked
+    return not isinstance(value, str | bytes | bytearray | bool)
+
+
 def check_path(name: str, value: Any) -> Path:
     """Return `value` as a path, or raise ``TypeError`` if it is not a string or path.
 
@@ -249,9 +306,15 @@ def check_path(name: str, value: Any) -> Path:
     Traceback (most recent call last):
     TypeError: path must be a path, got 3
     """
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"{name} must be a path, got {value!r}")
-    return Path(value)
+    with suppress(TypeError):  # That of a path of bytes.
+        if isinstance(value, str | os.PathLike):
+            path = Path(value)
+            if len(str(path)) > _LONGEST_PATH:
+                raise ValueError(f"{name} must be a path, got {len(str(path))} characters")
+            if "\0" in str(path):
+                raise ValueError(f"{name} must be a path without null characters, got {path!r}")
+            return path
+    raise TypeError(f"{name} must be a path, got {shown(value)}")
 
 
 def optional_library(module: str, extra: str) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nnlayers._core.checks import check_strings
+
 __all__ = ["Formula"]
 
 
@@ -68,7 +70,7 @@ class Formula:
         self.value = value
         self.derivatives = derivatives or ("J",)
         self.symbol = symbol
-        self.sent = tuple(sent)
+        self.sent = check_strings("sent", sent)
         self.product = product if derivatives else ""
         self.parameters = dict(parameters or {})
         self.note = note

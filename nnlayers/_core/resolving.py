@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_strings, unknown_name
 
 __all__ = ["check_modules", "find", "is_within", "resolve_class"]
 
@@ -26,10 +26,7 @@ def check_modules(modules: Iterable[str]) -> tuple[str, ...]:
     TypeError
         If `modules` is a single string, or holds anything but strings.
     """
-    names = modules if isinstance(modules, str) else tuple(modules)
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"modules must be a list of module names, got {modules!r}")
-    return names
+    return check_strings("modules", modules, "module names")
 
 
 def is_within(module: str, modules: Iterable[str]) -> bool:

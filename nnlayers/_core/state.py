@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.checks import check_instance
+from nnlayers._core.showing import shown
 
 __all__ = ["Change", "check_finite", "check_names", "commit", "read_scalar", "validated_state"]
 
@@ -69,7 +71,9 @@ def check_names(owner: object, expected: Collection[str], names: Collection[str]
     ValueError: state does not fit object: missing 'b', unknown 'c'
     """
     problems = [f"missing {name!r}" for name in expected if name not in names]
-    problems += [f"unknown {name!r}" for name in sorted(names) if name not in expected]
+    problems += [
+        f"unknown {shown(name)}" for name in sorted(names, key=str) if name not in expected
+    ]
     if problems:
         raise ValueError(f"state does not fit {type(owner).__name__}: {', '.join(problems)}")
 
@@ -110,8 +114,9 @@ def validated_state(
     ValueError
         If an entry is missing, unknown or of another shape.
     TypeError
-        If one holds anything but real numbers.
+        If one holds anything but real numbers, or `state` is not a dictionary.
     """
+    check_instance("state", state, Mapping)
     check_names(owner, current, state)
     arrays = {name: as_floats(state[name], array.dtype, name) for name, array in current.items()}
     for name, array in arrays.items():

@@ -94,7 +94,7 @@ class Sections:
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        check_integer("seed", self.seed, minimum=0)
+        check_integer("seed", self.seed, minimum=0, maximum=None)
 
 
 @dataclass(frozen=True)

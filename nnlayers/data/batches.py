@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.checks import check_integer
+from nnlayers._core.checks import check_instance, check_integer
+from nnlayers._core.sizes import fits_memory
 
 __all__ = ["batches"]
 
@@ -51,5 +52,7 @@ def batches(
     slices = (slice(start, min(start + batch_size, rows)) for start in range(0, rows, batch_size))
     if rng is None:
         return slices
-    order = rng.permutation(rows)
+    check_instance("rng", rng, np.random.Generator)
+    with fits_memory(rows=rows):
+        order = rng.permutation(rows)
     return (order[piece] for piece in slices)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer, check_number, optional_library
+from nnlayers._core.sizes import fits_memory
 from nnlayers.data.table import Table
 
 __all__ = ["breast_cancer", "diabetes", "digits", "iris", "moons", "spirals", "wine"]
@@ -147,11 +148,13 @@ def spirals(
     classes = check_integer("classes", classes, minimum=2)
     rows = check_integer("rows", rows, minimum=classes)
     turns, noise = check_number("turns", turns, minimum=0), check_number("noise", noise, minimum=0)
-    rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    index, label = np.divmod(np.arange(rows), classes)
-    radius = (index + 1) / np.bincount(label)[label]
-    angle = 2 * math.pi * (label / classes + turns * radius) + noise * rng.standard_normal(rows)
-    return _points(radius * np.cos(angle), radius * np.sin(angle), label, "spirals")
+    rng = np.random.default_rng(check_integer("seed", seed, minimum=0, maximum=None))
+    with fits_memory(rows=rows):
+        index, label = np.divmod(np.arange(rows), classes)
+        radius = (index + 1) / np.bincount(label)[label]
+        angle = 2 * math.pi * (label / classes + turns * radius)
+        angle += noise * rng.standard_normal(rows)
+        return _points(radius * np.cos(angle), radius * np.sin(angle), label, "spirals")
 
 
 def moons(rows: int = 1000, *, noise: float = 0.1, seed: int = 0) -> Table:
@@ -187,12 +190,13 @@ def moons(rows: int = 1000, *, noise: float = 0.1, seed: int = 0) -> Table:
     """
     rows = check_integer("rows", rows, minimum=2)
     noise = check_number("noise", noise, minimum=0)
-    rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    index, label = np.divmod(np.arange(rows), 2)
-    angle = math.pi * index / np.maximum(np.bincount(label)[label] - 1, 1)
-    x1 = np.where(label == 0, np.cos(angle), 1 - np.cos(angle))
-    x2 = np.where(label == 0, np.sin(angle), 0.5 - np.sin(angle))
-    jitter = noise * rng.standard_normal((2, rows))
+    rng = np.random.default_rng(check_integer("seed", seed, minimum=0, maximum=None))
+    with fits_memory(rows=rows):
+        index, label = np.divmod(np.arange(rows), 2)
+        angle = math.pi * index / np.maximum(np.bincount(label)[label] - 1, 1)
+        x1 = np.where(label == 0, np.cos(angle), 1 - np.cos(angle))
+        x2 = np.where(label == 0, np.sin(angle), 0.5 - np.sin(angle))
+        jitter = noise * rng.standard_normal((2, rows))
     return _points(x1 + jitter[0], x2 + jitter[1], label, "moons")
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, NamedTuple
 
+from nnlayers._core.checks import check_strings
+from nnlayers._core.showing import shown
 from nnlayers.data.compression import open_decompressed
 from nnlayers.data.problems import DataError
 
@@ -82,11 +84,11 @@ class Dialect:
             if character is None and name not in ("decimal", "quote"):
                 continue
             if not isinstance(character, str):
-                raise TypeError(f"{name} must be a string, got {character!r}")
+                raise TypeError(f"{name} must be a string, got {shown(character)}")
             # pandas takes single bytes.
             if len(character) != 1 or not character.isascii() or character in "\r\n\0":
                 raise ValueError(
-                    f"{name} must be one ASCII character, not a line break, got {character!r}"
+                    f"{name} must be one ASCII character, not a line break, got {shown(character)}"
                 )
             if character in roles:
                 raise ValueError(
@@ -95,10 +97,11 @@ class Dialect:
             roles[character] = name
         try:
             "".encode(self.encoding)  # Refuses those that are not for text, as hex.
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             raise ValueError(
-                f"encoding must be one of Python's, such as 'latin-1', got {self.encoding!r}"
+                f"encoding must be one of Python's, such as 'latin-1', got {shown(self.encoding)}"
             ) from None
+        check_strings("missing", self.missing, "cells")
 
 
 class Record(NamedTuple):

@@ -6,6 +6,7 @@ directory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +14,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_boolean, unknown_name
+from nnlayers._core.checks import (
+    check_boolean,
+    check_instance,
+    check_path,
+    check_strings,
+    unknown_name,
+)
 from nnlayers.data.archives import npz_arrays, npz_columns
 from nnlayers.data.arrow import read_arrow
 from nnlayers.data.compression import plain_suffix
@@ -93,9 +100,11 @@ def csv(
     ModuleNotFoundError
         Without pandas; for a ``.zst`` file, without pyarrow.
     """
+    path = _as_text("path", path)
     header = check_boolean("header", header)
     dialect = Dialect(separator, decimal, thousands, quote, comment, encoding, header, missing)
-    needed = [target] if weights is None else [target, weights]
+    categorical = check_strings("categorical", categorical, "names of columns")
+    needed = _strings(target=target, weights=weights)
     columns, lines = read_delimited(path, dialect, needed=needed, text=categorical)
     return _with_target(columns, target, path, weights, lines)
 
@@ -123,6 +132,7 @@ def parquet(path: str, target: str, *, weights: str | None = None) -> Table:
     ModuleNotFoundError
         Without pyarrow.
     """
+    path = _as_text("path", path)
     return _with_target(read_arrow(path, "parquet"), target, path, weights)
 
 
@@ -131,6 +141,7 @@ def feather(path: str, target: str, *, weights: str | None = None) -> Table:
 
     Parameters, columns and errors are those of :func:`parquet`.
     """
+    path = _as_text("path", path)
     return _with_target(read_arrow(path, "feather"), target, path, weights)
 
 
@@ -154,7 +165,8 @@ def npz(path: str, *, features: str = "X", target: str = "y", weights: str | Non
     DataError
         If the file cannot be read or lacks an array, or an array does not fit.
     """
-    keys = [features, target] if weights is None else [features, target, weights]
+    path = _as_text("path", path)
+    keys = _strings(features=features, target=target, weights=weights)
     arrays = npz_arrays(path, keys)
     labels = _one_column(arrays[target])
     columns = npz_columns(path, features, arrays[features])
@@ -183,8 +195,9 @@ def npy(path: str, target: str, *, weights: str | None = None) -> Table:
     DataError
         If a file cannot be read, or an array does not fit.
     """
+    path, target = _as_text("path", path), _as_text("target", target)
     columns = matrix_columns(path, "X", load_array(path))
-    weight = None if weights is None else load_array(weights)
+    weight = None if weights is None else load_array(_as_text("weights", weights))
     labels = _one_column(load_array(target))
     return Table(columns, labels, Path(target).stem, path, weights=weight)
 
@@ -221,6 +234,8 @@ def from_frame(frame: Any, target: str | None = None, *, weights: str | None = N
     (array([ 1., nan]), array([3, 4]))
     """
     columns = frame_columns(frame, "DataFrame")
+    if target is not None:
+        _strings(target=target, weights=weights)
     return _with_target(columns, target, "DataFrame", weights)
 
 
@@ -262,6 +277,9 @@ def read_rows(
     ModuleNotFoundError
         Without pandas, or without pyarrow for its formats; .npz archives need neither.
     """
+    path = _as_text("path", path)
+    if columns is not None:
+        check_instance("columns", columns, Mapping)
     suffix = plain_suffix(path)
     if suffix not in _READERS:
         known = ", ".join(_READERS)
@@ -324,6 +342,20 @@ _READERS: dict[str, Callable[[str, Kinds, Dialect], Table]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
 }
+
+
+def _strings(**names: str | None) -> list[str]:
+    """Return the names that are given, checked to be strings."""
+    for argument, name in names.items():
+        if name is not None or argument != "weights":
+            check_instance(argument, name, str)
+    return [name for name in names.values() if name is not None]
+
+
+def _as_text(name: str, path: str | os.PathLike[str]) -> str:
+    """Return a path as text, which messages quote; an integer would be an open file to Python."""
+    check_path(name, path)
+    return os.fspath(path)
 
 
 def _one_column(labels: Array) -> Array:

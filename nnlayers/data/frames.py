@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.showing import shown
 from nnlayers.data.problems import DataError
 
 __all__ = ["frame_columns", "series_values"]
@@ -25,7 +26,7 @@ def frame_columns(frame: Any, origin: str) -> dict[str, Array]:
         If two columns have one name.
     """
     if not (hasattr(frame, "iloc") and hasattr(frame, "columns")) and not _is_polars(frame):
-        raise TypeError(f"frame must be a DataFrame of pandas or polars, got {frame!r:.80}")
+        raise TypeError(f"frame must be a DataFrame of pandas or polars, got {shown(frame)}")
     names = [str(name) for name in frame.columns]
     for name, count in Counter(names).items():
         if count > 1:

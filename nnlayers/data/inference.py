@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_instance, unknown_name
 from nnlayers.data.compression import plain_suffix
 from nnlayers.data.delimited import header_advice
 from nnlayers.data.draft import draft_config
@@ -103,6 +103,7 @@ def infer(table: Any, target: str) -> Inference:
     >>> inference.config["loss"]
     {'type': 'SigmoidCrossEntropy'}
     """
+    check_instance("target", target, str)
     rows, data = _read(table, target)
     profile = profile_target(rows.target_column, target)
     rows = rows_with_target(rows)

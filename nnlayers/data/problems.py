@@ -58,6 +58,9 @@ class RowNumbers:
 class DataError(ValueError):
     """A problem with data; one line that names the file or data set, the column and the value."""
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(" ".join(str(message).splitlines()))  # Names may hold line breaks.
+
 
 def check_rows(
     valid: Array, values: Array, location: str, problem: str, lines: Lines | None = None

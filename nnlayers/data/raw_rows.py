@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, refuse_masked
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_choice, check_instance, unknown_name
 from nnlayers.data.problems import DataError, check_rows, find_missing, preview
 from nnlayers.data.table import ColumnKind, Table
 from nnlayers.data.texts import MISSING
@@ -51,6 +51,7 @@ def table_from_rows(rows: Any, columns: Mapping[str, ColumnKind]) -> Table:
     >>> table.columns["size"], table.columns["color"]
     (array([1. , 2.5]), array(['red', 'blue'], dtype=object))
     """
+    check_instance("columns", columns, Mapping)
     named = _named_columns(rows, list(columns))
     for name in columns:
         if name not in named:
@@ -73,6 +74,7 @@ def has_column(rows: Any, name: str) -> bool:
     dtype = getattr(rows, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.names is None:
         return False
+    check_instance("name", name, str)
     return name in _named_columns(rows, [])
 
 
@@ -93,6 +95,7 @@ def as_column(values: npt.ArrayLike, name: str, kind: ColumnKind) -> Array:
     >>> as_column([1, 2.0, "b", True, None], "code", "categorical")
     array(['1', '2', 'b', 'True', None], dtype=object)
     """
+    check_choice("kind", kind, ["numeric", "categorical", "date"])
     location = f"{_ORIGIN}: column {name!r}"
     array = _cells(values, location)
     if array.ndim != 1:

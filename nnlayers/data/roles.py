@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_strings, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers.data.dates import Dates
 from nnlayers.data.encoders import Categories, Encoder, Missing, Numbers, read_numbers
 from nnlayers.data.problems import DataError
@@ -50,12 +51,14 @@ class Roles:
         for role in _ROLES:
             names = getattr(self, role)
             if not isinstance(names, Mapping):
-                object.__setattr__(self, role, _names(role, names))
+                object.__setattr__(self, role, check_strings(role, names, "names of columns"))
             elif role != "dates":
                 raise TypeError(f"{role} must be a list of names of columns, got {names!r:.200}")
             for name, form in names.items() if isinstance(names, Mapping) else ():
                 if not isinstance(form, str):
-                    raise TypeError(f"dates must give the format of {name!r} as text, got {form!r}")
+                    raise TypeError(
+                        f"dates must give the format of {name!r} as text, got {shown(form)}"
+                    )
             for name in names:
                 if name in owners and (owners[name], role) != ("categories", "embed"):
                     raise ValueError(f"{role} must not name {name!r}, which {owners[name]} names")
@@ -148,15 +151,4 @@ def encoder_from_dict(data: Mapping[str, Any]) -> Encoder:
         return Categories.from_dict(data)
     if kind == "dates":
         return Dates.from_dict(data)
-    raise ValueError(f"type must be 'numbers', 'categories' or 'dates', got {kind!r}")
-
-
-def _names(role: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return names of columns as a tuple."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"{role} must be a list of names of columns, got {names!r}")
-    names = tuple(names)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{role} must be a list of names of columns, got {name!r} in it")
-    return names
+    raise ValueError(f"type must be 'numbers', 'categories' or 'dates', got {shown(kind)}")

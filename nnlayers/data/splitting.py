@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import check_integer, check_number
+from nnlayers._core.checks import check_instance, check_integer, check_number
+from nnlayers._core.sizes import fits_memory
 from nnlayers.data.dates import read_dates
 from nnlayers.data.factorizing import factorize
 from nnlayers.data.problems import DataError, find_missing
@@ -116,7 +117,7 @@ def split(
     if validation + test >= 1:
         raise ValueError(f"validation and test must sum to less than 1, got {validation} + {test}")
     fractions = np.array([1 - (validation + test), validation, test])
-    rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
+    rng = np.random.default_rng(check_integer("seed", seed, minimum=0, maximum=None))
     ways = {"group": group, "time": time, "column": column}
     _check_time_format(time_format, time)
     given = {
@@ -134,7 +135,8 @@ def split(
     labels = None if stratify is None else _labels("stratify", stratify, rows)
     if "group" in given:
         return _split_groups(given["group"], labels, fractions, rng)
-    return _split_rows(rows, labels, fractions, rng)
+    with fits_memory(rows=rows):
+        return _split_rows(rows, labels, fractions, rng)
 
 
 def split_table(
@@ -174,12 +176,14 @@ def split_table(
     >>> split_table(table, validation=0, test=0.5, group="patient", seed=1).test
     array([1, 3])
     """
+    check_instance("table", table, Table)
     names = {"group": group, "time": time, "column": column}
     columns: dict[str, Array] = {}
     _check_time_format(time_format, time)
     for way, name in names.items():
         if name is None:
             continue
+        check_instance(way, name, str)
         columns[way] = _check_labels(way, table.column(name), time_format)
     try:
         return split(

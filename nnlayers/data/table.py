@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_instance, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers.data.lazy_columns import LazyColumns, Selection
 from nnlayers.data.problems import DataError, Lines, RowNumbers, check_rows, find_missing, preview
 
@@ -135,6 +136,8 @@ class Table:
         if isinstance(self.columns, Selection):
             return  # Its values were checked with those of all rows.
         columns = self.columns
+        check_instance("columns", columns, Mapping)
+        check_instance("origin", self.origin, str)
         if not isinstance(columns, LazyColumns):
             columns = {
                 name: _column(values, f"{self.origin}: column {name!r}")
@@ -154,7 +157,9 @@ class Table:
             lengths[f"target {self.target_name!r}"] = len(target)
         if self.lines is not None:
             if isinstance(self.lines, list | tuple):
-                object.__setattr__(self, "lines", np.asarray(self.lines))
+                object.__setattr__(self, "lines", unmasked(self.lines, "lines"))
+            if not hasattr(self.lines, "__len__") or not getattr(self.lines, "ndim", 1):
+                raise TypeError(f"lines must have an entry for each row, got {shown(self.lines)}")
             lengths["lines"] = len(self.lines)
         if self.weights is not None:
             object.__setattr__(self, "weights", _weights(self.weights, self.origin, self.lines))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice
+from nnlayers._core.showing import shown
 from nnlayers.data.factorizing import factorize
 from nnlayers.data.problems import find_missing
 
@@ -208,7 +209,7 @@ def _parse(text: str, decimal: str) -> tuple[float, str] | None:
 def check_text(name: str, value: object) -> str:
     """Return text that UTF-8 can encode, or raise an error; JSON can hold lone surrogates."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {value!r}")
+        raise TypeError(f"{name} must be a string, got {shown(value)}")
     value.encode()
     return value
 

@@ -15,7 +15,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
-from nnlayers._core.checks import check_path
+from nnlayers._core.checks import check_integer, check_path
 from nnlayers.estimators.constraints import CONSTRAINTS
 from nnlayers.estimators.fit_run import FitRun
 from nnlayers.estimators.fitting import BatchFit, Records, first_generator
@@ -235,7 +235,10 @@ class BaseMLP(BaseEstimator, ABC):
                 self.loss_ = records.losses[-1]
 
     def _check_combination(self, validation_data: Any, resume: Any, incremental: bool) -> None:
-        """Raise ``ValueError`` for arguments that cannot be combined."""
+        """Raise ``ValueError`` for arguments that cannot be combined, or beyond a float."""
+        for name, value in self.get_params(deep=False).items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                check_integer(name, value)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":

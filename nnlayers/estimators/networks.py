@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, ones
 from nnlayers._core.checks import check_number, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers.initializers import Uniform
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Affine, Dropout, Sequential, Sigmoid
@@ -300,7 +301,7 @@ def _per_layer(name: str, choice: Any, layers: int) -> list[Any]:
     choices = list(choice)
     if len(choices) != layers:
         raise ValueError(
-            f"{name} must be one for all hidden layers or a list of {layers}, got {choice!r}"
+            f"{name} must be one for all hidden layers or a list of {layers}, got {shown(choice)}"
         )
     return choices
 
@@ -312,7 +313,7 @@ def _make_layer(name: str, choice: Any, known: dict[str, Any], *arguments: Any) 
     if isinstance(choice, Layer):
         return copy.deepcopy(choice)
     make = known[choice] if isinstance(choice, str) else choice
-    expected = f"{name} must be a name, a layer or a function that makes one, got {choice!r}"
+    expected = f"{name} must be a name, a layer or a function that makes one, got {shown(choice)}"
     try:
         layer = make(*arguments) if callable(make) else make
     except TypeError as error:

@@ -13,6 +13,7 @@ from scipy.special import expit, logsumexp, xlogy
 from sklearn.utils.class_weight import compute_class_weight
 
 from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.showing import shown
 from nnlayers.estimators.networks import SparseInput
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import (
@@ -260,7 +261,7 @@ def weights_by_class(class_weight: Any, classes: Array, y: Array, weight: Array 
     if len(each) != len(columns):
         raise ValueError(
             f"class_weight must be 'balanced' or a list of {len(columns)} dicts, one for each "
-            f"column of y, got {class_weight!r}"
+            f"column of y, got {shown(class_weight)}"
         )
     factors = np.ones(len(y))
     for column, column_weight in zip(columns, each, strict=True):

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.showing import shown
 from nnlayers.estimators.networks import Data, is_finite, network_for, trainable_parameters
 from nnlayers.estimators.objectives import gradient
 from nnlayers.layer import Layer, Parameter
@@ -48,7 +49,7 @@ def make_optimizer(settings: Any, params: list[Parameter]) -> Optimizer:
     make: Callable[..., Any] = settings.solver
     optimizer = make(params, lr)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"solver must make an Optimizer from params and lr, got {optimizer!r}")
+        raise TypeError(f"solver must make an Optimizer from params and lr, got {shown(optimizer)}")
     return optimizer
 
 

@@ -9,6 +9,7 @@ import string
 import numpy as np
 
 from nnlayers._core.arrays import FLOAT32, Array
+from nnlayers._core.showing import shown
 
 __all__ = ["array_text", "c_type", "check_identifier", "comment_text", "literal", "string_literal"]
 
@@ -29,7 +30,7 @@ def check_identifier(name: object) -> str:
     ValueError: name must be a word of C, letters, digits and _, such as 'model', got '2nd'
     """
     if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {name!r}")
+        raise TypeError(f"name must be a string, got {shown(name)}")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError(
             f"name must be a word of C, letters, digits and _, such as 'model', got {name[:80]!r}"

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
-from nnlayers._core.checks import check_integer, unknown_name
+from nnlayers._core.checks import unknown_name
+from nnlayers._core.sizes import check_integers, fits_memory
 from nnlayers.graphs import Graph, Node
 from nnlayers.layer import Layer
 from nnlayers.layers import (
@@ -95,7 +96,8 @@ def probes_of(
                 "pass input_shape=(features,)" + (", or a shape by name" if len(names) > 1 else "")
             )
         sizes = [(count, *shape) for count in rows]
-        small, large = [_draw(first, rng, size, dtype) for size in sizes]
+        with fits_memory(input_shape=shape):
+            small, large = [_draw(first, rng, size, dtype) for size in sizes]
         probes.append(Probe(name, (small, large)))
     return probes
 
@@ -131,7 +133,7 @@ def _given_shapes(names: Sequence[str], given: InputShape) -> dict[str, tuple[in
         if name not in names:
             raise ValueError(unknown_name("input", name, names))
         lengths = [shape] if isinstance(shape, int) else shape
-        shapes[name] = tuple(check_integer("input_shape", length, minimum=1) for length in lengths)
+        shapes[name] = tuple(check_integers("input_shape", lengths, minimum=1))
     return shapes
 
 

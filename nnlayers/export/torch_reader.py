@@ -11,6 +11,7 @@ from torch import nn
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.rebuilding import rebuilding
+from nnlayers._core.showing import shown
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules
 from nnlayers.layer import Layer, Parameter
@@ -55,7 +56,7 @@ _DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 def from_module(module: nn.Module) -> Sequential:
     """Return the layers of a module, see :func:`nnlayers.export.from_torch`."""
     if not isinstance(module, nn.Module):
-        raise TypeError(f"module must be a torch.nn.Module, got {module!r}")
+        raise TypeError(f"module must be a torch.nn.Module, got {shown(module)}")
     layer = _Reader().layer(module, "")
     return layer if type(layer) is Sequential else Sequential(layer)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nnlayers._core.arrays import FLOAT64, Array
+from nnlayers._core.showing import shown
 from nnlayers._core.state import check_finite
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules as modules
@@ -63,7 +64,7 @@ class _Converter:
 
     def __init__(self, model: Layer) -> None:
         if not isinstance(model, Layer):
-            raise TypeError(f"model must be a Layer, got {model!r}")
+            raise TypeError(f"model must be a Layer, got {shown(model)}")
         dtypes = {parameter.dtype for parameter in model.parameters()}
         if len(dtypes) > 1:
             raise ValueError(

@@ -10,6 +10,8 @@ import numpy as np
 
 from nnlayers import layers
 from nnlayers._core.arrays import FLOAT32, FLOAT64, Array
+from nnlayers._core.checks import check_boolean
+from nnlayers._core.showing import shown
 from nnlayers._core.tree import join
 from nnlayers.export.expansions import EXPANSIONS
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
@@ -142,7 +144,8 @@ def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) 
         the shape of a row does not fit or does not follow from the model.
     """
     if not isinstance(model, Layer):
-        raise TypeError(f"model must be a Layer or a run, got {model!r}")
+        raise TypeError(f"model must be a Layer or a run, got {shown(model)}")
+    empty = check_boolean("empty", empty)
     tracer = Tracer(empty=empty)
     probes = probes_of(model, input_shape, (0, 0) if empty else probe_lengths(model))
     inputs = [tracer.add_input(probe) for probe in probes]

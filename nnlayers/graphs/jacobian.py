@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import check_instance, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers.graphs.graph import Graph
 from nnlayers.layer import Layer
 
@@ -63,7 +64,8 @@ def jacobian(
     (2, 2, 2)
     """
     if not isinstance(layer, Layer):
-        raise TypeError(f"layer must be a Layer object, got {layer!r}")
+        raise TypeError(f"layer must be a Layer object, got {shown(layer)}")
+    check_instance("wrt", wrt, str)
     layer = copy.deepcopy(layer)
     layer.zero_grad()
     inputs = dict(x) if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 
 from nnlayers._core.arrays import as_reals
+from nnlayers._core.showing import shown
 from nnlayers._core.symbol import Symbol
 from nnlayers.graphs import functions
 from nnlayers.layer import Layer, Parameter
@@ -180,7 +181,7 @@ class Node(Symbol["Node"]):
         return self.apply(Power(exponent), [self])
 
     def __rpow__(self, base: Any) -> Node:
-        raise TypeError(f"the base must be a node, got {base!r}; a**x is exp(x * log(a))")
+        raise TypeError(f"the base must be a node, got {shown(base)}; a**x is exp(x * log(a))")
 
     def __neg__(self) -> Node:
         return self.apply(Negative(), [self])
@@ -281,7 +282,7 @@ class Input(Node):
 def _constant(value: Any) -> Input:
     """Return the unnamed input for a number or array in an expression."""
     if value is None or isinstance(value, Symbol):
-        raise TypeError(f"expected a node, a number or an array, got {value!r}")
+        raise TypeError(f"expected a node, a number or an array, got {shown(value)}")
     node = Input("constant", value)
     node.own_name = None
     return node
@@ -301,7 +302,7 @@ def check_name(name: object) -> str:
         If it is not a string, is empty, or is longer than 100 characters.
     """
     if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {name!r}")
+        raise TypeError(f"name must be a string, got {shown(name)}")
     if not name:
         raise ValueError("name must not be empty")
     if len(name) > _MAX_NAME_LENGTH:

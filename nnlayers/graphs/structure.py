@@ -9,6 +9,7 @@ from typing import Any
 
 from nnlayers._core.checks import unknown_name
 from nnlayers._core.naming import check_unique
+from nnlayers._core.showing import shown
 from nnlayers.graphs.node import Input, Node, check_name
 
 __all__ = [
@@ -27,22 +28,22 @@ def checked_outputs(outputs: Any) -> tuple[Node, ...]:
     if isinstance(outputs, Node):
         return (outputs,)
     if not isinstance(outputs, list | tuple):
-        raise TypeError(f"outputs must be a node or a list of nodes, got {outputs!r}")
+        raise TypeError(f"outputs must be a node or a list of nodes, got {shown(outputs)}")
     if not outputs:
         raise ValueError("outputs must hold at least one node, got none")
     for output in outputs:
         if not isinstance(output, Node):
-            raise TypeError(f"outputs must be nodes, got {output!r}")
+            raise TypeError(f"outputs must be nodes, got {shown(output)}")
     return tuple(outputs)
 
 
 def check_inputs(inputs: Sequence[Any], used: Sequence[Input]) -> None:
     """Raise an error unless a user's `inputs` are the graph's inputs, each once."""
     if not isinstance(inputs, list | tuple):
-        raise TypeError(f"inputs must be a list of Input nodes, got {inputs!r}")
+        raise TypeError(f"inputs must be a list of Input nodes, got {shown(inputs)}")
     for node in inputs:
         if not isinstance(node, Input) or node.content is not None:
-            raise TypeError(f"inputs must be Input nodes without a value, got {node!r}")
+            raise TypeError(f"inputs must be Input nodes without a value, got {shown(node)}")
     # A set and a counter, as there may be thousands of inputs.
     counts, used_nodes = Counter(inputs), set(used)
     for node in inputs:

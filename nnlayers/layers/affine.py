@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, as_floats, ones, product
-from nnlayers._core.checks import check_boolean, check_integer
+from nnlayers._core.checks import as_generator, check_boolean, check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Affine"]
@@ -98,13 +99,16 @@ class Affine(Layer, guarded=False):
         self.out_features = check_integer("out_features", out_features, minimum=1)
         self.bias = check_boolean("bias", bias)
         self.weight_init = weight_init
+        initializers.get(weight_init, "weight_init")
         self.bias_init = bias_init
-        rng = np.random.default_rng(rng)
+        initializers.get(bias_init, "bias_init")
+        rng = as_generator(rng)
         fans = (self.in_features, self.out_features)
         draw_weights = partial(initializers.draw, weight_init, fans, *fans)
         draw_bias = partial(initializers.draw, bias_init, fans[1:], *fans)
-        self.W = Parameter.from_draws(draw_weights, rng, dtype, name="W")
-        self.b = Parameter.from_draws(draw_bias, rng, dtype, name="b") if self.bias else None
+        with fits_memory(in_features=fans[0], out_features=fans[1]):
+            self.W = Parameter.from_draws(draw_weights, rng, dtype, name="W")
+            self.b = Parameter.from_draws(draw_bias, rng, dtype, name="b") if self.bias else None
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = as_floats(x, self.W.dtype)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nnlayers._core.arrays import as_floats
+from nnlayers._core.arrays import FLOAT64, as_floats
 from nnlayers._core.formula import Formula
+from nnlayers._core.showing import shown
 from nnlayers.layers.operation import Operation
 
 __all__ = [
@@ -215,11 +216,20 @@ _DOT_PRODUCT = Formula("a @ b", "b", "a", symbol="@")
 def as_operands(a: Any, b: Any) -> list[Any]:
     """Return two inputs as float arrays; a number beside an array stays one."""
     if isinstance(a, bool | int | float) and isinstance(b, bool | int | float):
-        return [np.float64(a), np.float64(b)]
+        return [np.float64(_number(a, "a")), np.float64(_number(b, "b"))]
     return [
-        x if isinstance(x, bool | int | float) else as_floats(x, name=name)
+        _number(x, name) if isinstance(x, bool | int | float) else as_floats(x, name=name)
         for x, name in ((a, "a"), (b, "b"))
     ]
+
+
+def _number(x: Any, name: str) -> Any:
+    try:
+        return x if isinstance(x, float) else float(x)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be at most {np.finfo(FLOAT64).max}, got {shown(x)}"
+        ) from None
 
 
 def unbroadcast_pair(saved: tuple[Any, Any], da: Any, db: Any) -> tuple[Any, Any]:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, unmasked
-from nnlayers._core.checks import check_integer
+from nnlayers._core.checks import as_generator, check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["Embedding"]
@@ -85,6 +86,7 @@ class Embedding(Layer, guarded=False):
         self.num_embeddings = check_integer("num_embeddings", num_embeddings, minimum=1)
         self.dim = check_integer("dim", dim, minimum=1)
         self.weight_init = weight_init
+        initializers.get(weight_init, "weight_init")
         draw = partial(
             initializers.draw,
             weight_init,
@@ -92,7 +94,9 @@ class Embedding(Layer, guarded=False):
             self.num_embeddings,
             self.dim,
         )
-        self.W = Parameter.from_draws(draw, np.random.default_rng(rng), dtype, name="W")
+        rng = as_generator(rng)
+        with fits_memory(num_embeddings=self.num_embeddings, dim=self.dim):
+            self.W = Parameter.from_draws(draw, rng, dtype, name="W")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         ids = self._ids(x)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, as_floats
-from nnlayers._core.checks import check_integer
+from nnlayers._core.checks import as_generator, check_integer
+from nnlayers._core.sizes import check_integers, fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["EntityEmbedding"]
@@ -88,10 +89,11 @@ class EntityEmbedding(Layer, guarded=False):
         dtype: npt.DTypeLike = np.float32,
         rng: int | np.random.Generator | None = None,
     ) -> None:
-        self.columns = [check_integer("columns", column, minimum=0) for column in columns]
-        self.levels = [check_integer("levels", count, minimum=1) for count in levels]
+        self.columns = check_integers("columns", columns, minimum=0)
+        self.levels = check_integers("levels", levels, minimum=1)
         self.dim = None if dim is None else check_integer("dim", dim, minimum=1)
         self.weight_init = weight_init
+        initializers.get(weight_init, "weight_init")
         if len(set(self.columns)) < len(self.columns):
             raise ValueError(f"columns must differ, got {self.columns}")
         if len(self.columns) != len(self.levels):
@@ -99,16 +101,17 @@ class EntityEmbedding(Layer, guarded=False):
                 f"levels must have one number for each of {len(self.columns)} columns, "
                 f"got {len(self.levels)}"
             )
-        rng = np.random.default_rng(rng)
-        self.W = [
-            Parameter.from_draws(
-                partial(_draw_vectors, weight_init, count, self._length(count)),
-                rng,
-                dtype,
-                name="W",
-            )
-            for count in self.levels
-        ]
+        rng = as_generator(rng)
+        with fits_memory(levels=self.levels, dim=self.dim):
+            self.W = [
+                Parameter.from_draws(
+                    partial(_draw_vectors, weight_init, count, self._length(count)),
+                    rng,
+                    dtype,
+                    name="W",
+                )
+                for count in self.levels
+            ]
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x, ids = self._inputs(x)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from contextlib import suppress
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -11,8 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_axis
+from nnlayers._core.checks import check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.showing import shown
+from nnlayers._core.sizes import check_axis
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Index", "Transpose"]
@@ -74,7 +75,7 @@ class Index(Operation):
         parts = key if isinstance(key, tuple) else (key,)
         checked = tuple([_as_part(part) for part in parts])
         if sum(part is Ellipsis for part in checked) > 1:
-            raise ValueError(f"key must have at most one ellipsis, got {key!r}")
+            raise ValueError(f"key must have at most one ellipsis, got {shown(key)}")
         self.key: Part | tuple[Part, ...] = checked if isinstance(key, tuple) else checked[0]
         self._is_basic = not any(isinstance(part, np.ndarray) for part in checked)
 
@@ -151,7 +152,7 @@ class Transpose(Operation):
     def __init__(self, axes: tuple[int, ...] | None = None) -> None:
         checked = check_axis(axes, name="axes")
         if isinstance(checked, int):
-            raise TypeError(f"axes must be a tuple of integers or None, got {axes!r}")
+            raise TypeError(f"axes must be a tuple of integers or None, got {shown(axes)}")
         self.axes = checked
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
@@ -189,14 +190,13 @@ def _as_part(part: Any) -> Part:
     """Return a part of an index, lists as an array; raise ``TypeError`` if it is none."""
     if isinstance(part, slice):
         try:
-            return slice(*[None if b is None else operator.index(b) for b in _bounds(part)])
+            return slice(*[None if b is None else check_integer("key", b) for b in _bounds(part)])
         except TypeError:
-            raise TypeError(f"key must have slices of integers, got {part!r}") from None
+            raise TypeError(f"key must have slices of integers, got {shown(part)}") from None
     if part is None or isinstance(part, EllipsisType):
         return part
-    if not isinstance(part, bool | np.bool_):
-        with suppress(TypeError):
-            return operator.index(part)
+    with suppress(TypeError):
+        return check_integer("key", part)
     if isinstance(part, list | tuple | np.ndarray):
         with suppress(ValueError):
             array = np.array(part)
@@ -205,7 +205,7 @@ def _as_part(part: Any) -> Part:
                 return array if array.dtype.kind == "b" else array.astype(np.intp)
     raise TypeError(
         "key must be an integer, a slice, an ellipsis, None, an array of integers or booleans, "
-        f"or a tuple of these, got {part!r}"
+        f"or a tuple of these, got {shown(part)}"
     )
 
 

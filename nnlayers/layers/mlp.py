@@ -8,7 +8,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.checks import check_number, look_up
+from nnlayers._core.checks import as_generator, check_instance, check_number, look_up
+from nnlayers._core.showing import shown
+from nnlayers._core.sizes import check_integers
 from nnlayers.layer import Layer
 from nnlayers.layers.activations import (
     HardTanh,
@@ -116,25 +118,34 @@ def mlp(
     """
     if isinstance(norm, str):
         norm = look_up("norm", norm, NORMS)
-    if not isinstance(sizes, Sequence) or len(sizes) < 2:
-        raise ValueError(f"sizes must be a list of at least two sizes, got {sizes!r}")
+    widths = check_integers("sizes", sizes, minimum=1)
+    if len(widths) < 2:
+        raise ValueError(f"sizes must be a list of at least two sizes, got {shown(sizes)}")
     check_number("dropout", dropout, minimum=0, below=1)
     if isinstance(activation, str):
         activation = look_up("activation", activation, ACTIVATIONS)
-    rng = np.random.default_rng(rng)
+    if not callable(activation):
+        raise TypeError(f"activation must be a name or a function, got {shown(activation)}")
+    if not (norm is None or callable(norm)):
+        raise TypeError(f"norm must be a name, a function or None, got {shown(norm)}")
+    rng = as_generator(rng)
     layers: list[Layer] = []
     output_init = "glorot_uniform"
-    for fan_in, fan_out in pairwise(sizes[:-1]):
-        function = activation().astype(dtype)
+    for fan_in, fan_out in pairwise(widths[:-1]):
+        function = activation()
+        check_instance("what activation returns", function, Layer)
+        function.astype(dtype)
         hidden_init = HIDDEN_INIT.get(type(function), "lecun_normal")
         # Outputs that start near 0 help only after activations that are not bounded.
         output_init = "glorot_uniform" if hidden_init == "glorot_uniform" else "small_normal"
         layers.append(Affine(fan_in, fan_out, weight_init=hidden_init, dtype=dtype, rng=rng))
         if norm is not None:
-            layers.append(norm(fan_out).astype(dtype))
+            normalization = norm(fan_out)
+            check_instance("what norm returns", normalization, Layer)
+            layers.append(normalization.astype(dtype))
         layers.append(function)
         if dropout > 0:
             layers.append(Dropout(dropout, rng=rng))
-    fan_in, fan_out = sizes[-2:]
+    fan_in, fan_out = widths[-2:]
     layers.append(Affine(fan_in, fan_out, weight_init=output_init, dtype=dtype, rng=rng))
     return Sequential(*layers)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_number
+from nnlayers._core.checks import as_generator, check_number
 from nnlayers._core.formula import Formula
 from nnlayers.layers.activations import Identity
 from nnlayers.layers.operation import Operation
@@ -20,7 +20,7 @@ class Noise(Operation, guarded=False):
     """Base of layers that change their input at random in training, and not in inference."""
 
     def __init__(self, rng: int | np.random.Generator | None) -> None:
-        self.rng = np.random.default_rng(rng)
+        self.rng = as_generator(rng)
 
     def predict(self, *inputs: npt.ArrayLike) -> Array:
         (x,) = self.as_inputs(inputs)

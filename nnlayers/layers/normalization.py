@@ -11,6 +11,7 @@ from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
 from nnlayers._core.checks import check_integer, check_number
 from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import full
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
@@ -98,9 +99,10 @@ class BatchNorm(Layer, guarded=False):
         self.momentum = check_number("momentum", momentum, minimum=0, maximum=1)
         self.eps = check_number("eps", eps, above=0)
         dtype = float_dtype(dtype)
-        self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
-        self.beta = Parameter(full(self.features, 0, dtype), name="beta")
-        self.reset_state()
+        with fits_memory(features=self.features):
+            self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
+            self.beta = Parameter(full(self.features, 0, dtype), name="beta")
+            self.reset_state()
 
     def reset_state(self) -> None:
         self.running_mean = np.zeros_like(self.beta.value)
@@ -218,8 +220,9 @@ class LayerNorm(Layer, guarded=False):
         self.features = check_integer("features", features, minimum=1)
         self.eps = check_number("eps", eps, above=0)
         dtype = float_dtype(dtype)
-        self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
-        self.beta = Parameter(full(self.features, 0, dtype), name="beta")
+        with fits_memory(features=self.features):
+            self.gamma = Parameter(full(self.features, 1, dtype), name="gamma")
+            self.beta = Parameter(full(self.features, 0, dtype), name="beta")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _as_input(self, x)
@@ -295,7 +298,8 @@ class RMSNorm(Layer, guarded=False):
     ) -> None:
         self.features = check_integer("features", features, minimum=1)
         self.eps = None if eps is None else check_number("eps", eps, above=0)
-        self.gamma = Parameter(full(self.features, 1, float_dtype(dtype)), name="gamma")
+        with fits_memory(features=self.features):
+            self.gamma = Parameter(full(self.features, 1, float_dtype(dtype)), name="gamma")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = _as_input(self, x)

@@ -11,6 +11,7 @@ from nnlayers._core.arrays import Array, as_floats, float_dtype, ones
 from nnlayers._core.checks import check_integer, check_number
 from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import full
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers.operation import Elementwise
 
@@ -147,7 +148,8 @@ class PReLU(Layer, guarded=False):
 
     def __init__(self, features: int = 1, *, dtype: npt.DTypeLike = np.float32) -> None:
         self.features = check_integer("features", features, minimum=1)
-        self.a = Parameter(full(self.features, 0.25, float_dtype(dtype)), name="a")
+        with fits_memory(features=self.features):
+            self.a = Parameter(full(self.features, 0.25, float_dtype(dtype)), name="a")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = as_floats(x, self.a.dtype)

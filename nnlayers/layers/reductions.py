@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from nnlayers._core.checks import check_axis, check_boolean
+from nnlayers._core.checks import check_boolean
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import check_axis
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Mean", "Sum", "axes_within"]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats
+from nnlayers._core.showing import shown
 from nnlayers._core.tree import join
 from nnlayers.layer import Layer
 from nnlayers.layers.affine import Affine
@@ -70,7 +71,7 @@ class Sequential(Drawable, guarded=False):
     def __init__(self, *layers: Layer) -> None:
         for index, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"layer {index} must be a Layer object, got {layer!r}")
+                raise TypeError(f"layer {index} must be a Layer object, got {shown(layer)}")
         self.layers = layers
         inner = [_ids_within(layer) for layer in layers]
         self._inner = frozenset[int]().union(*inner)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.arrays import as_floats
-from nnlayers._core.checks import check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import check_integers, check_single_axis
 from nnlayers.layers.operation import Operation
 
 __all__ = ["Concatenate", "Flatten", "Reshape"]
@@ -45,7 +45,7 @@ class Reshape(Operation):
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
         lengths = shape if isinstance(shape, tuple | list) else (shape,)
-        self.shape = tuple([check_integer("shape", length, minimum=-1) for length in lengths])
+        self.shape = tuple(check_integers("shape", lengths, minimum=-1))
         if self.shape.count(-1) > 1:
             raise ValueError(f"shape must have at most one -1, got {self.shape}")
 
@@ -127,7 +127,7 @@ class Concatenate(Operation):
     )
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = check_integer("axis", axis)
+        self.axis = check_single_axis(axis)
 
     def as_inputs(self, inputs: tuple[Any, ...]) -> list[Any]:
         if not inputs:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers._core.checks import check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import check_single_axis
 from nnlayers.layers.operation import Operation
 from nnlayers.layers.reductions import axes_within
 
@@ -50,7 +50,7 @@ class Softmax(Operation):
     )
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = check_integer("axis", axis)
+        self.axis = check_single_axis(axis)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         (axis,) = axes_within(self, x)
@@ -107,7 +107,7 @@ class LogSoftmax(Operation):
     )
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = check_integer("axis", axis)
+        self.axis = check_single_axis(axis)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
         (axis,) = axes_within(self, x)

@@ -119,7 +119,7 @@ class GaussianNLL(ElementwiseLoss):
             raise ValueError(
                 "prediction must have a mean and a log variance for each target, shape "
                 f"(batch, ..., 2 d) for targets (batch, ..., d), got {p.shape} for {t.shape}"
-                + column_hint(t, (*p.shape[:-1], p.shape[-1] // 2))
+                + column_hint(t, (*p.shape[:-1], *[n // 2 for n in p.shape[-1:]]))
             )
         return t
 

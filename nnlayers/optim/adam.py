@@ -9,6 +9,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_number
+from nnlayers._core.showing import shown
 from nnlayers.layer import Parameter
 from nnlayers.optim.base import LearningRate, Optimizer
 
@@ -237,7 +238,7 @@ def check_betas(betas: tuple[float, float]) -> tuple[float, float]:
     try:
         beta1, beta2 = betas
     except (TypeError, ValueError):
-        raise TypeError(f"betas must be a pair of numbers, got {betas!r}") from None
+        raise TypeError(f"betas must be a pair of numbers, got {shown(betas)}") from None
     return (
         check_number("betas[0]", beta1, minimum=0, below=1),
         check_number("betas[1]", beta2, minimum=0, below=1),

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import Absent, check_number
+from nnlayers._core.checks import Absent, check_instance, check_number
+from nnlayers._core.showing import shown
 from nnlayers._core.state import commit, validated_state
 from nnlayers.layer import Parameter
 from nnlayers.optim.layout import FlatLayout, Settings
@@ -154,7 +155,7 @@ class Optimizer(ABC):
         lr = float(self._lr(step))
         if not 0 <= lr < math.inf:
             raise ValueError(
-                f"lr must be a finite number of at least 0, got {lr!r} from its schedule "
+                f"lr must be a finite number of at least 0, got {shown(lr)} from its schedule "
                 f"for step {step}"
             )
         return lr
@@ -247,6 +248,7 @@ class Optimizer(ABC):
             If an entry is missing, unknown, of another shape or out of range; then nothing has
             changed.
         """
+        check_instance("state", state, Mapping)
         current = self.state_dict()
         added_later = {name: current[name] for name in ("lr_scale", "decay")}
         new = validated_state(self, current, added_later | dict(state))
@@ -306,10 +308,13 @@ def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:
     Traceback (most recent call last):
     ValueError: params must hold at least one Parameter, got none
     """
-    unique = list({id(parameter): parameter for parameter in params}.values())
+    try:
+        unique = list({id(parameter): parameter for parameter in params}.values())
+    except TypeError:
+        raise TypeError(f"params must be a list of Parameters, got {shown(params)}") from None
     for parameter in unique:
         if not isinstance(parameter, Parameter):
-            raise TypeError(f"params must hold Parameters, got {parameter!r}")
+            raise TypeError(f"params must hold Parameters, got {shown(parameter)}")
     if not unique:
         raise ValueError("params must hold at least one Parameter, got none")
     return unique

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array
-from nnlayers._core.checks import check_integer, check_number
+from nnlayers._core.checks import check_instance, check_integer, check_number
+from nnlayers._core.showing import shown
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["minimize_flat", "minimize_lbfgs"]
@@ -86,6 +87,9 @@ def minimize_lbfgs(
     >>> model.W.value.round(4), model.b.value.round(4)
     (array([[3.]]), array([1.]))
     """
+    check_instance("model", model, Layer)
+    if not (hasattr(loss, "forward") and hasattr(loss, "backward")):
+        raise TypeError(f"loss must have the methods of a Loss, got {shown(loss)}")
     l2 = check_number("l2", l2, minimum=0)
     options = {
         "maxiter": check_integer("max_iter", max_iter, minimum=1),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nnlayers._core.checks import check_choice, check_integer, check_number
+from nnlayers._core.checks import check_choice, check_instance, check_integer, check_number
 from nnlayers._core.state import check_names, read_scalar
 from nnlayers.optim.base import Optimizer
 
@@ -176,5 +176,6 @@ class ReduceOnPlateau(PlateauRule):
 
 def check_unscheduled(optimizer: Optimizer) -> None:
     """Raise ``ValueError`` if the learning rate is a schedule, which would undo a reduction."""
+    check_instance("optimizer", optimizer, Optimizer)
     if optimizer.scheduled:
         raise ValueError("optimizer must have a number as its lr, got a schedule")

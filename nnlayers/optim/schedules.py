@@ -11,6 +11,8 @@ instead of a number:
 from __future__ import annotations
 
 import math
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,8 +31,35 @@ __all__ = [
 ]
 
 
+class _Schedule(ABC):
+    """Base of the schedules, whose arguments and steps are checked."""
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate of a step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `step` is not an integer of at least 0.
+        """
+        if type(step) is not int or not 0 <= step <= sys.maxsize:
+            step = check_integer("step", step, minimum=0)
+        try:
+            return self._rate(step)
+        except OverflowError:  # That of a power of a large factor.
+            return math.inf
+
+    @abstractmethod
+    def _rate(self, step: int) -> float: ...
+
+    def _store(self, **checked: float) -> None:
+        """Store arguments as the checks return them: NumPy's numbers as Python's."""
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+
 @dataclass(frozen=True)
-class Constant:
+class Constant(_Schedule):
     r"""Constant learning rate: :math:`\eta_t = \eta`.
 
     Parameters
@@ -47,15 +76,16 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        check_number("lr", self.lr, minimum=0)
+        self._store(
+            lr=check_number("lr", self.lr, minimum=0),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         return self.lr
 
 
 @dataclass(frozen=True)
-class StepDecay:
+class StepDecay(_Schedule):
     r"""Step decay: multiply by a factor every k steps.
 
     .. math:: \eta_t = \eta\gamma^{\lfloor t / k \rfloor}
@@ -81,17 +111,18 @@ class StepDecay:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number("lr", self.lr, minimum=0)
-        check_integer("step_size", self.step_size, minimum=1)
-        check_number("gamma", self.gamma, above=0)
+        self._store(
+            lr=check_number("lr", self.lr, minimum=0),
+            step_size=check_integer("step_size", self.step_size, minimum=1),
+            gamma=check_number("gamma", self.gamma, above=0),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         return self.lr * self.gamma ** (step // self.step_size)
 
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(_Schedule):
     r"""Exponential decay: multiply by a factor at every step, :math:`\eta_t = \eta\gamma^t`.
 
     Parameters
@@ -111,16 +142,17 @@ class ExponentialDecay:
     gamma: float
 
     def __post_init__(self) -> None:
-        check_number("lr", self.lr, minimum=0)
-        check_number("gamma", self.gamma, above=0, maximum=1)
+        self._store(
+            lr=check_number("lr", self.lr, minimum=0),
+            gamma=check_number("gamma", self.gamma, above=0, maximum=1),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         return float(self.lr * self.gamma**step)
 
 
 @dataclass(frozen=True)
-class CosineDecay:
+class CosineDecay(_Schedule):
     r"""Cosine decay: half a period of a cosine from the first rate to the last, which then stays.
 
     .. math::
@@ -153,17 +185,18 @@ class CosineDecay:
     final_lr: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("lr", self.lr, minimum=0)
-        check_integer("steps", self.steps, minimum=1)
-        check_number("final_lr", self.final_lr, minimum=0)
+        self._store(
+            lr=check_number("lr", self.lr, minimum=0),
+            steps=check_integer("steps", self.steps, minimum=1),
+            final_lr=check_number("final_lr", self.final_lr, minimum=0),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         return _cosine(self.lr, self.final_lr, min(step / self.steps, 1.0))
 
 
 @dataclass(frozen=True)
-class LinearWarmup:
+class LinearWarmup(_Schedule):
     r"""Linear warmup to the rate of another schedule, which then takes over.
 
     .. math:: \eta_t = \Big(s + (1 - s)\frac{t}{T}\Big)\eta_0 \quad (t < T)
@@ -197,12 +230,13 @@ class LinearWarmup:
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
-            check_number("lr", self.lr, minimum=0)
-        check_integer("steps", self.steps, minimum=1)
-        check_number("start_factor", self.start_factor, minimum=0, maximum=1)
+            self._store(lr=check_number("lr", self.lr, minimum=0))
+        self._store(
+            steps=check_integer("steps", self.steps, minimum=1),
+            start_factor=check_number("start_factor", self.start_factor, minimum=0, maximum=1),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         schedule: Callable[[int], float] = self.lr if callable(self.lr) else Constant(self.lr)
         if step >= self.steps:
             return schedule(step - self.steps)
@@ -210,7 +244,7 @@ class LinearWarmup:
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(_Schedule):
     r"""One-cycle schedule: rise to a maximum, then fall far below the start, each along a cosine.
 
     From ``max_lr / div_factor`` at step 0 to `max_lr` at step ``pct_start * steps - 1`` and on to
@@ -246,14 +280,15 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        check_number("max_lr", self.max_lr, minimum=0)
-        check_integer("steps", self.steps, minimum=2)
-        check_number("pct_start", self.pct_start, above=0, below=1)
-        check_number("div_factor", self.div_factor, minimum=1)
-        check_number("final_div_factor", self.final_div_factor, minimum=1)
+        self._store(
+            max_lr=check_number("max_lr", self.max_lr, minimum=0),
+            steps=check_integer("steps", self.steps, minimum=2),
+            pct_start=check_number("pct_start", self.pct_start, above=0, below=1),
+            div_factor=check_number("div_factor", self.div_factor, minimum=1),
+            final_div_factor=check_number("final_div_factor", self.final_div_factor, minimum=1),
+        )
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def _rate(self, step: int) -> float:
         first = self.max_lr / self.div_factor
         peak = self.pct_start * self.steps - 1
         if step <= peak:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from nnlayers._core.archives import one_line
-from nnlayers._core.checks import check_path
+from nnlayers._core.checks import check_boolean, check_instance, check_path
 from nnlayers._core.files import write_file
 from nnlayers._core.rebuilding import rebuilding
 from nnlayers._core.resolving import check_modules, resolve_class
+from nnlayers._core.showing import shown
 from nnlayers._core.state import check_finite
 from nnlayers.layer import Layer
 from nnlayers.saving import archive_format, safetensors_format
@@ -144,8 +145,10 @@ def load(
     ...     nn.load(nn.save(Scale(3.0), f"{directory}/model.nn"), classes={name: Scale})
     Scale(3.0)
     """
-    find_class = _class_finder(modules, classes or {})
-    content = Path(path).read_bytes()
+    path = check_path("path", path)
+    allow_nonfinite = check_boolean("allow_nonfinite", allow_nonfinite)
+    find_class = _class_finder(modules, {} if classes is None else classes)
+    content = path.read_bytes()
     try:
         return _parse(content, find_class, allow_nonfinite)
     except ValueError as error:
@@ -161,7 +164,7 @@ def dumps(model: Layer, *, safetensors: bool = False) -> memoryview:
         As :func:`save` does.
     """
     if not isinstance(model, Layer):
-        raise TypeError(f"model must be a Layer, got {model!r}")
+        raise TypeError(f"model must be a Layer, got {shown(model)}")
     try:
         return _content(model, safetensors)
     except RecursionError as error:
@@ -181,10 +184,11 @@ def loads(
 
 def _class_finder(modules: Iterable[str], classes: Classes) -> FindClass:
     """Return the function that finds layer classes by their names in a file."""
+    check_instance("classes", classes, Mapping)
     modules, classes = check_modules(modules), dict(classes)
     for name, cls in classes.items():
         if not (inspect.isclass(cls) and issubclass(cls, Layer)):
-            raise TypeError(f"classes must hold subclasses of Layer, got {name!r}: {cls!r}")
+            raise TypeError(f"classes must hold subclasses of Layer, got {name!r}: {shown(cls)}")
     base: Any = Layer  # mypy does not take an abstract class for a type[Layer].
 
     @cache  # A model has many layers of few classes.
@@ -264,7 +268,9 @@ def _rebuild(contents: Contents, find_class: FindClass, size: int) -> Layer:
             values = [*values, 1.0, True]
         for (setting, kind), value in zip(_SETTINGS.items(), values, strict=True):
             if type(value) is not kind:
-                raise ValueError(f"{setting} of {name!r} must be a {kind.__name__}, got {value!r}")
+                raise ValueError(
+                    f"{setting} of {name!r} must be a {kind.__name__}, got {shown(value)}"
+                )
             setattr(parameter, setting, value)
     evaluation = frozenset(table["evaluation"])
     for name, layer in layers.items():

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array, as_reals
+from nnlayers._core.showing import shown
 from nnlayers.layer import Layer
 from nnlayers.testing.gradients import LayerError, input_gradients
 
@@ -135,10 +136,10 @@ def _layer_name(make_layer: Any) -> str:
         name = type(make_layer).__name__
         raise TypeError(f"{expected}, such as lambda: {name}(...), got the layer {make_layer!r}")
     if not callable(make_layer):
-        raise TypeError(f"{expected}, got {make_layer!r}")
+        raise TypeError(f"{expected}, got {shown(make_layer)}")
     layer = make_layer()
     if not isinstance(layer, Layer):
-        raise TypeError(f"make_layer must return a Layer object, got {layer!r}")
+        raise TypeError(f"make_layer must return a Layer object, got {shown(layer)}")
     if layer is make_layer():
         raise ValueError(f"{expected} at each call, got the same {layer!r} twice")
     return type(layer).__name__

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array, as_floats, refuse_masked
 from nnlayers._core.checks import check_number
+from nnlayers._core.showing import shown
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 
@@ -92,9 +93,9 @@ def check_gradients(
     >>> check_gradients(nn.SoftmaxCrossEntropy(), [[0.3, -1.2], [0.0, 2.0]], [1, 0])
     """
     if not isinstance(layer, Layer | Loss):
-        raise TypeError(f"layer must be a Layer or Loss object, got {layer!r}")
-    check_number("rtol", rtol, minimum=0)
-    check_number("atol", atol, minimum=0)
+        raise TypeError(f"layer must be a Layer or Loss object, got {shown(layer)}")
+    rtol = check_number("rtol", rtol, minimum=0)
+    atol = check_number("atol", atol, minimum=0)
     point = _Point(copy.deepcopy(layer), [_as_float64(x) for x in inputs])
     if isinstance(point.subject, Layer):
         point.subject.astype(FLOAT64).zero_grad()

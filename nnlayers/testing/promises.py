@@ -113,8 +113,8 @@ def check_layer(
     nnlayers.testing.gradients.LayerError: Clip: forward must not write to its input: input 0
     changed at (0, 1) from -1.0 to 0.0
     """
-    check_number("rtol", rtol, minimum=0)
-    check_number("atol", atol, minimum=0)
+    rtol = check_number("rtol", rtol, minimum=0)
+    atol = check_number("atol", atol, minimum=0)
     case = Case(make_layer, inputs, rtol, atol)
     with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", invalid="warn"):
         warnings.simplefilter("error", RuntimeWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnlayers._core.showing import shown
 from nnlayers.layer import Layer, Parameter
 from nnlayers.optim import Optimizer
 
@@ -20,7 +21,7 @@ def unoptimized_parameters(model: Layer, optimizer: Optimizer) -> list[Parameter
     optimized = {id(parameter) for parameter in optimizer.params}
     models_own = {id(parameter) for parameter in named.values()}
     if not models_own & optimized:
-        raise ValueError(f"optimizer must hold parameters of the model, got {optimizer!r}")
+        raise ValueError(f"optimizer must hold parameters of the model, got {shown(optimizer)}")
     left_out = [name for name, p in named.items() if p.trainable and id(p) not in optimized]
     if left_out and not optimized <= models_own:
         raise ValueError(

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import unknown_name
+from nnlayers._core.checks import is_iterable, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers.losses import Loss
 from nnlayers.training.divergence import QUIET
 from nnlayers.training.measures import MEASURES
@@ -71,8 +72,8 @@ class Metrics:
     """
 
     def __init__(self, metrics: Iterable[str | Metric], loss: Loss) -> None:
-        if isinstance(metrics, str | Mapping) or not isinstance(metrics, Iterable):
-            raise TypeError(f"metrics must be a list of names or functions, got {metrics!r}")
+        if isinstance(metrics, str | Mapping) or not is_iterable(metrics):
+            raise TypeError(f"metrics must be a list of names or functions, got {shown(metrics)}")
         self.loss = loss
         self.units: Units | None = None
         self._computations: dict[str, Callable[[Predictions], float]] = {}
@@ -80,10 +81,10 @@ class Metrics:
             name = metric if isinstance(metric, str) else getattr(metric, "__name__", None)
             if name is None or not (isinstance(metric, str) or callable(metric)):
                 raise TypeError(
-                    f"metrics must hold names or functions with a __name__, got {metric!r}"
+                    f"metrics must hold names or functions with a __name__, got {shown(metric)}"
                 )
             if name in self._computations or name == "loss":
-                raise ValueError(f"metrics must have different names, got {name!r} twice")
+                raise ValueError(f"metrics must have different names, got {shown(name)} twice")
             self._computations[name] = _computation(metric, loss)
 
     @property
@@ -111,7 +112,7 @@ class Metrics:
         for name, compute in self._computations.items():
             value = compute(predictions)
             if np.ndim(value) != 0:
-                raise TypeError(f"metric {name!r} must return a number, got {value!r}")
+                raise TypeError(f"metric {name!r} must return a number, got {shown(value)}")
             values[name] = float(value)
         return values
 

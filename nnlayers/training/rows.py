@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, as_floats, as_reals, unmasked
 from nnlayers._core.checks import check_number
+from nnlayers._core.showing import shown
 from nnlayers.data import batches, split
 from nnlayers.losses.weighting import row_weights
 from nnlayers.training.metrics import has_sum_reduction
@@ -178,7 +179,7 @@ def as_numbers(name: str, values: npt.ArrayLike, dtype: np.dtype[Any] | None = N
     is_mapped = isinstance(values, np.memmap)
     array = as_reals(values, name) if is_mapped else unmasked(values, name)
     if array.ndim == 0:
-        raise ValueError(f"{name} must have rows, got the single value {values!r}")
+        raise ValueError(f"{name} must have rows, got the single value {shown(values)}")
     return array if is_mapped or array.dtype.kind in "iub" else as_floats(array, dtype, name)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_instance, check_number, unknown_name
 from nnlayers._core.naming import check_unique
+from nnlayers._core.showing import shown
 from nnlayers.graphs import Graph
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -39,18 +40,21 @@ def make_task(model: Layer, loss: Any, metrics: Any, loss_weights: Any) -> Task:
     TypeError, ValueError
         If the arguments do not fit the model's inputs and outputs or each other.
     """
+    check_instance("model", model, Layer)
     if isinstance(loss, Mapping):
         if not isinstance(model, Graph):
-            raise TypeError(f"loss must be a Loss, got {loss!r}: only a Graph has losses by output")
+            raise TypeError(
+                f"loss must be a Loss, got {shown(loss)}: only a Graph has losses by output"
+            )
         return TaskByOutput(model, loss, metrics, loss_weights)
     if loss_weights is not None:
         raise TypeError(
-            f"loss_weights needs a loss that is a dictionary by output, got the loss {loss!r}"
+            f"loss_weights needs a loss that is a dictionary by output, got the loss {shown(loss)}"
         )
     if isinstance(model, Graph):
         if len(model.outputs) > 1:
             known = ", ".join(map(repr, _output_names(model)))
-            raise TypeError(f"loss must be a dictionary by output, of {known}, got {loss!r}")
+            raise TypeError(f"loss must be a dictionary by output, of {known}, got {shown(loss)}")
         if len(model.inputs) > 1 or not model.single:
             return TaskByInput(model, loss, metrics)
         return TaskOfGraph(model, loss, metrics)
@@ -107,7 +111,7 @@ class TaskByOutput(TaskByInput):
         if not isinstance(metrics, Mapping):
             raise TypeError(
                 "metrics must be a dictionary by output, such as "
-                f"{{{self.output_names[0]!r}: ['accuracy']}}, got {metrics!r}"
+                f"{{{self.output_names[0]!r}: ['accuracy']}}, got {shown(metrics)}"
             )
         _check_known("metrics", "output", metrics, self.output_names)
         resolved: dict[str, Metrics] = {}
@@ -120,7 +124,9 @@ class TaskByOutput(TaskByInput):
         columns += [f"{metric}_{name}" for name, own in resolved.items() for metric in own.names]
         if len(set(columns)) < len(columns):
             column = Counter(columns).most_common(1)[0][0]
-            raise ValueError(f"metrics and losses must have different names, got {column!r} twice")
+            raise ValueError(
+                f"metrics and losses must have different names, got {shown(column)} twice"
+            )
         return resolved
 
     def targets(self, y: Any, name: str) -> Arrays:
@@ -211,7 +217,7 @@ class LossByOutput:
             self.losses[name] = copy.copy(loss) if any(loss is other for other in seen) else loss
             seen.append(loss)
         if not isinstance(weights, Mapping | None):
-            raise TypeError(f"loss_weights must be a dictionary by output, got {weights!r}")
+            raise TypeError(f"loss_weights must be a dictionary by output, got {shown(weights)}")
         _check_known("loss_weights", "output", weights or {}, self.losses)
         self.weights = dict.fromkeys(self.losses, 1.0)
         for name, weight in (weights or {}).items():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import (
+    as_generator,
     check_boolean,
     check_instance,
     check_integer,
@@ -284,7 +285,7 @@ class Trainer:
         shuffle = check_boolean("shuffle", shuffle)
         progress = check_boolean("progress", progress)
         check_weights(self)
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         data = self._task.rows(X, y, sample_weight)
         validation = self._holdout.other_rows(validation, self._task)
         self._fit = fit = Fit(self, data, validation, epochs, batch_size, rng, shuffle)

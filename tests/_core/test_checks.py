@@ -1,4 +1,5 @@
 import math
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 import nnlayers as nn
 from nnlayers._core.checks import (
-    check_axis,
     check_boolean,
     check_choice,
     check_integer,
@@ -17,6 +17,7 @@ from nnlayers._core.checks import (
     optional_library,
     unknown_name,
 )
+from nnlayers._core.sizes import check_axis
 
 
 @pytest.mark.parametrize("name", ["relu", "Rellu", "RELUU", "reLU"])
@@ -52,7 +53,10 @@ def test_a_choice_among_strings_passes_and_anything_else_is_named():
         assert str(caught.value).endswith(repr(bad))
 
 
-@given(st.integers(), st.integers())
+INTEGERS = st.integers(-sys.maxsize - 1, sys.maxsize)
+
+
+@given(INTEGERS, INTEGERS)
 def test_integers_pass_from_their_minimum_on(value, minimum):
     if value >= minimum:
         assert check_integer("n", value, minimum) == value
@@ -60,6 +64,15 @@ def test_integers_pass_from_their_minimum_on(value, minimum):
         with pytest.raises(ValueError, match=f"n must be an integer of at least {minimum}, got"):
             check_integer("n", value, minimum)
     assert check_integer("n", value) == value
+
+
+@given(st.integers(sys.maxsize + 1))
+def test_integers_beyond_the_size_of_any_array_are_refused_but_as_seeds(value):
+    with pytest.raises(ValueError, match=f"n must be an integer of at most {sys.maxsize}, got"):
+        check_integer("n", value, 1)
+    with pytest.raises(ValueError, match=f"n must be an integer of at least {-sys.maxsize - 1}"):
+        check_integer("n", -value - 1)
+    assert check_integer("seed", value, maximum=None) == value
 
 
 @pytest.mark.parametrize("value", [np.int8(3), np.uint64(3), np.array(3)])

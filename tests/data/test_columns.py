@@ -325,7 +325,7 @@ def test_scaled_numbers_in_text_with_missing_ones_are_indicated(role):
             "categories must not name 'c', which da",
         ),
         ({"ignore": "c"}, TypeError, "ignore must be a list of names of columns, got 'c'"),
-        ({"embed": [3]}, TypeError, "embed must be a list of names of columns, got 3 in it"),
+        ({"embed": [3]}, TypeError, "embed must be a list of names of columns, got \\(3,\\)"),
         (
             {"missing": "zero"},
             ValueError,

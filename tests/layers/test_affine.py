@@ -128,7 +128,7 @@ def test_a_dout_of_another_shape_is_refused_and_adds_nothing(shape):
         ((2, 1), {"dtype": "int32"}, ValueError, "dtype must be float32 or float64, got 'int32'"),
         ((2, 1), {"dtype": None}, ValueError, "dtype must be float32 or float64, got None"),
         ((2, 1), {"weight_init": "he"}, ValueError, "unknown initializer 'he'"),
-        ((2, 1), {"bias_init": 0.0}, TypeError, "an initializer must be a name or callable, got"),
+        ((2, 1), {"bias_init": 0.0}, TypeError, "bias_init must be a name or callable, got"),
         ((2, 1), {"bias_init": "orthogonal"}, ValueError, "at least two axes"),
         (
             (2, 1),

@@ -102,9 +102,9 @@ def test_mlp_repeats_with_its_seed():
     ("sizes", "options", "error", "words"),
     [
         ([3], {}, ValueError, r"sizes must be a list of at least two sizes, got \[3\]"),
-        (3, {}, ValueError, "sizes must be a list of at least two sizes, got 3"),
-        ([3, 0], {}, ValueError, "out_features must be an integer of at least 1, got 0"),
-        ([3, 2.5], {}, TypeError, "out_features must be an integer of at least 1"),
+        (3, {}, TypeError, "sizes must be a list of integers, got 3"),
+        ([3, 0], {}, ValueError, "sizes must be an integer of at least 1, got 0"),
+        ([3, 2.5], {}, TypeError, "sizes must be an integer of at least 1"),
         ([3, 2], {"activation": "rellu"}, ValueError, "unknown activation 'rellu', did you mean"),
         ([3, 2], {"norm": "bach"}, ValueError, "unknown norm 'bach', did you mean 'batch'"),
         ([3, 2], {"dropout": 1}, ValueError, "dropout must be .* and below 1, got 1"),

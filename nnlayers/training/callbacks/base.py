@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_instance
+from nnlayers._core.checks import check_instance, is_iterable
+from nnlayers._core.showing import shown
 from nnlayers._core.state import check_names
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ __all__ = ["Callback", "LambdaCallback", "Pauses", "hooks", "list_callbacks"]
 
 def list_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     """Return a user's callbacks as a list; raise ``TypeError`` unless they are callbacks."""
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
+    if not is_iterable(callbacks):
+        raise TypeError(f"callbacks must be a list of callbacks, got {shown(callbacks)}")
     listed = list(callbacks)
     for index, callback in enumerate(listed):
         check_instance(f"callbacks[{index}]", callback, Callback)
@@ -145,7 +146,9 @@ optional
         for name, function in functions.items():
             if function is not None:
                 if not callable(function):
-                    raise TypeError(f"{name} must be a function of the trainer, got {function!r}")
+                    raise TypeError(
+                        f"{name} must be a function of the trainer, got {shown(function)}"
+                    )
                 setattr(self, name, function)
 
 

@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from nnlayers._core.showing import shown
+
 __all__ = ["Interval"]
 
 _TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*(steps?|epochs?|s|seconds?|min|minutes?|h|hours?)", re.ASCII)
@@ -40,13 +42,13 @@ class Interval:
         """
         example = "a number and a unit, such as '1 epoch', '500 steps' or '30 s'"
         if not isinstance(text, str):
-            raise TypeError(f"{name} must be {example}, got {text!r}")
+            raise TypeError(f"{name} must be {example}, got {shown(text)}")
         match = _TEXT.fullmatch(text.strip())
         amount = float(match[1]) if match else 0.0
         if not match or not 0 < amount < math.inf:
-            raise ValueError(f"{name} must be {example}, got {text!r}")
+            raise ValueError(f"{name} must be {example}, got {shown(text)}")
         if match[2].startswith(("step", "epoch")):
             if amount != int(amount):
-                raise ValueError(f"{name} must be a whole number of {match[2]}, got {text!r}")
+                raise ValueError(f"{name} must be a whole number of {match[2]}, got {shown(text)}")
             return cls(int(amount), match[2].removesuffix("s"))
         return cls(amount * _SECONDS[match[2][0]], "second")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_choice, check_number, unknown_name
+from nnlayers._core.showing import shown
 from nnlayers._core.state import check_names, read_scalar
 from nnlayers.training.callbacks.base import Callback
 from nnlayers.training.history import History
@@ -69,7 +70,9 @@ class Watcher(Callback):
 
     def __init__(self, monitor: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor must be the name of a column of the history, got {monitor!r}")
+            raise TypeError(
+                f"monitor must be the name of a column of the history, got {shown(monitor)}"
+            )
         check_choice("mode", mode, ["auto", "min", "max"])
         self.monitor = monitor
         self.mode = _mode_by_name(monitor) if mode == "auto" else mode
@@ -120,5 +123,5 @@ class Watcher(Callback):
 def _mode_by_name(column: str) -> Literal["min", "max"]:
     larger = is_larger_better(column)
     if larger is None:
-        raise ValueError(f"mode must be 'min' or 'max' for monitor {column!r}, got 'auto'")
+        raise ValueError(f"mode must be 'min' or 'max' for monitor {shown(column)}, got 'auto'")
     return "max" if larger else "min"

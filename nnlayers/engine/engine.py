@@ -48,6 +48,10 @@ def unknown_part(model: Layer, loss: Loss, optimizer: Optimizer) -> str | None:
     return None
 
 
+# Batches of ever new sizes each need a program, and the memory of its activations.
+_MOST_PROGRAMS = 16
+
+
 class CompiledTraining:
     """The programs that train a model, one for each kind of batch.
 
@@ -67,6 +71,10 @@ class CompiledTraining:
         self._programs: dict[BatchKind, TrainingProgram] = {}
         self._step_program: TrainingProgram | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Programs hold addresses of memory; a copy lowers its own.
+        return vars(self) | {"_programs": {}, "_step_program": None}
+
     def unknown_part(self) -> str | None:
         """Return a description of the first part that the engine does not know."""
         return unknown_part(*self._parts)
@@ -85,6 +93,8 @@ class CompiledTraining:
         part = self.unknown_part()
         if part is not None:
             return part
+        if len(self._programs) >= _MOST_PROGRAMS:
+            del self._programs[next(iter(self._programs))]
         try:
             program = self._programs[kind] = TrainingProgram(*self._parts, self._max_norm, kind)
         except UnsupportedError as error:

@@ -180,7 +180,11 @@ def as_numbers(name: str, values: npt.ArrayLike, dtype: np.dtype[Any] | None = N
     array = as_reals(values, name) if is_mapped else unmasked(values, name)
     if array.ndim == 0:
         raise ValueError(f"{name} must have rows, got the single value {shown(values)}")
-    return array if is_mapped or array.dtype.kind in "iub" else as_floats(array, dtype, name)
+    if is_mapped:
+        return array
+    if array.dtype.kind in "iub":
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return as_floats(array, dtype, name)
 
 
 def check_lengths(arrays: Mapping[str, Array]) -> None:

@@ -138,10 +138,12 @@ def _nadam(optimizer: NAdam, decay: float) -> UpdateRule:
     beta1, beta2 = optimizer.betas
 
     def coefficients(lr: Any, t: Any) -> tuple[Any, ...]:
-        steps = np.ravel(t).tolist()
-        mu = np.array([optimizer.momentum(step) for step in steps])
-        following = np.array([optimizer.momentum(step + 1) for step in steps])
-        product = np.array([optimizer.momentum_product(step) for step in steps])
+        def by_step(function: Callable[[int], float], first: int = 0) -> Any:
+            values = [function(step + first) for step in np.ravel(t).tolist()]
+            return np.reshape(values, np.shape(t))  # A single step has a number, not a list.
+
+        mu, following = by_step(optimizer.momentum), by_step(optimizer.momentum, 1)
+        product = by_step(optimizer.momentum_product)
         a = lr * (1 - mu) / (1 - product)
         b = lr * following / (1 - product * following)
         return a, b, (1 / (1 - beta2**t)) ** 0.5, optimizer.eps

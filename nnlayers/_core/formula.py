@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nnlayers._core.checks import check_strings
+from nnlayers._core.checks import check_instance, check_strings
 
 __all__ = ["Formula"]
 
@@ -72,6 +72,7 @@ class Formula:
         self.symbol = symbol
         self.sent = check_strings("sent", sent)
         self.product = product if derivatives else ""
+        check_instance("parameters", {} if parameters is None else parameters, Mapping)
         self.parameters = dict(parameters or {})
         self.note = note
 

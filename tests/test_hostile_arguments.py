@@ -50,7 +50,7 @@ OTHER_NAMES = {
 ENDLESS = {"epochs"}
 # What these return or raise is the user's own.
 CALLED = {"activation", "bias_init", "initializer", "make_layer", "norm", "weight_init"}
-ARE_FILES = {"path", "table", "target", "weights"}
+ARE_FILES = {"path", "resume", "table", "target", "weights"}
 
 
 def hostile_values(argument):

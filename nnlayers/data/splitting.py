@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_instance, check_integer, check_number
+from nnlayers._core.showing import shown
 from nnlayers._core.sizes import fits_memory
 from nnlayers.data.dates import read_dates
 from nnlayers.data.factorizing import factorize
@@ -201,9 +202,12 @@ def split_table(
 
 
 def _check_time_format(time_format: str | None, time: object) -> None:
-    if time_format is not None and not isinstance(time_format, str):
-        raise TypeError(f"time_format must be a string, such as '%d.%m.%Y', got {time_format!r}")
-    if time_format is not None and time is None:
+    if time_format is None:
+        return
+    if not isinstance(time_format, str):
+        given = shown(time_format)
+        raise TypeError(f"time_format must be a string, such as '%d.%m.%Y', got {given}")
+    if time is None:
         raise ValueError("time_format needs time, the column that it describes")
 
 

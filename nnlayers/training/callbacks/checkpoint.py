@@ -118,7 +118,7 @@ class Checkpoint(Callback):
         self.every = every
         self._interval = Interval.parse("every", every)
         self.keep = check_integer("keep", keep, minimum=1)
-        self._is_automatic = monitor == "auto"
+        self._is_automatic = isinstance(monitor, str) and monitor == "auto"
         column = "val_loss" if self._is_automatic else monitor
         self._watcher = None if column is None else Watcher(column, mode, min_delta)
         self._lock: DirectoryLock | None = None

@@ -14,7 +14,7 @@ __all__ = ["Layout", "Point", "lay_out"]
 Vertex: TypeAlias = int | tuple[int, int]
 Point: TypeAlias = tuple[float, float]
 
-_GAP, _WIRE_ROW, _SPACE, _MARGIN, _SWEEPS = 52.0, 46.0, 28.0, 24.0, 12
+_GAP, _WIRE_ROW, _SPACE, _MARGIN, _EDGE, _SWEEPS = 52.0, 46.0, 28.0, 24.0, 4.0, 12
 
 
 class Layout(NamedTuple):
@@ -99,7 +99,7 @@ def lay_out(
 
     return Layout(
         width,
-        max(y + _half(vertex, halves) for vertex, y in heights.items()) + _MARGIN,
+        max(y + _half(vertex, halves) for vertex, y in heights.items()) + _EDGE,
         {node: point(node) for node in parents},
         {node: [point(vertex) for vertex in trunk] for node, trunk in trunks.items()},
         {wire: column[wire[1]] - column[wire[0]] - 1 for wire in wires},
@@ -171,7 +171,7 @@ def _heights(
                 near = [*left.get(vertex, ()), *right.get(vertex, ())]
                 ideal.append(fmean([heights[other] for other in near]) if near else 0.0)
             heights.update(zip(vertices, _spread(vertices, ideal, halves), strict=True))
-    top = min(height - _half(vertex, halves) for vertex, height in heights.items()) - _MARGIN
+    top = min(height - _half(vertex, halves) for vertex, height in heights.items()) - _EDGE
     return {vertex: height - top for vertex, height in heights.items()}
 
 

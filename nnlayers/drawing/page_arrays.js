@@ -141,18 +141,34 @@ function largeHeat(array) {
   const heat = heatOf(array, 32, 32, 100);
   const canvas = heatCanvas(heat, 288);
   canvas.classList.add("large");
-  const readout = element("p", { class: "quiet readout" }, "Point at an entry to read it.");
+  const hint = "Point at an entry to read it, or move to it by the arrow keys.";
+  const readout = element("p", { class: "quiet readout", role: "status" }, hint);
   const scale = element("p", { class: "scale" }, "−", element("span", { class: "bar" }), "+");
+  const columns = array.shape.length ? array.shape[array.shape.length - 1] : 1;
+  const rows = columns ? sizeOf(array.shape) / columns : 0;
+  let row = 0, column = 0;
+  const read = (r, c) => {
+    row = Math.max(0, Math.min(rows - 1, r));
+    column = Math.max(0, Math.min(columns - 1, c));
+    const number = array.data ? ` = ${formatNumber(array.data[row * columns + column])}` : "";
+    readout.textContent = `Row ${row + 1}, column ${column + 1}${number}`;
+  };
   canvas.addEventListener("pointermove", event => {
     const frame = canvas.getBoundingClientRect();
     const across = (event.clientX - frame.left) / frame.width;
     const down = (event.clientY - frame.top) / frame.height;
-    const columns = array.shape.length ? array.shape[array.shape.length - 1] : 1;
-    const rows = sizeOf(array.shape) / columns;
-    const r = Math.max(0, Math.min(rows - 1, Math.floor(down * rows)));
-    const c = Math.max(0, Math.min(columns - 1, Math.floor(across * columns)));
-    const number = array.data ? ` = ${formatNumber(array.data[r * columns + c])}` : "";
-    readout.textContent = `Row ${r + 1}, column ${c + 1}${number}`;
+    read(Math.floor(down * rows), Math.floor(across * columns));
+  });
+  for (const [name, value] of [["tabindex", 0], ["role", "img"], ["aria-label", summaryOf(array)]]) {
+    canvas.setAttribute(name, value);
+  }
+  canvas.removeAttribute("aria-hidden");
+  canvas.addEventListener("keydown", event => {
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    read(row + moves[event.key][0], column + moves[event.key][1]);
   });
   return [canvas, scale, readout];
 }

@@ -152,12 +152,27 @@ document.addEventListener("focusout", event => {
   if (span && event.target.getAttribute("aria-invalid") === "true") fill(span);
 });
 
+// Returns a tenth of the leading digit of a number, by which dragging and the arrow keys change it.
+function stepOf(number) { return 10 ** Math.max(-3, Math.floor(Math.log10(Math.abs(number) || 1)) - 1); }
+
+function enter(input, number) {
+  input.value = formatNumber(number);
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+document.addEventListener("keydown", event => {
+  const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+  if (!sign || !event.target.classList.contains("cell")) return;
+  event.preventDefault();
+  const number = Number(event.target.value) || 0;
+  enter(event.target, number + sign * stepOf(number));
+});
+
 let drag = null;
 document.addEventListener("pointerdown", event => {
   if (!event.target.classList.contains("cell")) return;
   const start = Number(event.target.value) || 0;
-  const step = 10 ** Math.max(-3, Math.floor(Math.log10(Math.abs(start) || 1)) - 1);
-  drag = { input: event.target, x: event.clientX, start, step, moved: false };
+  drag = { input: event.target, x: event.clientX, start, step: stepOf(start), moved: false };
 });
 document.addEventListener("pointermove", event => {
   if (!drag) return;
@@ -165,8 +180,7 @@ document.addEventListener("pointermove", event => {
   if (!drag.moved && Math.abs(event.clientX - drag.x) < 6) return;
   drag.moved = true;
   event.preventDefault();
-  drag.input.value = formatNumber(drag.start + steps * drag.step);
-  drag.input.dispatchEvent(new Event("input", { bubbles: true }));
+  enter(drag.input, drag.start + steps * drag.step);
 });
 for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { drag = null; });
 

@@ -119,10 +119,11 @@ def to_svg(
     outputs = safe_text(", ".join(names[i] for i in scene.numbers.outputs))
     alt = f"The {len(diagram.nodes)} nodes that lead to {outputs}"
     space = ' xmlns="http://www.w3.org/2000/svg"' if is_file else ""
+    fit = ' style="max-width: 100%; height: auto"' if is_file else ""
     return "\n".join(
         [
             f'<svg{space} class="graph" width="{width}" height="{height}"'
-            f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">',
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}"{fit}>',
             f"<style>{style(COLOURS)}</style>" if is_file else "",
             f"<defs>{ARROW}</defs>" if is_file else "",
             *_Picture(scene, schedule).lines(),

@@ -198,7 +198,7 @@ def test_half_a_surrogate_pair_in_a_name_is_written(tmp_path):
 
 def test_drawing_is_well_formed_and_knows_its_steps(tmp_path):
     page = page_of(softplus_graph(), tmp_path)
-    svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", page, flags=re.DOTALL)[0])
+    svg = ElementTree.fromstring(re.search(r"<svg class=.*?</svg>", page, flags=re.DOTALL)[0])
     nodes = [g for g in svg.iter("g") if "node" in g.get("class", "")]
     assert [node.get("data-steps") for node in nodes] == ["0", "0", "1 7", "2 6", "3 5"]
     assert [node.get("class").split()[1] for node in nodes] == [

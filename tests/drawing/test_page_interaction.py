@@ -149,6 +149,13 @@ def test_a_number_can_be_dragged(open_page):
     assert numbers(page, "v2")[0] == pytest.approx(5.0)
 
 
+def test_arrow_keys_change_a_number_by_a_tenth_of_its_leading_digit(open_page):
+    page = open_page(layer_graph(), step=7)
+    cell(page, "W, entry 2").send_keys(Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_DOWN)
+    assert numbers(page, "v0")[1] == pytest.approx(2.1)
+    assert page.execute_script("return step") == 7
+
+
 def test_weights_of_layers_can_be_changed(open_page):
     layer = nn.Affine(1, 1, weight_init="ones", dtype=np.float64)
     graph = nn.Graph(layer(nn.Input("x")).named("y"))
@@ -320,6 +327,10 @@ def test_a_heat_map_opens_and_its_entries_can_be_read(open_page):
     row, column = (int(number) - 1 for number in re.findall(r"\d+", text)[:2])
     assert (row, column) in [(14, 9), (14, 10), (15, 9), (15, 10)]
     assert text.endswith(f" = {graph['x'].value[row, column]:.4g}")
+    canvas.send_keys(Keys.ARROW_DOWN)
+    text = details.find_element("css selector", ".readout").text
+    number = f"{graph['x'].value[row + 1, column]:.4g}"
+    assert text == f"Row {row + 2}, column {column + 1} = {number}"
 
 
 def test_no_motion_for_readers_who_want_none(open_page, media):
@@ -353,6 +364,21 @@ def test_axe_finds_no_fault(open_page, media, scheme, make):
         "v => [v.id, v.nodes.slice(0, 3).map(n => [n.html, n.failureSummary])])))"
     )
     assert found == []
+
+
+def test_names_are_shown_and_never_interpreted(open_page):
+    name = "<img src=x onerror='window.hacked = 1'>"
+    wicked = "</script><script>window.hacked = 1</script>"
+    x = nn.Input(f"x{name}")
+    graph = nn.Graph((nn.exp(x).named(wicked) * x).named("`${window.hacked = 1}`"))
+    graph.forward([[1.0, 2.0]])
+    graph.backward([[1.0, 1.0]])
+    page = open_page(graph, step=1)
+    assert wicked in find(page, "#step-1 h2")[0].text
+    retype(page, f"x{name}, entry 1", "3")
+    page.execute_script("sections.forEach((_, i) => show(i))")
+    assert page.execute_script("return window.hacked === undefined")
+    assert find(page, "img") == []
 
 
 def test_a_page_loads_nothing_and_logs_nothing(open_page):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple, TypeAlias
@@ -52,6 +52,7 @@ def lay_out(
     sizes: Mapping[int, Point],
     labels: Mapping[tuple[int, int], float],
     first: Iterable[int] = (),
+    late: Collection[int] = (),
 ) -> Layout:
     """Place each node to the right of its parents, with few crossings of the wires.
 
@@ -65,6 +66,8 @@ def lay_out(
         The widths of the numbers on the wire from one node to another.
     first : iterable of int
         Nodes without parents that stand in the first column; others stand before their first use.
+    late : collection of int
+        Nodes with parents that stand before their first use, too.
 
     References
     ----------
@@ -77,7 +80,7 @@ def lay_out(
     >>> layout.nodes[0][0] == layout.nodes[1][0] < layout.nodes[2][0]
     True
     """
-    column = _columns(parents) | dict.fromkeys(first, 0)
+    column = _columns(parents, late) | dict.fromkeys(first, 0)
     ends = dict(column)
     for node, above in parents.items():
         for parent in above:
@@ -106,7 +109,7 @@ def lay_out(
     )
 
 
-def _columns(parents: Mapping[int, Sequence[int]]) -> dict[int, int]:
+def _columns(parents: Mapping[int, Sequence[int]], late: Collection[int]) -> dict[int, int]:
     """Return the column of each node: after its parents, or just before its first use."""
     column: dict[int, int] = {}
     first_use: dict[int, int] = {}
@@ -114,7 +117,10 @@ def _columns(parents: Mapping[int, Sequence[int]]) -> dict[int, int]:
         column[node] = 1 + max([column[parent] for parent in above], default=-1)
         for parent in above:
             first_use[parent] = min(first_use.get(parent, column[node]), column[node])
-    return {node: column[node] if parents[node] else first_use.get(node, 1) - 1 for node in parents}
+    return {
+        node: column[node] if above and node not in late else first_use.get(node, 1) - 1
+        for node, above in parents.items()
+    }
 
 
 def _neighbours(

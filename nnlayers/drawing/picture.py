@@ -10,7 +10,7 @@ from string import Template
 from nnlayers.drawing.diagram import Diagram
 from nnlayers.drawing.labels import safe_text
 from nnlayers.drawing.layout import Point
-from nnlayers.drawing.scene import BOX, TITLE, Box, DiagramNumbers, Scene, Wire
+from nnlayers.drawing.scene import BOX, PAD, TITLE, Box, DiagramNumbers, Scene, Wire
 
 __all__ = ["ARROW", "COLOURS", "STYLE", "Schedule", "style", "to_svg"]
 
@@ -151,7 +151,6 @@ class _Picture:
         self.points = [self._trimmed(wire) for wire in scene.wires]
         parts = {part for points in self.points for part in pairwise(points)}
         self.leaving = Counter(start for start, _ in parts)
-        self.arriving = Counter(wire.end for wire in scene.wires)
 
     def lines(self) -> Iterable[str]:
         """Yield wires and boxes, then the labels on top."""
@@ -164,7 +163,7 @@ class _Picture:
 
     def _trimmed(self, wire: Wire) -> list[Point]:
         """Return the points of a wire from box to box instead of centre to centre."""
-        *points, (x, y) = self.layout.wire(wire.start, wire.end, _MAX_POINTS)
+        *points, (x, y) = self._route(wire)
         start, end = self.scene.boxes[wire.start], self.scene.boxes[wire.end]
         if points[0] == self.layout.nodes[wire.start]:
             x0, y0 = points[0]
@@ -173,6 +172,14 @@ class _Picture:
             ((_, slot), *_) = wire.targets
             y += TITLE - end.size[1] / 2 + end.inner.layout.nodes[end.inner.entries()[slot]][1]
         return [*points, (x - end.room / 2, y)]
+
+    def _route(self, wire: Wire) -> list[Point]:
+        """Return the points of a wire from centre to centre, level at the place of its labels."""
+        if wire.via is None:
+            return self.layout.wire(wire.start, wire.end, _MAX_POINTS)
+        *before, (x, y) = self.layout.wire(wire.start, wire.via, _MAX_POINTS)
+        half = wire.label_width / 2 + PAD
+        return [*before, (x - half, y), (x + half, y), self.layout.nodes[wire.end]]
 
     def _exit(self, box: Box) -> float:
         """Return how far below the centre of a box its wires leave it."""
@@ -201,10 +208,8 @@ class _Picture:
         path = _curve(points[:-1], first)
         if level == y0:
             path += f"H{bend:.1f}" + _turn(bend, y0, x1, y1)
-        elif level == y1:
-            path += _turn(x0, y0, bend, y1)
         else:
-            path += _turn(x0, y0, x1, y1)
+            path += _turn(x0, y0, bend, y1)
         path += f"H{x1 + (end.room - end.size[0]) / 2:.1f}"
         return f'<path class="wire{" open" if end.inner else ""}"{self._steps(wire)} d="{path}"/>'
 
@@ -228,11 +233,11 @@ class _Picture:
         There is room for its labels on the side where no other wire runs.
         """
         (x0, y0), (x1, y1) = points[-2:]
+        if wire.via is not None:
+            return x0, y0
         if self.leaving[x0, y0] == 1:
             return x1 - _TURN, y0
-        if self.arriving[wire.end] == 1 or self.scene.boxes[wire.end].inner:
-            return x0 + _TURN, y1
-        return (x0 + x1) / 2, (y0 + y1) / 2
+        return x0 + _TURN, y1
 
     def _box(self, index: int, box: Box) -> str:
         x, y = self.layout.nodes[index]
@@ -291,9 +296,11 @@ class _Picture:
 
     def _labels(self, wire: Wire, points: Sequence[Point]) -> str:
         """Return the value above a wire, and the gradient below it."""
-        (x0, y0), (x1, y1) = points[-2:]
+        (x0, y0), (x1, _) = points[-2:]
         bend, y = self._level(wire, points)
-        x = (x0 + bend) / 2 if y == y0 else (bend + x1) / 2 if y == y1 else bend
+        if wire.via is not None:
+            x0 -= wire.label_width + 2 * PAD
+        x = (x0 + bend) / 2 if y == y0 else (bend + x1) / 2
         parts = []
         for label, kind, below in (wire.value, "above", -5), (wire.gradient, "below", 14):
             if label:

@@ -15,9 +15,9 @@ from nnlayers.drawing.labels import Label, array_label, sum_label, text_width
 from nnlayers.drawing.layout import Layout, lay_out
 from nnlayers.drawing.operations import symbol
 
-__all__ = ["BOX", "TITLE", "Box", "DiagramNumbers", "Scene", "Wire"]
+__all__ = ["BOX", "PAD", "TITLE", "Box", "DiagramNumbers", "Scene", "Wire"]
 
-BOX, TITLE, _MAX_TEXT = 40.0, 26.0, 28
+BOX, TITLE, PAD, _MAX_TEXT = 40.0, 26.0, 6.0, 28
 
 
 class Box(NamedTuple):
@@ -76,6 +76,8 @@ class Wire(NamedTuple):
         of an output's end box, and -1, where the wire leaves the picture.
     value, gradient : Label or None
         The labels above and below it.
+    via : int or None
+        The place of the labels in the layout, where other wires leave its start, too.
     """
 
     start: int
@@ -84,6 +86,12 @@ class Wire(NamedTuple):
     targets: list[tuple[int, int]]
     value: Label | None
     gradient: Label | None
+    via: int | None = None
+
+    @property
+    def label_width(self) -> float:
+        """The width of the labels."""
+        return max([label.width for label in (self.value, self.gradient) if label], default=0.0)
 
 
 class DiagramNumbers:
@@ -155,7 +163,8 @@ class Scene:
                 continue
             self.box_of[index] = len(self.boxes)
             self.boxes.append(self._fold_box() if index in hidden else self._box(index, node))
-        self.wires = self._inner_wires() + (self._output_wires() if has_ends else [])
+        wires = self._inner_wires() + (self._output_wires() if has_ends else [])
+        self.wires = self._with_places(wires)
         self.layout = self._lay_out()
 
     def _box(self, index: int, node: DiagramNode) -> Box:
@@ -223,16 +232,36 @@ class Scene:
             wires.append(Wire(self.box_of[index], end, index, [(end, -1)], *labels))
         return wires
 
+    def _with_places(self, wires: list[Wire]) -> list[Wire]:
+        """Return the wires, with places for the labels where several wires leave a box."""
+        if any(box.inner for box in self.boxes):
+            return wires  # A slope from the middle of an open container's column would cross it.
+        starts = Counter(wire.start for wire in wires)
+        placed = []
+        for place, wire in enumerate(wires, len(self.boxes)):
+            needs_place = starts[wire.start] > 1 and wire.label_width
+            placed.append(wire._replace(via=place) if needs_place else wire)
+        return placed
+
     def _lay_out(self) -> Layout:
-        parents: dict[int, list[int]] = {i: [] for i in range(len(self.boxes))}
-        labels: dict[tuple[int, int], float] = {}
+        arriving: dict[int, list[Wire]] = {i: [] for i in range(len(self.boxes))}
         for wire in self.wires:
-            parents[wire.end].append(wire.start)
-            widths = [label.width for label in (wire.value, wire.gradient) if label]
-            key = wire.start, wire.end
-            labels[key] = max([labels.get(key, 0.0), *widths])
+            arriving[wire.end].append(wire)
+        parents: dict[int, list[int]] = {}
+        labels: dict[tuple[int, int], float] = {}
         sizes = {i: (box.room, box.size[1]) for i, box in enumerate(self.boxes)}
-        return lay_out(parents, sizes, labels, first=() if self.has_ends else self.entries())
+        for end, wires in arriving.items():
+            for wire in wires:
+                if wire.via is not None:
+                    parents[wire.via] = [wire.start]
+                    sizes[wire.via] = wire.label_width + 2 * PAD, 0.0
+                else:
+                    key = wire.start, end
+                    labels[key] = max(labels.get(key, 0.0), wire.label_width)
+            parents[end] = [wire.start if wire.via is None else wire.via for wire in wires]
+        late = {wire.via for wire in self.wires if wire.via is not None}
+        first = () if self.has_ends else self.entries()
+        return lay_out(parents, sizes, labels, first=first, late=late)
 
     def entries(self) -> list[int]:
         """Return the boxes of the inputs, in their order."""

@@ -102,3 +102,12 @@ def test_chosen_inputs_stand_in_the_first_column():
     assert lay_out(parents, sizes, {}).nodes[2][0] > lay_out(parents, sizes, {}).nodes[0][0]
     layout = lay_out(parents, sizes, {}, first=[0, 2])
     assert layout.nodes[2][0] == layout.nodes[0][0]
+
+
+def test_a_late_node_stands_before_its_use_and_widens_nothing():
+    parents = {0: [], 1: [0], 2: [1], 3: [2], 9: [0], 4: [3, 9]}
+    sizes = dict.fromkeys(parents, (40.0, 40.0))
+    early, late = lay_out(parents, sizes, {}), lay_out(parents, sizes, {}, late={9})
+    assert early.nodes[9][0] == early.nodes[1][0]
+    assert late.nodes[9][0] == late.nodes[3][0]
+    assert late.width == early.width

@@ -13,6 +13,7 @@ from nnlayers.drawing.operations import symbol
 from nnlayers.drawing.program import page_data
 from nnlayers.drawing.trace import trace
 from nnlayers.graphs import as_graph
+from nnlayers.layers.operation import Operation
 
 pytestmark = needs_browser
 
@@ -22,6 +23,11 @@ BEYOND = {
     *("BatchNorm", "BatchNorm of three axes", "LayerNorm", "RMSNorm", "Residual", "Graph"),
     *("Graph of two inputs",),
 }
+FOLLOWING = sorted(
+    name
+    for name, entry in ENTRIES.items()
+    if isinstance(entry.make(), Operation | nn.Affine | nn.PReLU) and name not in BEYOND
+)
 RUN = """
 const [data, inputs] = arguments;
 const stored = data.arrays.map(decode);
@@ -90,7 +96,7 @@ def graph_of(layer, count):
 @pytest.mark.parametrize(
     ("dtype", "names"),
     [
-        (np.float64, sorted(ENTRIES.keys() - BEYOND)),
+        (np.float64, FOLLOWING),
         (
             np.float32,
             ["Affine", "PReLU", "GELU", "Softmax", "Divide", "Mean of rows", "Sum of all"],

@@ -182,3 +182,38 @@ def test_a_weight_that_folded_blocks_share_gets_the_sum_of_their_gradients():
     drawn = Drawn(recurrent(50))
     # d/dw of w^50 (1 + 2) at w = 1, of which the first and the last step send 3 each.
     assert {"Σ 150", "3", "144"} <= set(drawn.labels("below"))
+
+
+@st.composite
+def graphs(draw):
+    """A graph of scalars and matrices with much sharing that has run forward and backward."""
+    nodes = [nn.Input("a"), nn.Input("b"), nn.Input("c")]
+    for _ in range(draw(st.integers(1, 12))):
+        first, second = (draw(st.sampled_from(nodes)) for _ in range(2))
+        kind = draw(st.sampled_from([nn.Add, nn.Multiply, nn.Tanh]))
+        nodes.append(kind()(first) if kind is nn.Tanh else kind()(first, second))
+    graph = nn.Graph(nodes[-2:])
+    values = {"a": 0.25, "b": np.ones((2, 3)), "c": -0.5}
+    outputs = graph.forward(**{node.name: values[node.name] for node in graph.inputs})
+    graph.backward(*[np.ones(y.shape) for y in outputs])
+    return graph
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs())
+def test_no_label_covers_another(graph):
+    drawn = Drawn(graph)
+    boxes = []
+    for group in drawn.root.iter(f"{SVG}g"):
+        if "label" in group.get("class", "").split():
+            x, y = map(float, re.findall(r"[-\d.]+", group.get("transform")))
+            half = 7.4 * len(group.find(f"{SVG}text").text) / 2
+            corners = [
+                re.match(r"M([-\d.]+)", path.get("d"))[1] for path in group.iter(f"{SVG}path")
+            ]
+            half = max([half, *[abs(float(corner)) for corner in corners]])
+            boxes.append((x - half, x + half, y - 11, y + 3))
+    for i, (left, right, top, bottom) in enumerate(boxes):
+        for other in boxes[:i]:
+            apart = other[1] <= left or right <= other[0] or other[3] <= top or bottom <= other[2]
+            assert apart, (boxes[i], other)

@@ -134,7 +134,9 @@ def _train(run: Run, modules: Iterable[str]) -> int:
     """Train a run to its last epoch, and say how that went."""
     experiment = run.experiment
     _describe(experiment)
-    say(f"engine: {experiment.trainer.engine}")
+    trainer = experiment.trainer
+    why = f" ({trainer.engine_reason})" if trainer.engine_reason else ""
+    say(f"engine: {trainer.engine}{why}")
     if run.finished:
         inform(f"nothing left to train{_reason(run)}")
     with raising_on_signals():

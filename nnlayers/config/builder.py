@@ -30,7 +30,7 @@ __all__ = ["Argument", "BuildResult", "Builder", "arguments_of"]
 # The arguments of layers that follow from the width of their input.
 _INPUT_WIDTHS = frozenset(["in_features", "features"])
 # The errors by which a constructor refuses its arguments, or asks for too much memory.
-_REFUSALS = (ArithmeticError, MemoryError, RecursionError, TypeError, ValueError)
+_REFUSALS = (ArithmeticError, ImportError, MemoryError, RuntimeError, TypeError, ValueError)
 # The schedules that end with the run unless they state their steps.
 _WHOLE_RUN = (schedules.CosineDecay, schedules.OneCycle)
 # The names of arguments in other libraries, and their names here.
@@ -146,7 +146,7 @@ class Builder:
         """
         try:
             return make()
-        except (ConfigError, DivergenceError):
+        except (ConfigError, DivergenceError, ModuleNotFoundError):
             raise
         except _REFUSALS as error:
             name, _, problem = str(error).partition(" ")

@@ -15,6 +15,6 @@ __all__ = ["settings_fingerprint"]
 def settings_fingerprint(config: Mapping[str, Any]) -> str:
     """Return a fingerprint of a config without what may differ when its run is resumed."""
     settings = copy.deepcopy(dict(config))
-    for name in ("epochs", "checkpoint_every"):
+    for name in ("epochs", "checkpoint_every", "engine"):
         settings["training"].pop(name, None)
     return text_fingerprint(dumps(settings))

@@ -61,7 +61,7 @@ __all__ = ["Run", "keep_engine"]
 BEFORE_ENGINES = "numpy"
 
 # The settings of a run that may differ when it is resumed.
-_FREE_SETTINGS = ("epochs", "checkpoint_every")
+_FREE_SETTINGS = ("epochs", "checkpoint_every", "engine")
 
 
 class Run:
@@ -126,7 +126,8 @@ class Run:
         ------
         ConfigError
             If there is no run, another process is training it, its config differs in more than the
-            number of epochs and the time of checkpoints, its data differ, or a file is damaged.
+            number of epochs, the time of checkpoints and the engine, its data differ, or a file is
+            damaged.
         """
         self._check_same_config()
         lock = lock_directory(self.directory)
@@ -335,13 +336,13 @@ class Run:
         if isinstance(stored.get("training"), dict):
             for name in _FREE_SETTINGS:
                 stored["training"][name] = self.experiment.config["training"][name]
-            stored["training"].setdefault("engine", BEFORE_ENGINES)
         for path, (old, new) in differences(stored, self.experiment.config):
             was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
-                f"{self.directory}; to resume, only training.epochs and training.checkpoint_every "
-                f"may differ{'' if old is None else f', so add --set {path}={was}'}"
+                f"{self.directory}; to resume, only training.epochs, training.checkpoint_every "
+                f"and training.engine may differ"
+                f"{'' if old is None else f', so add --set {path}={was}'}"
             )
 
 

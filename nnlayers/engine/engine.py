@@ -72,7 +72,7 @@ class CompiledTraining:
         self._step_program: TrainingProgram | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Programs hold addresses of memory; a copy lowers its own.
+        """Return all but the programs, which consist of addresses in this process."""
         return vars(self) | {"_programs": {}, "_step_program": None}
 
     def unknown_part(self) -> str | None:

@@ -21,7 +21,7 @@ from nnlayers.optim import NonfiniteGradientError
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.engines import Engine, EngineName
-from nnlayers.training.epoch import CALL_SECONDS
+from nnlayers.training.epoch import CALL_SECONDS, STEP_CALLBACKS
 from nnlayers.training.fitting import FitInProgress
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
@@ -115,9 +115,10 @@ class FitRun(Trainer):
         before, after = hooks(self.callbacks, "on_step_start"), hooks(self.callbacks, "on_step_end")
         network = network_for(self.model, data.X)
         self._objective.alpha = alpha
-        if network is not self.model and self._choice == "compiled":
-            raise ValueError("engine='compiled' needs dense X, got a sparse matrix")
-        is_stepwise = bool(before or after) or network is not self.model
+        is_sparse = network is not self.model
+        is_stepwise = bool(before or after or is_sparse)
+        if is_stepwise:
+            self._programs.leave_to_numpy("sparse X" if is_sparse else STEP_CALLBACKS)
         while place.start < len(data):
             most = pauses.steps_left(self)
             done = None

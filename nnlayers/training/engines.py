@@ -53,7 +53,9 @@ class Engine:
     ) -> None:
         check_choice("engine", choice, ENGINES)
         self._choice = choice
-        self._is_refused = False
+        # Why NumPy runs all steps, and what the compiled engine did not know in the last fit.
+        self._obstacle: str | None = None
+        self._refused: str | None = None
         self._programs: CompiledTraining | None = None
         if choice == "numpy":
             return
@@ -65,9 +67,11 @@ class Engine:
         if problem is not None:
             if choice == "compiled":
                 raise ImportError(CANNOT_RUN.format(problem))
+            self._obstacle = problem
             return
         if type(task) is not Task:
-            self._leave_to_numpy("a model of several inputs or outputs")
+            # A graph, of which batches are not arrays.
+            self.leave_to_numpy(f"the layer {type(task.model).__name__}")
             return
         if choice == "compiled":
             self._refuse(engine.unknown_part(task.network, task.loss, optimizer))
@@ -76,9 +80,17 @@ class Engine:
     @property
     def name(self) -> Literal["compiled", "numpy"]:
         """The name of the engine that runs the steps."""
-        if self._programs is None or self._is_refused:
-            return "numpy"
-        return "compiled" if self._programs.unknown_part() is None else "numpy"
+        return "numpy" if self._choice == "numpy" or self.reason else "compiled"
+
+    @property
+    def reason(self) -> str | None:
+        """Why NumPy runs the steps instead of the compiled engine; None if nothing is wrong."""
+        if self._obstacle is not None:
+            return self._obstacle
+        part = self._refused
+        if part is None and self._programs is not None:
+            part = self._programs.unknown_part()
+        return None if part is None else f"the compiled engine does not know {part}"
 
     def program_for(
         self, rows: Rows, batch_size: int, is_gathered: bool, keeps_outputs: bool
@@ -110,9 +122,9 @@ class Engine:
             self._give_up(error)
             return None
         if isinstance(program, str):
-            self._leave_to_numpy(program)
+            self.leave_to_numpy(program)
             return None
-        self._is_refused = False
+        self._refused = None
         return program
 
     def step(self, x: Any, y: Any, sample_weight: Any) -> float | None:
@@ -134,14 +146,20 @@ class Engine:
         """Let NumPy train from here on, unless the compiled engine is required."""
         if self._choice == "compiled":
             raise RuntimeError(CANNOT_RUN.format(error)) from error
-        self._programs = None
+        self._obstacle, self._programs = str(error), None
         warnings.warn(
             f"NumPy trains instead of the compiled engine: {error}", RuntimeWarning, stacklevel=3
         )
 
-    def _leave_to_numpy(self, part: str) -> None:
-        """Let NumPy do the steps of a fit, unless the compiled engine is required."""
-        self._is_refused = True
+    def leave_to_numpy(self, part: str) -> None:
+        """Let NumPy do the steps of a fit, because the compiled engine does not know a part.
+
+        Raises
+        ------
+        ValueError
+            If the compiled engine is required.
+        """
+        self._refused = part
         if self._choice == "compiled":
             self._refuse(part)
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from nnlayers.engine import TrainingProgram
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["CALL_SECONDS", "Epoch"]
+__all__ = ["CALL_SECONDS", "STEP_CALLBACKS", "Epoch"]
 
 # A compiled call takes about this many seconds, after which Python can handle Ctrl-C.
 CALL_SECONDS = 0.1
+STEP_CALLBACKS = "callbacks that act at each step"
 
 
 class Epoch:
@@ -69,6 +70,8 @@ class Epoch:
         self._order = rows.indices(slice(0, count) if rng is None else rng.permutation(count))
         self._step = 0
         self._is_numpy = bool(self._before or self._after)
+        if self._is_numpy:
+            trainer._engine.leave_to_numpy(STEP_CALLBACKS)
 
     def run(self) -> dict[str, float]:
         """Train on each batch once; return the loss and the metrics of these steps."""

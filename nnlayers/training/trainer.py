@@ -158,6 +158,11 @@ class Trainer:
         """What runs the steps."""
         return self._engine.name
 
+    @property
+    def engine_reason(self) -> str | None:
+        """Why NumPy runs the steps instead of the compiled engine; None if nothing is wrong."""
+        return self._engine.reason
+
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the fit in progress, which a copy has no part in."""
         return vars(self) | {"_fit": None}

@@ -117,6 +117,21 @@ def test_embeddings(dtype, compiled):
         assert not kernel_step(model, nn.MeanSquaredError(), ids, y, compiled=compiled).is_done
 
 
+@each_dtype
+def test_embeddings_of_columns(dtype, compiled):
+    layers = nn.EntityEmbedding([3, 1], [5, 3], rng=0), nn.Affine(7, 2, rng=0)
+    x, y = draw_batch(6, dtype, (4,), (2,))
+    x[:, 3], x[:, 1] = [0, 4, 4, 2, 0, 4], [2, 0, 1, 1, 2, 2]
+    for first in ((), (nn.PReLU(4),)):  # PReLU has a gradient, and ids are as they were.
+        model = nn.Sequential(*copy.deepcopy((*first, *layers))).astype(dtype)
+        assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
+        model[-2].W[1].trainable = False
+        assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
+    for bad in (-1, 5, 1.5, np.nan, np.inf):
+        x[4, 3] = bad
+        assert not kernel_step(model, nn.MeanSquaredError(), x, y, compiled=compiled).is_done
+
+
 def test_statistics_that_overflow_stop_the_step(compiled):
     x, y = draw_batch(5, "float32", (4,), (2,))
     model = nn.Sequential(nn.BatchNorm(4), *network())
@@ -135,7 +150,7 @@ def test_an_empty_batch_leaves_running_statistics_as_they_are(compiled):
     "layer",
     [
         nn.Affine(5, 3), nn.BatchNorm(5), nn.PReLU(5), nn.Reshape((3, 2)), nn.Softmax(axis=0),
-        nn.Residual(nn.Affine(4, 3)), nn.Embedding(3, 4),
+        nn.Residual(nn.Affine(4, 3)), nn.Embedding(3, 4), nn.EntityEmbedding([4], [3]),
     ],
     ids=repr,
 )  # fmt: skip

@@ -80,7 +80,9 @@ def test_partial_fits_copies_and_pickles_continue_a_compiled_fit():
 
 def test_the_compiled_engine_refuses_sparse_rows_and_lbfgs():
     pytest.importorskip("numba")
-    with pytest.raises(ValueError, match="needs dense X, got a sparse matrix"):
+    with pytest.raises(
+        ValueError, match="engine='compiled' does not know sparse X: engine='auto' trains"
+    ):
         MLPRegressor(engine="compiled").fit(sparse.csr_matrix(X), SCORE)
     with pytest.raises(ValueError, match="engine='compiled' needs a stochastic solver"):
         MLPRegressor(engine="compiled", solver="lbfgs").fit(X, SCORE)

@@ -12,7 +12,15 @@ from nnlayers._core.arrays import Array
 from nnlayers.engine.kernels import arithmetic, copying, embedding, noise
 from nnlayers.engine.lowering.builder import ProgramBuilder, UnsupportedError, lower_layer, lowers
 from nnlayers.engine.program import Buffer
-from nnlayers.layers import Dropout, Embedding, Flatten, GaussianNoise, Reshape, Residual
+from nnlayers.layers import (
+    Dropout,
+    Embedding,
+    EntityEmbedding,
+    Flatten,
+    GaussianNoise,
+    Reshape,
+    Residual,
+)
 
 
 @lowers(Flatten)
@@ -61,6 +69,27 @@ def _embedding(build: ProgramBuilder, layer: Embedding, x: Buffer) -> Buffer:
     build.forward(embedding.embedding, x, layer.W.value, y)
     if dW is not None:
         build.backward(embedding.embedding_gradient, x, y.grad, dW)
+    return y
+
+
+@lowers(EntityEmbedding)
+def _entity_embedding(build: ProgramBuilder, layer: EntityEmbedding, x: Buffer) -> Buffer:
+    if not x.shape or x.shape[-1] <= max(layer.columns, default=-1):
+        raise UnsupportedError(f"the input of shape {x.shape} of {layer!r}")
+    others = [column for column in range(x.shape[-1]) if column not in layer.columns]
+    columns, start = np.array(others, np.int64), len(others)
+    gradients = [build.gradient(W) for W in layer.W]
+    needs_grad = x.grad is not None or any(dW is not None for dW in gradients)
+    width = start + sum(W.shape[1] for W in layer.W)
+    y = build.rows((*x.shape[:-1], width), needs_grad=needs_grad)
+    build.forward(embedding.numbers, x, columns, y)
+    if x.grad is not None:
+        build.backward(embedding.numbers_backward, columns, y.grad, x.grad)
+    for column, W, dW in zip(layer.columns, layer.W, gradients, strict=True):
+        build.forward(embedding.entities, x, column, W.value, start, y)
+        if dW is not None:
+            build.backward(embedding.entities_gradient, x, column, y.grad, start, dW)
+        start += W.shape[1]
     return y
 
 

@@ -13,8 +13,15 @@ from nnlayers.export.program import Cast, Program, RunParts, Value
 from nnlayers.export.shapes import InputShape, Probe
 from nnlayers.export.tracing import Tracer, trace
 from nnlayers.layer import Layer
-from nnlayers.layers import Concatenate, Exp, Identity, Index, Negative, Sigmoid, Softmax
-from nnlayers.losses import GaussianNLL, Loss, Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from nnlayers.layers import Concatenate, Exp, Identity, Index, Mean, Negative, Sigmoid, Softmax
+from nnlayers.losses import (
+    EnsembleLoss,
+    GaussianNLL,
+    Loss,
+    Poisson,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 
 __all__ = ["HasModel", "program_of"]
 
@@ -75,11 +82,14 @@ def _trace_run(run: HasModel) -> Program:
         small[:, ids] = large[:, ids] = 0
     x = tracer.add_input(Probe("features", (small, large)))
     (scores,) = tracer.apply(run.model, "", [x])
-    probabilities = _probabilities(tracer, run.loss, scores)
+    loss = run.loss
+    if type(loss) is EnsembleLoss:  # The members of an ensemble decide together.
+        scores, loss = tracer.record(Mean, Mean(axis=1), "members", [scores]), loss.loss
+    probabilities = _probabilities(tracer, loss, scores)
     if run.preprocessing.classes:
         output = scores if probabilities is None else probabilities
     else:
-        decision = _decision(run.loss, int(scores.shape[-1] or 0))
+        decision = _decision(loss, int(scores.shape[-1] or 0))
         output = tracer.record(type(decision), decision, "decision", [scores])
     parts = RunParts(run.preprocessing, scores, probabilities)
     return tracer.program(run.model, [x], [output], parts)

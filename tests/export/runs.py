@@ -19,6 +19,7 @@ LOSSES = {
     "values": (nn.MeanSquaredError, "values", 1),
     "counts": (nn.Poisson, "values", 1),
     "means": (nn.GaussianNLL, "values", 2),
+    "members": (lambda: nn.EnsembleLoss(nn.MeanSquaredError()), "values", 2),
 }
 
 
@@ -92,5 +93,6 @@ def make_run(loss_name, dtype="float32"):
     first = nn.EntityEmbedding([*preprocessing.ids], [*preprocessing.ids.values()], rng=0)
     width = first.predict(np.zeros((1, preprocessing.width))).shape[1]
     hidden = nn.mlp([width, 16, outputs], activation="tanh", norm="batch", rng=1)
-    model = nn.Sequential(first, *hidden).astype(dtype)
+    last = [nn.Reshape((outputs, 1))] if loss_name == "members" else []
+    model = nn.Sequential(first, *hidden, *last).astype(dtype)
     return Predictor(model, loss(), preprocessing, dtype), Table(columns)

@@ -116,7 +116,7 @@ def test_every_optimizer_continues_exactly(folder, engine, name):
         return trainer_of(directory, optimizer=OPTIMIZERS[name], step=step, engine=engine)
 
     assert make(folder / "a", None).engine == engine
-    assert_survives(folder, make, kills=(5, 9))
+    assert_survives(folder, make, kills=(9,))
 
 
 @needs_fork
@@ -186,7 +186,7 @@ def test_a_fit_that_dies_at_any_moment_continues_exactly(folder):
     whole.fit(X, Y, **FIT)
     seconds = time.perf_counter() - start
     endings = []
-    for share in np.linspace(0.05, 0.95, 12):
+    for share in np.linspace(0.05, 0.95, 8):
         directory = folder / f"{share}"
         dying = noisy(directory, None)
         endings.append(
@@ -648,7 +648,7 @@ def test_a_fault_at_any_operation_on_files_costs_nothing(folder, monkeypatch, pr
     with FaultyDisk(folder).installed(monkeypatch) as disk:
         whole = trainer_of(folder / "a")
         whole.fit(X, Y, **options)
-    for fault in range(1, disk.calls + 1):
+    for fault in range(1, disk.calls + 1, 1 if isinstance(problem, Killed) else 3):
         shutil.rmtree(folder / "a", ignore_errors=True)
         faulty = FaultyDisk(folder, fault, problem, lasts=isinstance(problem, Killed))
         with faulty.installed(monkeypatch), contextlib.suppress(OSError, Killed):

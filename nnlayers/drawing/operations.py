@@ -61,6 +61,10 @@ class DrawnFormula(NamedTuple):
     weights: dict[str, Expression]
     note: str
 
+    def weight(self, name: str) -> Expression | None:
+        """Return the gradient of a parameter, or of one in a list such as ``W.0``."""
+        return self.weights.get(name) or self.weights.get(name.partition(".")[0])
+
 
 class LocalDerivative(NamedTuple):
     """The numbers of a local derivative, and its product with the incoming gradient.

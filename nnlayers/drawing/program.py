@@ -126,7 +126,7 @@ def _operation(passes: Trace, visit: Visit, weights: Mapping[int, str]) -> dict[
             {
                 "key": weights[id(weight)],
                 "name": name,
-                "gradient": _tree(description.weights.get(name)),
+                "gradient": _tree(description.weight(name)),
             }
             for name, weight in names
         ],

@@ -263,7 +263,7 @@ class _Tracer:
                 id(weight),
                 self.labels[index],
                 name,
-                description.weights.get(name),
+                description.weight(name),
                 gradients[name],
             )
             for name, weight in layer.named_parameters().items()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, as_floats, product
 from nnlayers._core.checks import check_integer
+from nnlayers._core.formula import Formula
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["EnsembleAffine", "GroupedAffine"]
@@ -85,6 +86,18 @@ class EnsembleAffine(Layer, guarded=False):
     >>> layer.backward([[[1.0], [1.0]]])
     array([[[11.]]], dtype=float32)
     """
+
+    formula = Formula(
+        "((x * r) @ W) * s + b",
+        sent=("((g * s) @ W.T) * r",),
+        parameters={
+            "W": "(x * r).T @ (g * s)",
+            "r": "sum(((g * s) @ W.T) * x)",
+            "s": "sum(g * ((x * r) @ W))",
+            "b": "sum(g)",
+        },
+        note="sums and the product for W go over the rows of all members",
+    )
 
     def __init__(
         self,
@@ -205,6 +218,13 @@ class GroupedAffine(Layer, guarded=False):
     array([[[ 1.],
             [10.]]], dtype=float32)
     """
+
+    formula = Formula(
+        "x @ W + b",
+        sent=("g @ W.T",),
+        parameters={"W": "x.T @ g", "b": "sum(g)"},
+        note="each group has its own product; sums go over the rows",
+    )
 
     def __init__(
         self,

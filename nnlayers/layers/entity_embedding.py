@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nnlayers import initializers
 from nnlayers._core.arrays import Array, as_floats
 from nnlayers._core.checks import as_generator, check_integer
+from nnlayers._core.formula import Formula
 from nnlayers._core.sizes import check_integers, fits_memory
 from nnlayers.layer import Layer, Parameter
 
@@ -78,6 +79,13 @@ class EntityEmbedding(Layer, guarded=False):
            [0., 0.],
            [1., 1.]], dtype=float32)
     """
+
+    formula = Formula(
+        "embed(x)",
+        sent=("part(g)",),
+        parameters={"W": "put(g)"},
+        note="put adds each vector to the row of W that its id looked up; ids get 0",
+    )
 
     def __init__(
         self,

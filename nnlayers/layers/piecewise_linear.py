@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers._core.checks import check_integer
+from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import reserve
 from nnlayers.layer import Layer, Parameter
 
@@ -71,6 +72,14 @@ class PiecewiseLinear(Layer, guarded=False):
     >>> layer.backward([[[1, 1, 1, 1]]])
     array([[1.]], dtype=float32)
     """
+
+    formula = Formula(
+        "min(max((x - e) / w, 0), 1)",
+        sent=("sum(d)",),
+        parameters={"edges": "lower(d * (y - 1)) - upper(d * y)"},
+        note="e is the lower edge of a bin, w its width; d is ∂ℓ/∂y / w within the bin, else 0; "
+        "lower and upper put an entry at that edge of its bin",
+    )
 
     def __init__(self, features: int, bins: int = 32, *, dtype: npt.DTypeLike = np.float32) -> None:
         self.features = check_integer("features", features, minimum=1)

@@ -5,9 +5,12 @@ import re
 
 import numpy as np
 import pytest
+from catalogue import ENTRIES
 
 import nnlayers as nn
 from nnlayers.drawing import explain
+from nnlayers.drawing.trace import trace
+from nnlayers.layers.drawable import Drawable
 
 
 def sigmoid_graph():
@@ -209,6 +212,29 @@ def test_rows_that_an_embedding_looked_up_get_their_gradients():
     text = run(nn.Graph(layer(nn.Input("x")).named("y")), [0, 2, 0], dout=np.ones((3, 2)))
     assert "1. y = W[x] = " in text
     assert "to W: adds put(∂ℓ/∂y) = ⎡ 2  2 ⎤\n" in text
+
+
+def layers_with_parameters():
+    for name, entry in ENTRIES.items():
+        layer = entry.make()
+        is_container = isinstance(layer, Drawable)
+        if layer.parameters() and not is_container:
+            yield pytest.param(entry, id=name)
+
+
+@pytest.mark.parametrize("entry", list(layers_with_parameters()))
+def test_each_layer_of_the_library_with_parameters_explains_their_gradients(entry):
+    layer = entry.make()
+    inputs = entry.draw()
+    graph = nn.Graph(layer(*[nn.Input(f"in{i}") for i in range(len(inputs))]).named("y"))
+    y = graph.forward(*inputs)
+    graph.backward(np.ones(y.shape))
+    (visit,) = trace(graph).visits
+    parameters = layer.named_parameters()
+    assert [part.label for part in visit.weights] == list(parameters)
+    for part in visit.weights:
+        assert part.formula is not None
+        np.testing.assert_array_equal(part.value, parameters[part.label].grad)
 
 
 def test_random_layers_show_no_weights_that_another_draw_would_give():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NoReturn
@@ -110,7 +110,7 @@ def read_delimited(
         if name not in known:
             problem = unknown_name("column", name, names) + header_advice(names)
             raise DataError(f"{path}: {problem}")
-    options = _pandas_options(dialect, names, text)
+    options = _pandas_options(path, dialect, names, text)
     if only is not None:
         options["usecols"] = list(only)
     frame = _parse(pandas, path, dialect, options)
@@ -179,7 +179,9 @@ def header_advice(names: Iterable[str]) -> str:
     return _NO_HEADER if has_number else ""
 
 
-def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -> dict[str, Any]:
+def _pandas_options(
+    path: str, dialect: Dialect, names: list[str], text: Collection[str]
+) -> dict[str, Any]:
     missing, text = [*MISSING, *dialect.missing], set(text)
     return {
         "sep": dialect.separator,
@@ -191,7 +193,8 @@ def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -
         "header": 0 if dialect.header else None,
         "names": names,
         "index_col": False,  # Otherwise a longer first row makes the first column an index.
-        "skipinitialspace": dialect.separator != " ",
+        # pandas takes a third longer if it looks for them.
+        "skipinitialspace": dialect.separator != " " and _may_have_blanks(path, dialect),
         "keep_default_na": False,
         "na_values": {name: [""] if name in text else missing for name in names}
         if text
@@ -263,15 +266,38 @@ def _check_widths(path: str, dialect: Dialect, width: int, *, rows: int) -> None
             _check_records(path, dialect, width)
 
 
+def _may_have_blanks(path: str, dialect: Dialect) -> bool:
+    """Return whether blanks may stand before cells; False only where that is cheap to see."""
+    if is_compressed(path) or " ,".encode(dialect.encoding) != b" ,":
+        return True
+    # A cell begins after these bytes, of which the last ends the mark of UTF-8, or begins the file.
+    starts = np.frombuffer(f"\r\n{dialect.separator}".encode() + b"\xbf", np.uint8)
+    last = starts[:1]
+    for data in _read_bytes(path):
+        blanks = np.flatnonzero(data == ord(" "))
+        before = data[blanks - 1]
+        if len(blanks) and blanks[0] == 0:
+            before[0] = last[0]
+        if np.isin(before, starts).any():
+            return True
+        last = data[-1:]
+    return False
+
+
 def _count_bytes(path: str, *characters: str) -> list[int]:
     """Return how often ASCII characters occur in a file."""
     counts = [0 for _ in characters]
+    for data in _read_bytes(path):
+        for index, character in enumerate(characters):
+            counts[index] += int(np.count_nonzero(data == ord(character)))
+    return counts
+
+
+def _read_bytes(path: str) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the bytes of a file in parts."""
     with open_decompressed(path) as file:
         while chunk := file.read(_CHUNK):
-            data = np.frombuffer(chunk, np.uint8)
-            for index, character in enumerate(characters):
-                counts[index] += int(np.count_nonzero(data == ord(character)))
-    return counts
+            yield np.frombuffer(chunk, np.uint8)
 
 
 def _check_records(path: str, dialect: Dialect, width: int) -> None:

@@ -16,9 +16,9 @@ from nnlayers.data.workers import column_workers
 
 __all__ = ["encode_columns"]
 
-# The number of rows that are encoded at a time. What lies between a column and its features then
-# stays in the cache, and memory that is taken and given back stays with the process.
-_ROWS = 1 << 14
+# The numbers of rows and of features that are encoded at a time. What lies between a column and its
+# features then stays in the cache, and memory that is taken and given back stays with the process.
+_FEWEST_ROWS, _MOST_ROWS, _CELLS = 1 << 8, 1 << 14, 1 << 20
 
 
 def encode_columns(encoders: Mapping[str, Encoder], table: Table, encoded: Array) -> None:
@@ -38,8 +38,9 @@ def encode_columns(encoders: Mapping[str, Encoder], table: Table, encoded: Array
     DataError
         If a column is missing, or a value does not fit its encoder, or the dtype.
     """
+    size = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(encoded.shape[1], 1)))
     with column_workers(len(table)) as run:
-        parts = run(partial(_encode_rows, encoders, table, encoded), batches(len(table), _ROWS))
+        parts = run(partial(_encode_rows, encoders, table, encoded), batches(len(table), size))
         remarks: dict[str, Remarks] = {}
         for part in parts:
             for name, found in part.items():
@@ -53,21 +54,23 @@ def _encode_rows(
     encoders: Mapping[str, Encoder], table: Table, encoded: Array, rows: slice
 ) -> dict[str, Remarks]:
     """Write the features of some rows, and return what is unusual about their columns."""
-    part, features = table.rows(rows), encoded[rows]
+    part = table.rows(rows)
+    # Columns side by side, and one copy to rows, take half the time of a strided copy for each.
+    features = np.empty((encoded.shape[1], len(part)), encoded.dtype)
     unusual = {}
     start = 0
     for name, encoder in encoders.items():
         remarks = Remarks()
         column = part.column(name)._replace(remarks=remarks)
         with np.errstate(over="ignore"):
-            block = encoder.encode(column)
             stop = start + encoder.width
-            features[:, start:stop] = block
+            features[start:stop] = encoder.encode(column).T
         if not isinstance(encoder, Categories):
-            _check_finite(column, features[:, start:stop])
+            _check_finite(column, features[start:stop])
         if remarks.counts:
             unusual[name] = remarks
         start = stop
+    encoded[rows] = features.T
     return unusual
 
 
@@ -75,4 +78,4 @@ def _check_finite(column: Column, block: Array) -> None:
     finite = np.isfinite(block)
     if not finite.all():
         problem = f"is out of range when it is scaled as {block.dtype}"
-        column.check(np.asarray(finite.all(axis=1)), problem)
+        column.check(np.asarray(finite.all(axis=0)), problem)

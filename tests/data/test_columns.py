@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nnlayers.data import DataError, Preprocessing, Table
 from nnlayers.data.dates import date_formats
+from nnlayers.data.roles import Roles
 from nnlayers.data.scaling import LogScaler, PiecewiseScaler, QuantileScaler
 from nnlayers.data.texts import NumberFormat, levels_of
 
@@ -93,6 +94,13 @@ def test_a_column_that_turns_to_text_late_names_the_line():
     message = r"^a\.csv: column 'c', line 5002: 'x' is not a number: correct it, or list the column"
     with pytest.raises(DataError, match=message):
         Preprocessing().fit(table, "values")
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
+def test_the_fill_is_the_median(values):
+    encoder = Roles().fit(Table({"x": values}))["x"]
+    low, high = sorted(values)[(len(values) - 1) // 2], sorted(values)[len(values) // 2]
+    assert encoder.fill == pytest.approx(low / 2 + high / 2, rel=1e-15, abs=1e-323)
 
 
 @pytest.mark.parametrize(("missing", "fill"), [("median", 2.0), ("mean", 5.0)])

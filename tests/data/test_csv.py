@@ -11,7 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnlayers.data import DataError, Preprocessing, Table, compression, csv, read_rows
+from nnlayers.data import (
+    DataError,
+    Preprocessing,
+    Table,
+    compression,
+    csv,
+    delimited,
+    read_rows,
+)
 
 pytest.importorskip("pandas")
 
@@ -308,6 +316,18 @@ def test_the_line_of_a_row_is_that_in_the_file(write, rows, terminator):
         table = read_rows(write(text.getvalue()), separator=",")
         assert [table.lines[row] for row in range(len(table))] == expected
         assert table.rows(slice(None, None, -1)).lines[0] == expected[-1]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 1 << 24])
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1,u\n2, u\n", "a,b\n1,u\n 2,u\n", 'a,b\n1,u\n2, "u"\n', "a,b\r1,u\r 2,u\r"],
+)
+def test_blanks_before_a_late_cell_are_skipped(write, monkeypatch, content, chunk):
+    monkeypatch.setattr(delimited, "_CHUNK", chunk)
+    table = read_rows(write(content))
+    assert table.columns["a"].tolist() == [1.0, 2.0]
+    assert table.columns["b"].tolist() == ["u", "u"]
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,13 @@ class Epoch:
                 rows, self.batch_size, is_gathered, bool(trainer.metrics)
             )
         except ValueError:
-            # Invalid data has its own error, which is more to the point.
-            trainer._measure(rows)
+            # Invalid data has its own error, which is more to the point, and leaves what the NumPy
+            # path leaves.
+            try:
+                trainer._measure(rows)
+            except ValueError:
+                self._run_step()
+                raise
             raise
         self._is_numpy = program is None
         return program

@@ -1,4 +1,5 @@
 import os
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -27,3 +28,18 @@ def blank_curves(request, monkeypatch):
     """
     if request.path.parent.name in ("cli", "config"):
         monkeypatch.setattr("nnlayers.training.History.plot", lambda history: BlankFigure())
+
+
+@pytest.fixture(params=["numpy", "auto"])
+def each_engine(request, monkeypatch):
+    """Let trainers run on NumPy, and then on the compiled engine where it knows all parts.
+
+    A file of tests asks for it by ``pytestmark = pytest.mark.usefixtures("each_engine")``.
+    """
+    if request.param == "auto" and find_spec("numba") is None:
+        pytest.skip("the compiled engine needs Numba")
+    # NumPy must not be imported before the number of threads is set above.
+    from nnlayers.training import Trainer
+
+    monkeypatch.setitem(Trainer.__init__.__kwdefaults__, "engine", request.param)
+    return request.param

@@ -18,10 +18,22 @@ ACTIVATIONS = [
 # Normalization magnifies the rounding of a constant row by 1 / sqrt(eps).
 EPS = 0.1
 NORMS = [nn.LayerNorm, nn.RMSNorm]
+# A small eps would magnify the rounding of gradients near 0, and the sign in Lion all of it.
 OPTIMIZERS = [
-    lambda p: nn.optim.Adam(p, lr=1e-3, eps=1e-4),
-    lambda p: nn.optim.SGD(p, lr=1e-3),
-    lambda p: nn.optim.SGD(p, lr=1e-3, momentum=0.9, weight_decay=1e-3),
+    lambda p, lr: nn.optim.Adam(p, lr=lr, eps=1e-4),
+    lambda p, lr: nn.optim.AdamW(p, lr=lr, eps=1e-4, weight_decay=0.1),
+    lambda p, lr: nn.optim.NAdam(p, lr=lr, eps=1e-4, weight_decay=1e-3),
+    lambda p, lr: nn.optim.AdaGrad(p, lr=lr, eps=1e-3, lr_decay=0.1),
+    lambda p, lr: nn.optim.AdaDelta(p, lr=lr, eps=1e-3),
+    lambda p, lr: nn.optim.RMSProp(p, lr=lr, eps=1e-2, momentum=0.5),
+    lambda p, lr: nn.optim.SGD(p, lr=lr),
+    lambda p, lr: nn.optim.SGD(p, lr=lr, momentum=0.9, weight_decay=1e-3),
+]
+RATES = [
+    1e-3,
+    nn.optim.schedules.CosineDecay(2e-3, 40),
+    nn.optim.schedules.LinearWarmup(nn.optim.schedules.ExponentialDecay(1e-3, 0.95), 5),
+    nn.optim.schedules.StepDecay(1e-3, 7, 0.5),
 ]
 REDUCTIONS = st.sampled_from(["mean", "sum"])
 
@@ -109,6 +121,10 @@ def test_training_agrees_with_numpy(jit, dtype, data, rows, batch_size, inputs):
     loss, outputs, y = data.draw(losses(rows, rng), label="loss")
     model = data.draw(networks(inputs, outputs), label="model").astype(dtype)
     optimize = data.draw(st.sampled_from(OPTIMIZERS), label="optimizer")
+    rate = data.draw(st.sampled_from(RATES), label="rate")
+    clip_norm = data.draw(st.sampled_from([None, 0.3, 1]), label="clip_norm")
+    changed = data.draw(st.sampled_from(model.parameters()), label="parameter with its own rate")
+    changed.lr_scale, changed.decay = data.draw(st.sampled_from([(0.0, True), (0.5, False)]))
     X = rng.normal(size=(rows, inputs)).astype(dtype)
     weight = data.draw(st.sampled_from([None, rng.integers(0, 3, rows).astype(float)]))
     epochs = -(-STEPS // -(-rows // batch_size))
@@ -118,7 +134,8 @@ def test_training_agrees_with_numpy(jit, dtype, data, rows, batch_size, inputs):
         """Return the losses, the predictions and all weights and state after a training."""
         twin, twin_loss = copy.deepcopy((model, loss))
         params = twin.astype(dtype).parameters()
-        trainer = nn.Trainer(twin, twin_loss, optimize(params), clip_norm=1, engine=engine)
+        optimizer = optimize(params, rate)
+        trainer = nn.Trainer(twin, twin_loss, optimizer, clip_norm=clip_norm, engine=engine)
         history = trainer.fit(X, y, **options)
         return [np.array(history["loss"]), twin.predict(X), *twin.state_dict().values()]
 

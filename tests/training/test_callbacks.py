@@ -9,6 +9,8 @@ from scripted import X, Y, trainer_with
 from nnlayers.training import DivergenceError
 from nnlayers.training.callbacks import Callback, CSVLogger, LambdaCallback
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def test_callbacks_are_called_in_order():
     calls = []

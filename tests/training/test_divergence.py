@@ -6,6 +6,8 @@ import pytest
 import nnlayers as nn
 from nnlayers.training import DivergenceError, Trainer
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 class Faulty(nn.Layer):
     """Identity with an output or a weight's gradient that can be made infinite."""

@@ -8,6 +8,8 @@ import pytest
 import nnlayers as nn
 from nnlayers.training import Trainer, callbacks
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 X = np.random.default_rng(0).normal(size=(20, 3))
 Y = X @ [[1.0], [2.0], [3.0]]
 

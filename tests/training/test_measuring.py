@@ -9,6 +9,8 @@ import pytest
 import nnlayers as nn
 from nnlayers.training import DivergenceError, Trainer
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 X = np.random.default_rng(0).normal(size=(23, 3))
 CLASSES = np.random.default_rng(1).integers(3, size=23)
 WEIGHTS = np.random.default_rng(2).uniform(0, 3, size=23)

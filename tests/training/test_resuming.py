@@ -8,6 +8,8 @@ import pytest
 import nnlayers as nn
 from nnlayers.training import Trainer, callbacks
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = np.arange(40) % 3
 FIT = {"batch_size": 8, "validation": 0.25}

@@ -9,6 +9,8 @@ import nnlayers as nn
 from nnlayers.data import split
 from nnlayers.training.task import Task
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def rows_of(y):
     X = np.arange(len(y), dtype=np.float32)[:, None]

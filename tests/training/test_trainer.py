@@ -7,6 +7,8 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 import nnlayers as nn
 from nnlayers.training import Trainer, callbacks
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def classification(rows=60, seed=0):
     rng = np.random.default_rng(seed)

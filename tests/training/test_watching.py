@@ -15,6 +15,8 @@ from nnlayers.training.callbacks import (
     ReduceOnPlateau,
 )
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 @pytest.mark.parametrize(
     ("values", "mode", "min_delta", "epochs", "best_epoch"),

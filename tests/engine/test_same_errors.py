@@ -196,6 +196,21 @@ def test_divergence_is_that_of_the_same_step(lr, clip_norm):
     assert kind is nn.training.DivergenceError
 
 
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_gradient_that_overflows_is_noticed_before_the_weights_move(clip_norm):
+    def make(engine):
+        model = nn.Affine(1, 1, weight_init="zeros", dtype="float64")
+        return trainer_of(model, nn.MeanSquaredError(), engine, lr=0.0, clip_norm=clip_norm)
+
+    def act(trainer):
+        X, y = np.ones((6, 1)), np.ones((6, 1))
+        X[4], y[4] = 1e200, 1e150  # The loss is 1e300.
+        trainer.fit(X, y, epochs=1, batch_size=2, shuffle=False)
+
+    (_, message), _ = assert_same_outcome(make, act)
+    assert message.startswith("training diverged in epoch 1, step 3: the gradient of ")
+
+
 def test_an_overflow_in_the_last_step_of_an_epoch_is_noticed():
     def make(engine):
         return regressor(engine, lr=lambda step: 0.01 if step < 5 else 1e308)

@@ -58,6 +58,9 @@ def from_module(module: nn.Module) -> Sequential:
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {shown(module)}")
     layer = _Reader().layer(module, "")
+    tensors = [*module.parameters(), *module.buffers()]
+    if {item.dtype for item in tensors if item.is_floating_point()} == {torch.float64}:
+        layer.astype(np.float64)  # A normalization without weights does not say its dtype.
     return layer if type(layer) is Sequential else Sequential(layer)
 
 

@@ -244,6 +244,15 @@ SEQUENTIAL = torch.nn.Sequential(
 )
 
 
+def test_a_normalization_without_weights_has_the_dtype_of_the_module():
+    layers = [torch.nn.Linear(4, 3), torch.nn.LayerNorm(3, elementwise_affine=False)]
+    module = torch.nn.Sequential(*layers).double()
+    x = torch.randn(50, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = nn.export.from_torch(module).predict(x.numpy())
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, module(x).detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_layers_of_a_module_give_what_it_gives(dtype):
     module = copy.deepcopy(SEQUENTIAL).to(dtype)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 import nnlayers as nn
 from benchmarks.contenders import repeated
@@ -17,6 +18,9 @@ from benchmarks.contenders.ours import parts
 from nnlayers import estimators
 
 warnings.simplefilter("ignore", ConvergenceWarning)
+# Two networks at once leave no core for a second thread of a product, and OpenBLAS lets one thread
+# at a time start such a product.
+threadpool_limits(1)
 
 
 def fits(task, seeds):

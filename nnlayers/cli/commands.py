@@ -66,6 +66,11 @@ def resume(arguments: Namespace) -> int:
     directory = Path(arguments.directory)
     source = str(directory / "config.toml")
     config = read(source)
+    if not config.get("data"):
+        raise ConfigError(
+            f"{source}: data: the rows were a program's: resume there, by "
+            "Run(prepare(config, name, table=table), directory), its resume() and its train()"
+        )
     keep_engine(config, directory)
     if arguments.epochs is not None:
         override(config, [f"training.epochs={arguments.epochs}"], source)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nnlayers
+from nnlayers.config import Run, prepare, read
 from nnlayers.data import spirals
 
 
@@ -98,6 +99,27 @@ def test_evaluate_scores_the_rows_of_another_file(run, workplace):
     status, out, err = run("evaluate", "a", "new.csv")
     assert (status, out) == (2, [])
     assert err == ["nnlayers: new.csv: unknown column 'class'. Known: x1, x2"]
+
+
+def test_a_run_on_rows_of_a_program_is_resumed_there(run, workplace):
+    table = spirals(rows=60)
+    config = read("small.toml") | {"data": {}}
+    whole = Run(prepare(config, "spirals", table=table), workplace / "whole")
+    whole.train()
+    config["training"]["epochs"] = 1
+    Run(prepare(config, "spirals", table=table), workplace / "part").train()
+    status, out, (message,) = run("resume", "part")
+    assert (status, out) == (2, [])
+    assert message == (
+        "nnlayers: part/config.toml: data: the rows were a program's: resume there, by "
+        "Run(prepare(config, name, table=table), directory), its resume() and its train()"
+    )
+    config["training"]["epochs"] = 2
+    resumed = Run(prepare(config, "spirals", table=table), workplace / "part")
+    resumed.resume()
+    resumed.train()
+    histories = [(workplace / name / "metrics.csv").read_text() for name in ("part", "whole")]
+    assert histories[0] == histories[1]
 
 
 def test_resume_needs_no_config(run, workplace, monkeypatch):

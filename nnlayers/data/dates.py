@@ -19,7 +19,7 @@ from nnlayers.data.scaling import Standardizer
 from nnlayers.data.table import Column, ColumnKind
 from nnlayers.data.texts import check_text, levels_of
 
-__all__ = ["ISO_8601", "Dates", "date_formats", "read_dates"]
+__all__ = ["ISO_8601", "Dates", "date_formats", "likeliest_format", "read_dates"]
 
 ISO_8601 = "ISO8601"
 
@@ -200,7 +200,7 @@ def read_dates(column: Column, notation: str) -> npt.NDArray[np.datetime64]:
     parsed = _parse(texts, notation)
     invalid = np.array([text is not None for text in texts], bool) & np.isnat(parsed)
     if invalid.any():
-        problem = f"is not a date of the format {notation}"
+        problem = f"is not a date of the format {notation}: correct it, or leave it blank"
         column.check(~invalid[indices], problem)
     return np.asarray(parsed[indices])
 
@@ -233,18 +233,32 @@ def _find_format(column: Column) -> str:
     formats = date_formats(texts) if texts else [ISO_8601]
     if formats:
         return formats[0]
-    # The format of most rows shows which row is not a date.
-    best, most = "", 0
-    for notation in _known_formats():
-        count = int(np.count_nonzero(~np.isnat(_parse(texts[:_SAMPLE], notation))))
-        if count > most:
-            best, most = notation, count
-    if most:
-        read_dates(column, best)
+    notation, share = likeliest_format(texts)
+    if share:
+        read_dates(column, notation)  # It shows which row is not a date.
     raise DataError(
         f"{column.location} has dates of no known format, such as {texts[0]!r:.80}: give theirs, "
         "as dates = {NAME = '%d.%m.%Y'}"
     )
+
+
+def likeliest_format(texts: Sequence[str | None]) -> tuple[str, float]:
+    """Return the known format in which most of the first texts are dates, and their share.
+
+    Examples
+    --------
+    >>> likeliest_format(["2026-01-31", "2026-02-30", "2026-03-31", None])
+    ('ISO8601', 0.6666666666666666)
+    >>> likeliest_format(["Ulm"])
+    ('', 0.0)
+    """
+    sample = [text for text in texts if text is not None][:_SAMPLE]
+    best, most = "", 0
+    for notation in _known_formats() if sample else ():
+        count = int(np.count_nonzero(~np.isnat(_parse(sample, notation))))
+        if count > most:
+            best, most = notation, count
+    return best, most / max(len(sample), 1)
 
 
 def _known_formats() -> Iterator[str]:

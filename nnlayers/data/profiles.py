@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers.data.dates import date_formats, read_dates
+from nnlayers.data.dates import date_formats, likeliest_format, read_dates
 from nnlayers.data.encoders import read_numbers
 from nnlayers.data.relations import equal_columns, explained_share
 from nnlayers.data.scaling import Standardizer
@@ -28,6 +29,10 @@ _MAX_ONE_HOT = 50
 _FEW_LEVELS = 10
 # Words of which free text has at least as many on average.
 _WORDS = 3
+# Where at least this share of the cells are numbers or dates, another one is a slip, and an error.
+_MOST = 0.9
+# A column with more different texts than this is judged by these.
+_SAMPLE = 1000
 # The shares of errors and of variance that a column explains alone if it gives the target away.
 _GIVEN_CLASSES, _GIVEN_NUMBERS = 0.99, 0.999
 # The skewness of an exponential distribution.
@@ -84,7 +89,7 @@ def profile_columns(table: Table, target: TargetProfile) -> list[ColumnProfile]:
     Raises
     ------
     DataError
-        If most cells of a column are numbers and one is not, or a number is infinite.
+        If almost all cells of a column are numbers or dates and one is not, or one is infinite.
     """
     found = {name: _profile(table.column(name), name) for name in table.columns}
     used = {name: item for name, item in found.items() if item.profile.role != "ignored"}
@@ -130,11 +135,30 @@ def _profile(column: Column, name: str) -> _Found:
     if column.kind == "numeric":
         return _numbers(column, blank, levels, None)
     notation = NumberFormat.detect(levels)
+    if notation is not None and not _are_codes(levels, notation):
+        return _numbers(column, blank, levels, notation)
     if notation is None and (formats := date_formats(levels.texts)):
         return _date(column, blank, levels, *formats)
-    if notation is not None:
-        return _numbers(column, blank, levels, notation)
+    if notation is None and _could_be_dates(levels):
+        form, share = likeliest_format(levels.texts)
+        if share >= _MOST:  # An error names the row that is not a date.
+            return _date(column, blank, levels, form)
     return _text(blank, levels)
+
+
+def _are_codes(levels: Levels, notation: NumberFormat) -> bool:
+    """Return whether so many cells are not numbers that those that are look like codes."""
+    first = [index for index, text in enumerate(levels.texts[:_SAMPLE]) if text is not None]
+    odd = [index for index in first if math.isnan(notation.read(levels.texts[index] or ""))]
+    share = levels.counts[odd].sum() / levels.counts[first].sum()
+    return bool(len(odd) > _FEW_LEVELS and share > 1 - _MOST)
+
+
+def _could_be_dates(levels: Levels) -> bool:
+    """Return whether most of the first texts have the digits of a date."""
+    first = [text for text in levels.texts[:_SAMPLE] if text is not None]
+    digits = sum(sum(map(str.isdecimal, text)) >= 3 for text in first)
+    return digits >= _MOST * len(first)
 
 
 def _date(column: Column, blank: ColumnProfile, levels: Levels, *formats: str) -> _Found:

@@ -171,11 +171,22 @@ def test_different_numbers_do_not_say_the_same():
         (text(["a"] * (ROWS - 9) + [None] * 9), "category"),
         (text(f"{hour}:30" for hour in np.arange(ROWS) % 24), "category"),
         (text(f"{value},5" for value in range(ROWS)), "number"),
+        (text(f"{value}" if value % 4 else f"A/5 {value}" for value in range(ROWS)), "ignored"),
+        (text(f"2024-01-{1 + day % 50:02}" for day in range(ROWS)), "category"),
         (text(f"{year}0203" for year in 1900 + np.arange(ROWS) % 150), "date"),
     ],
 )
 def test_single_columns_have_their_roles(values, role):
     assert role_of(values)[0] == role
+
+
+@pytest.mark.parametrize("wrong", ["2021-02-30", "99999-12-31", "soon"])
+def test_a_cell_that_is_not_a_date_among_dates_is_named(wrong):
+    days = text(map(str, np.datetime64("2020-01-01") + np.arange(ROWS)))
+    days[7] = wrong
+    message = rf"'c', row 7 .*: '{wrong}' is not a date of the format ISO8601: correct it, or leave"
+    with pytest.raises(DataError, match=message):
+        role_of(days)
 
 
 def test_dates_that_fit_two_formats_are_said():

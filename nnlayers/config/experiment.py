@@ -200,8 +200,7 @@ def prepare(
     sections = read_sections(config if table is None else {"data": {}} | dict(config), source)
     modules = check_modules(modules)
     builder = Builder(source, modules=modules)
-    known = _trainer_arguments() | _fit_arguments() | arguments_of(CheckpointClock)
-    training = builder.arguments(known, sections.training, "training", CALLBACKS)
+    training = builder.arguments(_training_arguments(), sections.training, "training", CALLBACKS)
     loss = build_loss(sections, source, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
     data, parts = read_parts(
@@ -214,22 +213,10 @@ def prepare(
     predictor = Predictor(model.value, loss.value, preprocessing.value, sections.dtype)
     arrays = builder.attempt("data", (), lambda: _encode(predictor, parts.value))
     check_model(builder, predictor, *arrays["train"])
-    every = training.value["checkpoint_every"]
-    builder.attempt("training", known, lambda: CheckpointClock(every))
-    steps = builder.attempt("training", known, lambda: _steps(len(train), training.value))
-    optimizer = _build_optimizer(sections, source, model.value, steps, modules)
-    options = {
-        name: training.value[name] for name in _trainer_arguments() if name in training.value
-    }
-    trainer = builder.attempt(
-        "training", known, lambda: Trainer(model.value, loss.value, optimizer.value, **options)
-    )
-    trainer.metrics.units = preprocessing.value.decode
+    trainer, optimizer = _build_trainer(sections, builder, training.value, predictor, len(train))
     metrics = training.value.get("metrics", ())
     check_metrics(builder, metrics, predictor, *arrays["train"])
     baseline = Baseline.fit(preprocessing.value, loss.value, arrays["train"][1], train.weights)
-    for index, callback in enumerate(trainer.callbacks):
-        check_callback_path(builder, f"training.callbacks.{index}.path", callback)
     completed = {
         "seed": sections.seed,
         "dtype": sections.dtype,
@@ -238,7 +225,7 @@ def prepare(
         "preprocessing": preprocessing.table,
         "model": model.table,
         "loss": loss.table,
-        "optimizer": optimizer.table,
+        "optimizer": optimizer,
         # A resumed run must go on with the engine that "auto" chose here.
         "training": training.table | {"engine": trainer.engine},
     }
@@ -317,6 +304,32 @@ def _build_optimizer(
     settings = set_parameters(model, tables, builder)
     built = builder.build(constructor, "optimizer", OPTIMIZERS)
     return BuildResult(built.value, built.table | settings)
+
+
+def _build_trainer(
+    sections: Sections,
+    builder: Builder,
+    training: Mapping[str, Any],
+    predictor: Predictor,
+    rows: int,
+) -> tuple[Trainer, dict[str, Any]]:
+    """Return the trainer for so many rows, and the optimizer's section completed."""
+    known, model = _training_arguments(), predictor.model
+    builder.attempt("training", known, lambda: CheckpointClock(training["checkpoint_every"]))
+    steps = builder.attempt("training", known, lambda: _steps(rows, training))
+    optimizer = _build_optimizer(sections, builder.source, model, steps, builder.modules)
+    options = {name: training[name] for name in _trainer_arguments() if name in training}
+    trainer = builder.attempt(
+        "training", known, lambda: Trainer(model, predictor.loss, optimizer.value, **options)
+    )
+    trainer.metrics.units = predictor.preprocessing.decode
+    for index, callback in enumerate(trainer.callbacks):
+        check_callback_path(builder, f"training.callbacks.{index}.path", callback)
+    return trainer, dict(optimizer.table)
+
+
+def _training_arguments() -> dict[str, Argument]:
+    return _trainer_arguments() | _fit_arguments() | arguments_of(CheckpointClock)
 
 
 def _trainer_arguments() -> dict[str, Argument]:

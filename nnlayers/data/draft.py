@@ -162,10 +162,8 @@ def _preprocessing(
         lines += ["# Skewed numbers, by their logarithm; others are standardised."]
         lines += _names("log", skewed, _describe)
     if any(column.missing for column in columns if column.role != "ignored"):
-        lines += [
-            "# A missing number gets the median, and a feature that says so; a missing category"
-        ]
-        lines += ["# is a level.", 'missing = "median"']
+        lines += ["# A missing number gets the median and a feature that says so; text, a level."]
+        lines += ['missing = "median"']
     if target.missing:
         lines += [
             f"# Left out: {count_of(target.missing, 'row')} without a target.",

@@ -24,7 +24,7 @@ _MAX_SIZE, _MAX_TOTAL, _SMALL, _SIDE, _LEVELS = 4096, 60_000, 64, 32, 100
 
 
 class _Arrays:
-    """The arrays of a page by their keys; equal ones are stored once."""
+    """The arrays of a page by their keys; equal ones of few entries are stored once."""
 
     def __init__(self) -> None:
         self.stored: list[dict[str, Any]] = []
@@ -36,7 +36,9 @@ class _Arrays:
         """Store an array under a key."""
         if array is None:
             return
-        content = array.shape, array.dtype.str, array.tobytes()
+        # Comparing large arrays would take longer than another heat map of one.
+        is_large = array.size > _MAX_SIZE
+        content = array.shape, array.dtype.str, id(array) if is_large else array.tobytes()
         if content not in self._known:
             self._known[content] = len(self.stored)
             self.stored.append(self._encoded(array))

@@ -1,7 +1,6 @@
 """The page in use: changing numbers, pointing, playing, zooming, folding; and its accessibility."""
 
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from nnlayers.graphs import as_graph
 webdriver = pytest.importorskip("selenium.webdriver")
 Keys = webdriver.Keys
 pytestmark = needs_browser
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 W = np.array([[1.0, 2.0, -1.0], [0.0, 1.0, 1.0]])
 X = np.array([[1.0, 0.0], [2.0, -1.0], [1.0, 3.0]])

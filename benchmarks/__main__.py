@@ -15,6 +15,7 @@ COMMANDS = {
     "many": "many",
     "start": "start",
     "memory": "memory",
+    "long": "long",
     "predict": "predict",
     "import": "import_time",
     "accuracy": "accuracy",

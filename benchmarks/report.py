@@ -9,6 +9,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 FOLDER = PAGE.with_suffix("")
+RELIABILITY = PAGE.with_name("reliability.md")
 PERFORMANCE = PAGE.with_name("performance.md")
 ESTIMATORS = PAGE.with_name("estimators.md")
 LIBRARIES = ("numpy", "scipy", "torch", "jax", "optax", "scikit-learn", "keras", "thinc")

@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nnlayers as nn
+
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="Numba is not installed")
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="memory is read from /proc"
 )
@@ -125,3 +129,41 @@ def test_a_config_trains_and_tests_on_arrays_larger_than_memory(tmp_path):
 
 def test_memory_does_not_grow_with_the_number_of_steps():
     assert abs(printed_by(MANY_STEPS)) < MEGABYTE // 2
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "NAdam"])
+@pytest.mark.parametrize(
+    ("engine", "way"),
+    [
+        ("numpy", "by hand"),
+        ("numpy", "step"),
+        ("numpy", "fit"),
+        pytest.param("compiled", "step", marks=needs_numba),
+        pytest.param("compiled", "fit", marks=needs_numba),
+    ],
+)
+def test_thousands_of_steps_with_a_schedule_keep_nothing(engine, way, optimizer):
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    model, loss = nn.mlp([4, 4, 2], rng=0), nn.SoftmaxCrossEntropy()
+    schedule = nn.optim.schedules.CosineDecay(1e-3, 5_000)
+    # NAdam lists the products of its momenta until they underflow: here after some 250 steps.
+    options = {"betas": (0.1, 0.999)} if optimizer == "NAdam" else {}
+    updates = getattr(nn.optim, optimizer)(model.parameters(), schedule, **options)
+    trainer = nn.Trainer(model, loss, updates, engine=engine)
+
+    def train(steps):
+        if way == "fit":
+            trainer.fit(x, y, epochs=steps // 100, batch_size=2, rng=0)
+        for _ in range(steps if way == "step" else 0):
+            trainer.step(x, y)
+        for _ in range(steps if way == "by hand" else 0):
+            loss.forward(model.forward(x), y)
+            model.backward(loss.backward())
+            updates.step()
+
+    train(500)
+    before = sys.getallocatedblocks()
+    train(1_500)
+    # A fit adds rows to its history; an object a step would be 1,500 blocks of memory.
+    assert sys.getallocatedblocks() - before < 700

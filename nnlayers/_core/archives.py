@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from collections.abc import Mapping
@@ -95,9 +96,8 @@ class Archive:
         """
         try:
             return self._archive.read(self._entries[name])
-        except OSError:
-            raise
         except Exception as error:
+            _raise_if_unreadable(error)
             raise ValueError(f"entry {name!r} cannot be read: {one_line(error)}") from error
 
     def array(self, name: str) -> Array:
@@ -112,9 +112,8 @@ class Archive:
         try:
             with self._archive.open(self._entries[f"{name}.npy"]) as entry:
                 return self._read(entry)
-        except OSError:
-            raise
         except Exception as error:
+            _raise_if_unreadable(error)
             raise ValueError(
                 f"array {one_line(repr(name))} cannot be read: {one_line(error)}"
             ) from error
@@ -127,6 +126,12 @@ class Archive:
         _fill(content.data, entry)
         entry.read(1)  # Reading to the end compares the checksum.
         return header.array(content)
+
+
+def _raise_if_unreadable(error: Exception) -> None:
+    """Raise an error of the disk again; one of a position that a damaged archive names is none."""
+    if isinstance(error, OSError) and error.errno != errno.EINVAL:
+        raise error
 
 
 def write_archive(

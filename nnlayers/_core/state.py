@@ -14,7 +14,15 @@ from nnlayers._core.arrays import Array, as_floats
 from nnlayers._core.checks import check_instance
 from nnlayers._core.showing import shown
 
-__all__ = ["Change", "check_finite", "check_names", "commit", "read_scalar", "validated_state"]
+__all__ = [
+    "Change",
+    "check_finite",
+    "check_names",
+    "commit",
+    "read_count",
+    "read_scalar",
+    "validated_state",
+]
 
 Change: TypeAlias = Callable[[], Any]
 
@@ -104,6 +112,28 @@ def read_scalar(state: Mapping[str, npt.ArrayLike], name: str, kind: type[T]) ->
     raise ValueError(f"state entry {name!r} must be one {kind.__name__}, got {found}")
 
 
+def read_count(
+    state: Mapping[str, npt.ArrayLike], name: str, most: int = np.iinfo(np.int64).max
+) -> int:
+    """Return an entry of a state that holds a number of things, at most `most`.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else.
+
+    Examples
+    --------
+    >>> read_count({"step": -1}, "step", 9)
+    Traceback (most recent call last):
+    ValueError: state entry 'step' must be from 0 to 9, got -1
+    """
+    count = read_scalar(state, name, int)
+    if not 0 <= count <= most:
+        raise ValueError(f"state entry {name!r} must be from 0 to {most}, got {count}")
+    return count
+
+
 def validated_state(
     owner: object, current: Mapping[str, Array], state: Mapping[str, npt.ArrayLike]
 ) -> dict[str, Array]:
@@ -112,16 +142,23 @@ def validated_state(
     Raises
     ------
     ValueError
-        If an entry is missing, unknown or of another shape.
+        If an entry is missing, unknown, of another shape or not of integers where they are needed.
     TypeError
         If one holds anything but real numbers, or `state` is not a dictionary.
     """
     check_instance("state", state, Mapping)
     check_names(owner, current, state)
-    arrays = {name: as_floats(state[name], array.dtype, name) for name, array in current.items()}
+    with np.errstate(invalid="ignore"):  # NaN is no integer, which the comparison below finds.
+        arrays = {
+            name: as_floats(state[name], array.dtype, name) for name, array in current.items()
+        }
     for name, array in arrays.items():
         if array.shape != current[name].shape:
             raise ValueError(
                 f"state entry {name!r} must have shape {current[name].shape}, got {array.shape}"
+            )
+        if array.dtype.kind != "f" and not np.array_equal(array, np.asarray(state[name])):
+            raise ValueError(
+                f"state entry {name!r} must hold {array.dtype.name}, got other numbers"
             )
     return arrays

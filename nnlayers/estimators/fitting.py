@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.state import read_count
 from nnlayers.estimators.fit_run import EpochPlace, FitRun
 from nnlayers.estimators.networks import Data, is_finite
 from nnlayers.estimators.objectives import is_penalized
@@ -238,12 +239,16 @@ class BatchFit:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the place that :meth:`state_dict` returned."""
         self.records.load_state_dict(split_state(state, ["records"])[0]["records"])
-        self.epochs, self._has_ended = int(state["epochs"]), bool(state["has_ended"])
+        rows = len(self._train_rows)
+        self.epochs, self._has_ended = read_count(state, "epochs"), bool(state["has_ended"])
         load_generator(self._rng, state["rng"], "rng")
         self._order = state.get("order")
+        # Other numbers would lead the compiled engine beyond the rows.
+        if self._order is not None and not np.array_equal(np.sort(self._order), np.arange(rows)):
+            raise ValueError(f"state entry 'order' must hold the numbers of {rows} rows")
         if "place" in state:
             start, total = state["place"].tolist()
-            self._place = EpochPlace(int(start), total)
+            self._place = EpochPlace(read_count({"place": start}, "place", rows), float(total))
 
     def _record_epoch(self, loss: float, rows: int, held_out: Data | None) -> None:
         """Record loss and score, and count the epochs that are not better than the best."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import Absent, check_instance, check_number
+from nnlayers._core.checks import Absent, check_instance, check_integer, check_number
 from nnlayers._core.showing import shown
 from nnlayers._core.state import commit, validated_state
 from nnlayers.layer import Parameter
@@ -252,8 +252,11 @@ class Optimizer(ABC):
         current = self.state_dict()
         added_later = {name: current[name] for name in ("lr_scale", "decay")}
         new = validated_state(self, current, added_later | dict(state))
-        steps = int(new["steps"])
-        skipped = [steps - int(count) for count in new["parameter_steps"]]
+        steps = check_integer("steps", int(new["steps"]), minimum=0)
+        counts = [
+            check_integer("parameter_steps", int(n), minimum=0) for n in new["parameter_steps"]
+        ]
+        skipped = [steps - count for count in counts]
         states = [
             [new[f"{index}.{name}"].copy() for name in self.state_names]
             for index in range(len(self.params))

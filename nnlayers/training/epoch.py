@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.state import read_count
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.divergence import QUIET, all_finite, divergence_error
@@ -68,14 +69,14 @@ class Epoch:
         # The order can be drawn again from this state, which takes less memory.
         self._before_order = dump_generator(rng) if rng is not None and pauses else None
         self._order = rows.indices(slice(0, count) if rng is None else rng.permutation(count))
-        self._step = 0
+        self._step, self._steps = 0, -(-count // batch_size)
         self._is_numpy = bool(self._before or self._after)
         if self._is_numpy:
             trainer._engine.leave_to_numpy(STEP_CALLBACKS)
 
     def run(self) -> dict[str, float]:
         """Train on each batch once; return the loss and the metrics of these steps."""
-        steps = -(-len(self.rows) // self.batch_size)
+        steps = self._steps
         with np.errstate(**QUIET):
             while self._step < steps:
                 most = min(steps - self._step, self._pauses.steps_left(self.trainer))
@@ -97,7 +98,7 @@ class Epoch:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from where :meth:`state_dict` was called, of an epoch of the same order."""
-        self._step = int(state["step"])
+        self._step = read_count(state, "step", self._steps)
         prefix = "meter."
         self._meter.load_state_dict(
             {name.removeprefix(prefix): a for name, a in state.items() if name.startswith(prefix)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.state import read_count
 from nnlayers.layer import Layer, Parameter
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import Pauses
@@ -187,7 +188,7 @@ class Fit:
         trainer = self._trainer
         flags = zip(_parameters(trainer), state["trainable"].tolist(), strict=True)
         weights = zip(trainer.loss_weights, state["loss_weights"].tolist(), strict=True)
-        self._done = int(state["done"])
+        self._done = read_count(state, "done")
         load_generator(self._rng, state["rng"], "rng")
         self._resumed = split_state(state, ["epoch"])[0]["epoch"]
         for parameter, is_trainable in flags:

@@ -205,3 +205,14 @@ def test_a_checksum_that_differs_is_noticed():
 def test_a_message_is_one_line_of_printable_letters():
     assert one_line(ValueError("a\n  b\x1b[2J\x00")) == "a b [2J"
     assert len(one_line("a" * 10**6)) < 600
+
+
+def test_a_position_before_the_file_is_not_an_error_of_the_disk(tmp_path):
+    content = bytearray(written({"a": np.zeros(3)}))
+    struct.pack_into("<I", content, content.index(b"PK\x01\x02") + 42, 2**32 - 1)
+    end = content.index(b"PK\x05\x06")
+    struct.pack_into("<I", content, end + 16, struct.unpack_from("<I", content, end + 16)[0] + 9)
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with path.open("rb") as file, pytest.raises(ValueError, match=r"array 'a' cannot be read"):
+        read_file(file)

@@ -119,3 +119,28 @@ def test_the_loss_curve_does_not_depend_on_how_the_engine_divides_its_calls(tmp_
     kept = [nn.callbacks.Checkpoint(tmp_path / "a", every="2 steps")]
     divided = MLPClassifier(**settings, callbacks=kept).fit(X, Y)
     assert divided.loss_curve_ == MLPClassifier(**settings).fit(X, Y).loss_curve_
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("order", np.arange(50) + 1),
+        ("order", np.zeros(50, int)),
+        ("order", np.arange(49)),
+        ("place", np.array([-8.0, 0.0])),
+        ("place", np.array([99.0, 0.0])),
+        ("place", np.array([0.5, 0.0])),
+        ("epochs", np.array(-9)),
+        ("epochs", np.array([1, 1])),
+    ],
+)
+def test_a_forged_place_in_a_fit_is_refused(tmp_path, engine, name, entry):
+    estimator(tmp_path / "a", engine=engine, max_iter=1).fit(X, Y)
+    path = sorted((tmp_path / "a").glob("*.npz"))[0]
+    with np.load(path) as archive:
+        state = dict(archive)
+    assert f"fit.{name}" in state
+    np.savez(tmp_path / "forged.npz", **state | {f"fit.{name}": entry})
+    with pytest.raises(ValueError, match=rf"does not fit this training: state entry '{name}' must"):
+        estimator(tmp_path / "b", engine=engine).fit(X, Y, resume=tmp_path / "forged.npz")

@@ -8,7 +8,7 @@ from .measuring import hold
 
 # Cases that take about half a second each; ``python -m tests.fuzz`` runs many more.
 CASES = {"model": 40, "safetensors": 40, "onnx": 40, "csv": 60, "draft": 25, "config": 10}
-CASES |= {"run": 12, "resume": 10, "state": 40, "npy": 100, "npz": 80, "compressed": 150}
+CASES |= {"run": 12, "resume": 10, "state": 40, "fit": 25, "npy": 100, "npz": 80, "compressed": 150}
 CASES |= {"arrow": 150, "code": 200}
 
 

@@ -658,3 +658,26 @@ def test_a_fault_at_any_operation_on_files_costs_nothing(folder, monkeypatch, pr
         resumed.fit(X, Y, **options, resume=folder / "a")
         assert_equal_states(resumed, whole)
         assert not list((folder / "a").glob(".nnlayers-*"))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("name", ["fit.done", "fit.epoch.step", "optimizer.steps"])
+@pytest.mark.parametrize("number", [-1, -(2**40), 0.5, np.nan])
+def test_a_forged_place_in_a_fit_is_refused(tmp_path, engine, name, number):
+    def fit(resume=None):
+        model = nn.mlp([2, 3, 2], rng=0)
+        optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+        path = tmp_path / ("a" if resume is None else "b")
+        kept = nn.callbacks.Checkpoint(path, every="2 steps")
+        loss = nn.SoftmaxCrossEntropy()
+        trainer = nn.Trainer(model, loss, optimizer, callbacks=[kept], engine=engine)
+        return trainer.fit(np.eye(2)[[0, 1] * 5], [0, 1] * 5, epochs=1, batch_size=3, resume=resume)
+
+    fit()
+    path = sorted((tmp_path / "a").glob("*.npz"))[0]
+    with np.load(path) as archive:
+        state = dict(archive)
+    assert name in state
+    np.savez(tmp_path / "forged.npz", **state | {name: np.array(number)})
+    with pytest.raises(ValueError, match=r"^state entry 'step' must|fit this training: .* must"):
+        fit(resume=tmp_path / "forged.npz")

@@ -377,9 +377,10 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
     predictor = Predictor(model, loss, preprocessing, sections.dtype)
     try:
         with np.errstate(all="ignore"):
-            row = np.zeros((1, preprocessing.width), sections.dtype)
-            preprocessing.decode(loss.decide(predictor.check_model(row)))
-    except Exception as error:  # The model of a stranger's file may do anything with a row.
+            # A stranger's model may make any number of features of a row, and of no row none.
+            rows = np.zeros((0, preprocessing.width), sections.dtype)
+            preprocessing.decode(loss.decide(predictor.check_model(rows)))
+    except Exception as error:  # It may fail in any way too.
         raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
     return TrainedRun(directory, config, predictor, modules)
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import Absent, check_instance, check_integer, check_number
+from nnlayers._core.checks import Absent, check_instance, check_number
 from nnlayers._core.showing import shown
-from nnlayers._core.state import commit, validated_state
+from nnlayers._core.state import commit, read_count, validated_state
 from nnlayers.layer import Parameter
 from nnlayers.optim.layout import FlatLayout, Settings
 
@@ -24,6 +24,9 @@ __all__ = [
     "Optimizer",
     "unique_parameters",
 ]
+
+# More steps than anyone takes, from which a count can go on without leaving 64 bits.
+MOST_STEPS = 2**62
 
 LearningRate: TypeAlias = float | Callable[[int], float]
 
@@ -252,9 +255,10 @@ class Optimizer(ABC):
         current = self.state_dict()
         added_later = {name: current[name] for name in ("lr_scale", "decay")}
         new = validated_state(self, current, added_later | dict(state))
-        steps = check_integer("steps", int(new["steps"]), minimum=0)
+        steps = read_count(new, "steps", MOST_STEPS)
         counts = [
-            check_integer("parameter_steps", int(n), minimum=0) for n in new["parameter_steps"]
+            read_count({"parameter_steps": n}, "parameter_steps", MOST_STEPS)
+            for n in new["parameter_steps"]
         ]
         skipped = [steps - count for count in counts]
         states = [

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -247,3 +249,17 @@ def test_weights_of_a_checkpoint_that_are_not_finite_are_not_used(tmp_path):
     np.savez(path, **state | {"ended": np.array(False)})
     with pytest.raises(ConfigError, match=r"checkpoint\.npz: .*'0\.W' holds NaN or infinite"):
         load_run(tmp_path / "a")
+
+
+def test_a_model_that_makes_a_row_ever_longer_takes_no_memory_when_its_run_is_loaded(tmp_path):
+    start(tmp_path / "a", epochs=1).train()
+    x = nn.Input("x")
+    y = nn.Affine(2, 3, rng=0)(x)
+    for _ in range(28):
+        y = nn.concatenate(y, y)
+    nn.save(nn.Graph(y[:, :3]), tmp_path / "a" / "model.nn")
+    tracemalloc.start()
+    load_run(tmp_path / "a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000

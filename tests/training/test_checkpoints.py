@@ -661,8 +661,14 @@ def test_a_fault_at_any_operation_on_files_costs_nothing(folder, monkeypatch, pr
 
 
 @pytest.mark.parametrize("engine", ["numpy", "auto"])
-@pytest.mark.parametrize("name", ["fit.done", "fit.epoch.step", "optimizer.steps"])
-@pytest.mark.parametrize("number", [-1, -(2**40), 0.5, np.nan])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("fit.done", number) for number in (-1, -(2**40), 0.5, np.nan)),
+        *(("fit.epoch.step", number) for number in (-1, 2**63 - 1, 0.5, np.nan)),
+        *(("optimizer.steps", number) for number in (-1, 2**63 - 1, 0.5, np.nan)),
+    ],
+)
 def test_a_forged_place_in_a_fit_is_refused(tmp_path, engine, name, number):
     def fit(resume=None):
         model = nn.mlp([2, 3, 2], rng=0)

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "export",
     "reading": "reading",
     "tables": "tables",
+    "checkpoints": "checkpoints",
 }
 
 

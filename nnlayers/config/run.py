@@ -204,19 +204,24 @@ class Run:
             callback.path.parent.mkdir(parents=True, exist_ok=True)
         self._file_writers = []  # A second fit must not prepend the directory again.
 
-    def is_checkpoint_due(self) -> bool:
-        """Return whether the epoch that ends now needs a checkpoint; the last one does."""
+    def begin_checkpoint(self) -> bool:
+        """Return whether the epoch that ends now needs a checkpoint, and if so begin it.
+
+        The last one does. From now on its time counts, that of the file of metrics included.
+        """
         trainer = self.experiment.trainer
         epoch = len(trainer.history)
         is_last = trainer.is_stopping or epoch >= self.experiment.epochs
-        return is_last or self._clock.is_due(epoch)
+        if not (is_last or self._clock.is_due(epoch)):
+            return False
+        self._clock.start(epoch)
+        return True
 
     def write_checkpoint(self) -> None:
         """Write the state of the training as it is now."""
         trainer = self.experiment.trainer
         epoch = len(trainer.history)
         self.stopped = trainer.is_stopping and epoch < self.experiment.epochs
-        self._clock.start(epoch)
         state = self._state()
         write_checkpoint(self.directory, state)
         self._checkpoint = state
@@ -382,7 +387,7 @@ class _Record(Callback):
         self.logger.on_fit_start(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        if self.run.is_checkpoint_due():
+        if self.run.begin_checkpoint():
             if self.logger is not None:
                 self.logger.on_epoch_end(trainer)
             self.run.write_checkpoint()

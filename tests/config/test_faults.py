@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -286,3 +287,29 @@ def test_settings_that_were_edited_in_the_directory_are_refused(tmp_path):
         run.resume()
     path.write_text(text.replace("epochs = 9", "epochs = 3"))
     Run(prepare(read(path), str(path)), tmp_path / "run").resume()
+
+
+def test_the_time_for_the_file_of_metrics_counts_among_that_of_a_checkpoint(tmp_path, monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("nnlayers.config.checkpoint_clock.time", clock)
+    config = copy.deepcopy(CONFIG)
+    config["training"] |= {"callbacks": [], "checkpoint_every": "auto"}
+    run = Run(prepare(config, "x.toml"), tmp_path / "run")
+    write, epochs = run.write_checkpoint, []
+
+    def wait(self, trainer):
+        now[0] += 1
+
+    def train_slowly(trainer):
+        now[0] += 10
+
+    def write_checkpoint():
+        epochs.append(len(run.experiment.trainer.history))
+        write()
+
+    monkeypatch.setattr(nn.callbacks.CSVLogger, "on_epoch_end", wait)
+    run.write_checkpoint = write_checkpoint
+    run.experiment.trainer.callbacks.insert(1, nn.callbacks.LambdaCallback(train_slowly))
+    run.train()
+    assert epochs == [1, 5, 9]

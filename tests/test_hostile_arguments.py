@@ -33,6 +33,8 @@ OTHER_NAMES = {
     "metrics": ["unknown metric"],
     "model_or_run": ["model"],
     "prediction": ["target"],
+    "r_init": ["initializer"],
+    "s_init": ["initializer"],
     "sizes": ["features"],
     "state": ["state"],
     "table": ["frame", "path"],
@@ -49,7 +51,10 @@ OTHER_NAMES = {
 # An epoch more than any memory holds is a valid number of epochs, of which none would be the last.
 ENDLESS = {"epochs"}
 # What these return or raise is the user's own.
-CALLED = {"activation", "bias_init", "initializer", "make_layer", "norm", "weight_init"}
+CALLED = {
+    *("activation", "bias_init", "initializer", "make_layer", "norm"),
+    *("r_init", "s_init", "weight_init"),
+}
 ARE_FILES = {"path", "resume", "table", "target", "weights"}
 
 
@@ -104,6 +109,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("name", CASES)
 def test_any_argument_is_right_or_refused_in_one_line_that_names_it(name):
     case = CASES[name]
+    assert not case.missing(), "VALID in tests/hostile_cases.py needs a value for these"
     case.call()
     problems = {
         (parameter.name, value_name): problem_of(case, parameter.name, value)

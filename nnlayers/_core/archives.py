@@ -185,7 +185,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
             archive = Archive(file)
             return {name: archive.array(name) for name in archive.names}
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(one_line(f"{path}: {error}")) from None
 
 
 def one_line(message: object) -> str:

@@ -8,12 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers import initializers
-from nnlayers._core.arrays import Array, as_floats, product
-from nnlayers._core.checks import check_integer
+from nnlayers._core.arrays import Array, as_floats, float_dtype, product
+from nnlayers._core.checks import as_generator, check_integer
 from nnlayers._core.formula import Formula
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["EnsembleAffine", "GroupedAffine"]
+
+
+# The arguments that draw W, r, s and b.
+_INITIALIZERS = "weight_init", "r_init", "s_init", "bias_init"
 
 
 class EnsembleAffine(Layer, guarded=False):
@@ -117,7 +122,7 @@ class EnsembleAffine(Layer, guarded=False):
         self.out_features = check_integer("out_features", out_features, minimum=1)
         self.r_init, self.s_init = r_init, s_init
         self.weight_init, self.bias_init = weight_init, bias_init
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         fans = (self.in_features, self.out_features)
         shapes = {
             "W": (weight_init, fans),
@@ -125,12 +130,15 @@ class EnsembleAffine(Layer, guarded=False):
             "s": (s_init, (self.members, self.out_features)),
             "b": (bias_init, (self.members, self.out_features)),
         }
-        self.W, self.r, self.s, self.b = (
-            Parameter.from_draws(
-                partial(initializers.draw, init, shape, *fans), rng, dtype, name=name
+        for name, (init, _) in zip(_INITIALIZERS, shapes.values(), strict=True):
+            initializers.get(init, name)
+        with fits_memory(members=self.members, in_features=fans[0], out_features=fans[1]):
+            self.W, self.r, self.s, self.b = (
+                Parameter.from_draws(
+                    partial(initializers.draw, init, shape, *fans), rng, dtype, name=name
+                )
+                for name, (init, shape) in shapes.items()
             )
-            for name, (init, shape) in shapes.items()
-        )
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = self._input(x)
@@ -241,12 +249,14 @@ class GroupedAffine(Layer, guarded=False):
         self.in_features = check_integer("in_features", in_features, minimum=1)
         self.out_features = check_integer("out_features", out_features, minimum=1)
         self.weight_init, self.bias_init = weight_init, bias_init
-        rng = np.random.default_rng(rng)
+        rng = as_generator(rng)
         fans = (self.in_features, self.out_features)
         draw_weights = partial(_draw_groups, weight_init, self.groups, fans)
         draw_biases = partial(initializers.draw, bias_init, (self.groups, fans[1]), *fans)
-        self.W = Parameter.from_draws(draw_weights, rng, dtype, name="W")
-        self.b = Parameter.from_draws(draw_biases, rng, dtype, name="b")
+        with fits_memory(groups=self.groups, in_features=fans[0], out_features=fans[1]):
+            np.empty((self.groups, *fans), float_dtype(dtype))  # Fails before any draw.
+            self.W = Parameter.from_draws(draw_weights, rng, dtype, name="W")
+            self.b = Parameter.from_draws(draw_biases, rng, dtype, name="b")
 
     def forward(self, x: npt.ArrayLike) -> Array:
         x = self._input(x)

@@ -12,6 +12,7 @@ from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers._core.checks import check_integer
 from nnlayers._core.formula import Formula
 from nnlayers._core.rebuilding import reserve
+from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
 __all__ = ["PiecewiseLinear"]
@@ -85,7 +86,8 @@ class PiecewiseLinear(Layer, guarded=False):
         self.features = check_integer("features", features, minimum=1)
         self.bins = check_integer("bins", bins, minimum=1)
         draw = partial(_draw_edges, (self.features, self.bins + 1))
-        self.edges = Parameter.from_draws(draw, np.random.default_rng(0), dtype, name="edges")
+        with fits_memory(features=self.features, bins=self.bins):
+            self.edges = Parameter.from_draws(draw, np.random.default_rng(0), dtype, name="edges")
         self.edges.trainable = False
 
     def fit(self, x: npt.ArrayLike) -> Self:

@@ -34,6 +34,7 @@ OTHER_NAMES = {
     "model_or_run": ["model"],
     "prediction": ["target"],
     "r_init": ["initializer"],
+    "resume": ["archive"],
     "s_init": ["initializer"],
     "sizes": ["features"],
     "state": ["state"],

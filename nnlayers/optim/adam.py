@@ -218,10 +218,11 @@ class NAdam(Optimizer):
     def momentum_product(self, t: int) -> float:
         """Return the product of the momenta up to step t from a list that grows with t.
 
-        The product underflows to 0 after some thousand steps, where the list ends.
+        The list ends where 1 minus the product is 1, after some hundred steps. The product itself
+        would never get to 0, because 0.9 times the smallest float is rounded to that float.
         """
         products = self._products
-        while len(products) <= t and products[-1] > 0:
+        while len(products) <= t and products[-1] > 2.0**-60:
             products.append(products[-1] * self.momentum(len(products)))
         return products[min(t, len(products) - 1)]
 

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -498,3 +499,10 @@ def test_the_steps_of_each_parameter_are_saved(make, after):
 
     assert run(True) == run(False)
     assert run(False)[1] == [7, 9, 7]
+
+
+def test_nadam_lists_the_products_of_some_hundred_momenta_only():
+    optimizer = nn.optim.NAdam([nn.Parameter([1.0])])
+    before = sys.getallocatedblocks()
+    assert 1 - optimizer.momentum_product(100_000) == 1
+    assert sys.getallocatedblocks() - before < 1_000

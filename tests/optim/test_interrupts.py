@@ -27,7 +27,8 @@ def train(model, optimizer, steps):
 
 
 def other_state(part):
-    return {name: array + 1 for name, array in part.state_dict().items()}
+    state = part.state_dict()
+    return {name: ~a if a.dtype == bool else a + 1 for name, a in state.items()}
 
 
 OPERATIONS = {

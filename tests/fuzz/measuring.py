@@ -23,8 +23,12 @@ class BrokenPromiseError(Exception):
     """A reader that did with an input what it must not."""
 
 
-def hold(read: Callable[[], object], errors: tuple[type[Exception], ...], size: int) -> bool:
+def hold(
+    read: Callable[[], object], errors: tuple[type[Exception], ...], size: int, patience: float = 1
+) -> bool:
     """Call a reader, check what it does, and return whether it took its input.
+
+    `patience` multiplies the time that it may take.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def hold(read: Callable[[], object], errors: tuple[type[Exception], ...], size: 
         raise BrokenPromiseError(f"undocumented: {_named(error)}") from error
     finally:
         seconds, memory = time.process_time() - began, meter.stop()
-    if seconds > SECONDS * units:
+    if seconds > SECONDS * units * patience:
         raise BrokenPromiseError(f"{seconds:.2f} s for {size:,} bytes")
     if memory > MEMORY * units:
         raise BrokenPromiseError(f"{memory / MB:,.0f} MB of memory for {size:,} bytes")

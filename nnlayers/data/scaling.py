@@ -88,7 +88,7 @@ class LogScaler:
     .. math:: \operatorname{sign}(x) \log(1 + |x| / u)
 
     is linear around zero and logarithmic beyond the unit u, the median of the absolute values other
-    than zero.
+    than zero, but at least 1e-30 of the largest, so that |x| / u is finite in float32, too.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class LogScaler:
     def fit(cls, values: Numbers) -> Self:
         """Compute the unit, and the mean and deviation of the logarithms."""
         sizes = np.abs(values[values != 0])
-        unit = float(np.median(sizes)) if len(sizes) else 1.0
+        unit = max(float(np.median(sizes)), 1e-30 * float(sizes.max())) if len(sizes) else 1.0
         return cls(unit, Standardizer.fit(_signed_logarithm(values, unit)))
 
     @property

@@ -40,7 +40,7 @@ _DTYPE = re.compile(r"[<>|=]?(?:[biufcSU]\d{1,10}|[mM]8(?:\[\d{0,9}[a-zA-Z]{1,2}
 
 
 class ArrayHeader(NamedTuple):
-    """What the header of an .npy file says of its array.
+    """Header of an .npy file: dtype, shape and order of its array.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ ColumnKind: TypeAlias = Literal["numeric", "categorical", "date"]
 
 
 class Remarks:
-    """What is worth one warning about a column that is read in parts.
+    """Findings in a column that is read in parts, each worth one warning.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class BatchKind(NamedTuple):
-    """What a program must know of the batches that it trains on.
+    """Shapes, dtypes and order of the batches that a program trains on.
 
     Attributes
     ----------

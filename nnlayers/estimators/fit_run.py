@@ -94,7 +94,7 @@ class FitRun(Trainer):
 
     @property
     def engine(self) -> Literal["compiled", "numpy"]:
-        """What runs the steps."""
+        """The engine that runs the steps."""
         return self._programs.name
 
     def begin(self, fit: FitInProgress | None) -> None:

@@ -23,7 +23,7 @@ ENGINES: list[EngineName] = ["auto", "compiled", "numpy"]
 
 
 class Engine:
-    """What runs the steps of a trainer.
+    """Engine of a trainer: NumPy, or compiled programs of its steps.
 
     Parameters
     ----------

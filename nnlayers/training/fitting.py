@@ -45,7 +45,7 @@ class FitInProgress(Protocol):
 
     @property
     def description(self) -> dict[str, str]:
-        """What must be the same when it is resumed, as texts by name."""
+        """Texts by name that must be the same when the fit is resumed."""
 
     def state_dict(self) -> dict[str, Array]:
         """Return its place as arrays by name."""
@@ -159,7 +159,7 @@ class Fit:
 
     @cached_property
     def description(self) -> dict[str, str]:
-        """What must be the same when it is resumed, as texts by name."""
+        """Texts by name that must be the same when the fit is resumed."""
         description = {
             **self._trainer.description,
             "batch_size": str(self._batch_size),

@@ -155,12 +155,12 @@ class Trainer:
 
     @property
     def engine(self) -> Literal["compiled", "numpy"]:
-        """What runs the steps."""
+        """The engine that runs the steps."""
         return self._engine.name
 
     @property
     def engine_reason(self) -> str | None:
-        """Why NumPy runs the steps instead of the compiled engine; None if nothing is wrong."""
+        """The reason that NumPy runs the steps and not the compiled engine; None without one."""
         return self._engine.reason
 
     def __getstate__(self) -> dict[str, Any]:

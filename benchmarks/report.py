@@ -7,11 +7,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[1] / "docs" / "background" / "benchmarks.md"
 FOLDER = PAGE.with_suffix("")
 RELIABILITY = PAGE.with_name("reliability.md")
 PERFORMANCE = PAGE.with_name("performance.md")
-ESTIMATORS = PAGE.with_name("estimators.md")
+ESTIMATORS = PAGE.parents[1] / "guide" / "estimators.md"
 LIBRARIES = ("numpy", "scipy", "torch", "jax", "optax", "scikit-learn", "keras", "thinc")
 
 

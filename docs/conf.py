@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "matplotlib.sphinxext.plot_directive",
+    "sphinx_external_toc",
     "graph_directive",
 ]
 myst_enable_extensions = ["dollarmath"]

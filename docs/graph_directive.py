@@ -17,7 +17,7 @@ from nnlayers.drawing import to_svg
 
 def run_examples(page, before=None):
     """Return the names that the doctest examples of a page define, all or those before a line."""
-    text = Path(__file__).with_name(page).read_text(encoding="utf-8")
+    text = (Path(__file__).parent / page).read_text(encoding="utf-8")
     # An expected output ends at an empty line, in Markdown also at the end of its block.
     text = re.sub(r"^```.*$", "", text, flags=re.MULTILINE)
     names = {"__name__": "examples"}

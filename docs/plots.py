@@ -58,7 +58,7 @@ def draw_tensor_costs(sizes=(4, 8, 16, 32, 64, 128, 256)):
         axes.legend()
 
 
-def draw_history(page="tutorial.md"):
+def draw_history(page="guide/tutorial.md"):
     """Draw the loss of the `history` that the examples of a page define."""
     _, axes = plt.subplots(figsize=(4.5, 2.8), layout="constrained")
     run_examples(page)["history"].plot(axes)

@@ -7,7 +7,7 @@ from nnlayers.data.roles import Roles
 
 pytest.importorskip("pandas")
 
-PAGE = "tables.md"
+PAGE = "guide/tables.md"
 
 
 def test_its_examples_print_the_results_shown():

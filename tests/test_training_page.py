@@ -5,7 +5,7 @@ import doctest
 import documentation
 import pytest
 
-PAGE = "training.md"
+PAGE = "guide/training.md"
 
 
 def test_examples_give_the_results_shown(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 import nnlayers as nn
 
-PAGE = "tutorial.md"
+PAGE = "guide/tutorial.md"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Names of other libraries and their counterparts here, as in ``docs/names.md``."""
+"""Names of other libraries and their counterparts here, as in ``docs/reference/names.md``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 import nnlayers as nn
 from nnlayers._core.foreign_names import NAMES, NOT_HERE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "names.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "names.md").read_text()
 
 
 def names(cell):

@@ -14,7 +14,7 @@ from nnlayers.config.experiment import Sections
 
 pd = pytest.importorskip("pandas")
 
-PAGE = "configs.md"
+PAGE = "reference/configs.md"
 TEXT = documentation.read(PAGE)
 BLOCKS = [
     tomllib.loads(block) for block in re.findall(r"^```toml\n(.*?)^```$", TEXT, re.M | re.DOTALL)

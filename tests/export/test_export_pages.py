@@ -14,7 +14,7 @@ from nnlayers.export.c_rules import RULES as C_RULES
 from nnlayers.export.python_rules import RULES as PYTHON_RULES
 from nnlayers.export.tracing import LIBRARY_CLASSES
 
-INDEX = "export/index.md"
+INDEX = "howto/export/index.md"
 NEEDS = {
     "index": [],
     "onnx": ["onnx", "onnxruntime", "pandas", "sklearn", "tomli_w"],
@@ -30,14 +30,14 @@ def test_examples_of_a_page_give_the_results_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="torch")
-        _, report = documentation.run(f"export/{page}.md")
+        _, report = documentation.run(f"howto/export/{page}.md")
     assert report == ""
 
 
 @pytest.mark.parametrize("page", NEEDS)
 def test_all_code_of_a_page_runs(page):
-    page = f"export/{page}.md"
-    assert documentation.languages(page) <= {"pycon", "{toctree}"}
+    page = f"howto/export/{page}.md"
+    assert documentation.languages(page) <= {"pycon"}
     assert all(example.startswith(">>> ") for example in documentation.examples(page))
 
 
@@ -96,7 +96,7 @@ def test_the_page_on_onnx_lists_the_operators_that_are_read():
     pytest.importorskip("onnx")
     from nnlayers.export.onnx_operators import OPERATORS
 
-    section = documentation.read("export/onnx.md").split("## Read a model")[1]
+    section = documentation.read("howto/export/onnx.md").split("## Read a model")[1]
     named = set(re.findall(r"`([A-Z]\w+)`", section))
     layers = {"Affine", "Embedding"}
     assert named - layers == OPERATORS.keys()
@@ -106,7 +106,7 @@ def test_the_page_on_pytorch_lists_the_modules_that_are_converted():
     torch = pytest.importorskip("torch")
     from nnlayers.export.torch_reader import COUNTERPARTS
 
-    section = documentation.read("export/pytorch.md").split("It takes ")[1]
+    section = documentation.read("howto/export/pytorch.md").split("It takes ")[1]
     named = set(re.findall(r"`([A-Z]\w+)`", section))
     own = {kind.__name__ for kind in COUNTERPARTS if kind.__module__.startswith("torch.")}
     assert named == own | {torch.nn.Sequential.__name__}

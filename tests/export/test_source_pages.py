@@ -36,14 +36,14 @@ def check_examples(page):
 
 def test_examples_in_python_give_the_results_shown():
     pytest.importorskip("sklearn")
-    check_examples("export/python.md")
+    check_examples("howto/export/python.md")
 
 
 def test_examples_in_c_give_the_results_shown(workplace):
-    check_examples("export/c.md")
+    check_examples("howto/export/c.md")
     if COMPILER is None:
         pytest.skip("there is no C compiler")
-    page = blocks("export/c.md", "c", "bash", "pycon")
+    page = blocks("howto/export/c.md", "c", "bash", "pycon")
     programs = [index for index, (language, _) in enumerate(page) if language == "c"]
     assert len(programs) == 2
     for index in programs:
@@ -70,7 +70,7 @@ def trained(tmp_path_factory):
     pytest.importorskip("tomli_w")
     directory = tmp_path_factory.mktemp("serving")
     (directory / "configs").symlink_to(documentation.DOCS.parent / "configs")
-    first, *_ = blocks("export/serving.md", "bash")
+    first, *_ = blocks("howto/export/serving.md", "bash")
     with contextlib.chdir(directory):
         run_commands(f"{first[1].strip()} --set training.epochs=2")
     return directory
@@ -85,7 +85,7 @@ def digits(trained, workplace):
 def test_the_recipe_of_onnx_runtime_prints_labels_and_probabilities(digits, capsys):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    (_, command), (_, code) = blocks("export/serving.md", "bash", "python")[1:3]
+    (_, command), (_, code) = blocks("howto/export/serving.md", "bash", "python")[1:3]
     run_commands(command)
     capsys.readouterr()
     exec(code, {})
@@ -95,7 +95,7 @@ def test_the_recipe_of_onnx_runtime_prints_labels_and_probabilities(digits, caps
 def test_the_server_of_the_recipe_answers(digits, workplace):
     pytest.importorskip("fastapi")
     testclient = pytest.importorskip("fastapi.testclient")
-    (_, command), (_, code) = blocks("export/serving.md", "bash", "python")[3:5]
+    (_, command), (_, code) = blocks("howto/export/serving.md", "bash", "python")[3:5]
     run_commands(command)
     (workplace / "server.py").write_text(code)
     assert len([line for line in code.splitlines() if line.strip()]) <= 11
@@ -114,12 +114,12 @@ def test_the_server_of_the_recipe_answers(digits, workplace):
 
 @needs_compiler
 def test_the_recipe_of_a_microcontroller_compiles(digits, workplace):
-    *_, (_, command) = blocks("export/serving.md", "bash")
+    *_, (_, command) = blocks("howto/export/serving.md", "bash")
     run_commands(command)
     arguments = [COMPILER, "-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", "-pedantic", "-c"]
     subprocess.run([*arguments, "digits.c"], check=True)
 
 
 def test_no_code_of_the_recipes_is_left_out():
-    assert documentation.languages("export/serving.md") == {"bash", "python"}
-    assert len(blocks("export/serving.md", "bash", "python")) == 6
+    assert documentation.languages("howto/export/serving.md") == {"bash", "python"}
+    assert len(blocks("howto/export/serving.md", "bash", "python")) == 6

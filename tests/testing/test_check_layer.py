@@ -123,7 +123,7 @@ def test_an_input_without_a_batch_axis_stays_whole():
 
 
 def test_the_page_on_testing_holds_a_test_that_passes():
-    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text()
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     names = {"__name__": "test_scale"}
     exec(code, names)

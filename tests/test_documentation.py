@@ -1,0 +1,39 @@
+"""Structure of the documentation: every page is listed, and every link leads somewhere."""
+
+import re
+
+import documentation
+import pytest
+
+ROOT = documentation.DOCS.parent
+PAGES = sorted(documentation.DOCS.rglob("*.md"))
+TEXTS = [*PAGES, *ROOT.glob("*.md")]
+FOLDERS = ["guide", "howto", "howto/export", "reference", "background"]
+
+
+def links(path):
+    """Return the paths to which a page links, and those of its images."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [
+        path.parent / target.partition("#")[0]
+        for target in targets
+        if not re.match(r"[a-z]+:|#", target)
+    ]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_index_of_a_folder_lists_its_pages(folder):
+    index = documentation.DOCS / folder / "index.md"
+    pages = {path for path in index.parent.iterdir() if path.suffix in (".md", ".rst")} - {index}
+    assert pages - set(links(index)) == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_to_a_file(path):
+    assert [link for link in links(path) if not link.exists()] == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_and_every_image_has_a_name(path):
+    assert "[](" not in path.read_text(encoding="utf-8")

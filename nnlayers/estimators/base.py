@@ -158,7 +158,7 @@ class BaseMLP(BaseEstimator, ABC):
         resume : str or path-like, optional
             A directory of :class:`nnlayers.callbacks.Checkpoint`, or one file in it, from which a
             fit that was killed goes on, to the last bit of the one that was not, see
-            :doc:`/training`. `callbacks` and the other parameters must be the same, except
+            :doc:`/guide/training`. `callbacks` and the other parameters must be the same, except
             `max_iter`; `random_state` has no effect then.
 
         Returns

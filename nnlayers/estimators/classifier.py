@@ -103,7 +103,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Callbacks, which are copied; see :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     engine : {"auto", "compiled", "numpy"}
         What runs the steps of ``"sgd"``, ``"adam"`` and other stochastic solvers on dense X:
-        ``"compiled"`` needs Numba, see :doc:`/engine`; ``"auto"`` uses it where it can.
+        ``"compiled"`` needs Numba, see :doc:`/guide/engine`; ``"auto"`` uses it where it can.
 
     Attributes
     ----------

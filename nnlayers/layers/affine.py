@@ -37,7 +37,7 @@ class Affine(Layer, guarded=False):
     weight_init, bias_init : str or callable
         How W and b are drawn, see :mod:`nnlayers.initializers`. The default suits a hidden layer
         before a ReLU; a network's last layer does better with ``"small_normal"``, see
-        :ref:`initial-weights`.
+        :doc:`the benchmarks </background/benchmarks>`.
     dtype : {float32, float64}
         Of the parameters; inputs are converted to it.
     rng : int or numpy.random.Generator, optional

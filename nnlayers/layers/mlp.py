@@ -82,7 +82,8 @@ def mlp(
     ================================================ ===================== =======================
 
     They are ``"lecun_normal"``, ``"he_normal"``, ``"glorot_uniform"`` and ``"small_normal"`` of
-    :mod:`nnlayers.initializers`, which were compared :ref:`on eight data sets <initial-weights>`.
+    :mod:`nnlayers.initializers`, which were compared
+    :doc:`on eight data sets </background/benchmarks>`.
 
     Parameters
     ----------

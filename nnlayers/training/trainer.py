@@ -77,7 +77,7 @@ class Trainer:
         history. `y_true` is y as given; `y_pred` holds labels if the loss is one for classes
         (``loss.decide``), otherwise the model's outputs. Rows count by their sample weights, except
         for a function without an argument `sample_weight`. For several outputs, a dictionary by
-        output, see :doc:`/recipes/two_heads`.
+        output, see :doc:`/howto/two_heads`.
     callbacks : iterable of Callback
         Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
@@ -85,7 +85,7 @@ class Trainer:
         Largest norm of the gradient; longer gradients are scaled down.
     engine : {"auto", "compiled", "numpy"}
         What runs the steps: ``"compiled"`` needs Numba and parts that it knows, see
-        :doc:`/engine`; ``"auto"`` uses it where it can, with results equal within rounding.
+        :doc:`/guide/engine`; ``"auto"`` uses it where it can, with results equal within rounding.
     loss_weights : dict of str to float, optional
         Weight of each output's loss, at least 0; 1 for those that it leaves out.
 
@@ -266,7 +266,7 @@ class Trainer:
             A directory of :class:`~nnlayers.callbacks.Checkpoint`, or one file in it, from which a
             fit that was killed goes on, to the last bit of the one that was not. `epochs` counts
             those that were done; `rng` has no effect then. A directory without checkpoints starts
-            from the beginning. See :doc:`/training`.
+            from the beginning. See :doc:`/guide/training`.
 
         Returns
         -------

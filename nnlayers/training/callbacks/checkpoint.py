@@ -37,9 +37,9 @@ class Checkpoint(Callback):
 
     A fit that was killed is resumed by the same program with ``fit(..., resume=path)``, and ends
     with the same weights and the same history, to the last bit, as if it had not been killed, see
-    :doc:`/training`. A checkpoint holds the weights, the state of the optimizer, of callbacks and
-    of all random generators, the history, and the place in the epoch. It is on the disk, under its
-    name, before an older one goes. The end of a fit has one, whatever `every` is.
+    :doc:`/guide/training`. A checkpoint holds the weights, the state of the optimizer, of callbacks
+    and of all random generators, the history, and the place in the epoch. It is on the disk, under
+    its name, before an older one goes. The end of a fit has one, whatever `every` is.
 
     The best model is in ``best.nn``, which :func:`nnlayers.load` opens.
 

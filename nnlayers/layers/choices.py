@@ -46,8 +46,8 @@ class Maximum(Binary):
 
     formula = Formula(
         "max(a, b)",
-        "one(a > b) + one(a == b) / 2",
-        "one(b > a) + one(a == b) / 2",
+        "1 - one(a < b) - one(a == b) / 2",  # With NaN no comparison holds.
+        "1 - one(b < a) - one(a == b) / 2",
         symbol="max",
         note="where both are equal, each gets half",
     )
@@ -81,8 +81,8 @@ class Minimum(Binary):
 
     formula = Formula(
         "min(a, b)",
-        "one(a < b) + one(a == b) / 2",
-        "one(b < a) + one(a == b) / 2",
+        "1 - one(a > b) - one(a == b) / 2",
+        "1 - one(b > a) - one(a == b) / 2",
         symbol="min",
         note="where both are equal, each gets half",
     )

@@ -106,6 +106,16 @@ def test_formulas_give_the_values_and_the_gradients_of_the_layer(entry):
         np.testing.assert_allclose(gradient, sent, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("layer", [nn.Maximum(), nn.Minimum()])
+def test_formulas_of_the_larger_and_the_smaller_input_pass_the_gradient_to_nan(layer):
+    inputs = {"a": np.array([np.nan, 1.0, np.nan]), "b": np.array([1.0, np.nan, np.nan])}
+    described = describe(layer, list(inputs))
+    _, gradients, _ = run(layer, list(inputs.values()), np.ones(3))
+    for derivative, gradient in zip(described.derivatives, gradients, strict=True):
+        with np.errstate(invalid="ignore"):  # of comparisons with NaN
+            np.testing.assert_array_equal(entrywise(derivative, inputs), gradient)
+
+
 def test_product_of_vectors_has_the_other_vector_for_its_derivative():
     w, x = np.array([1.0, 2.0]), np.array([3.0, -1.0])
     described = describe(nn.MatMul(), ["w", "x"], "e", [(2,), (2,)])

@@ -129,6 +129,11 @@ class ParameterMemory:
         """Return whether a gradient has accumulated that no step has consumed."""
         return not all(map(_IS_GRAD_ZERO, parameters))
 
+    @staticmethod
+    def lack_grads(parameters: Iterable[ParameterMemory]) -> bool:
+        """Return whether a gradient reads zero because nothing was added to it."""
+        return any(map(_IS_GRAD_ZERO, parameters))
+
     def prepare_value(self, new: Array) -> Change:
         """Return the assignment of weights of the same shape and dtype."""
         return partial(np.ndarray.__setitem__, self.placement.value, ..., new)

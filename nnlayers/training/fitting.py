@@ -23,17 +23,24 @@ from nnlayers.training.fit_settings import (
     dump_settings,
     load_settings,
 )
-from nnlayers.training.generators import dump_generator, load_generator
+from nnlayers.training.generators import Generators, dump_generator, load_generator
 from nnlayers.training.gradients import discard_gradients
 from nnlayers.training.holdout import Holdout
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
-from nnlayers.training.state import join_states, split_state
+from nnlayers.training.state import Stateful, join_states, split_state
 
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["Fit", "FitInProgress", "resume_fit", "snapshot_of", "start_callbacks"]
+__all__ = [
+    "Fit",
+    "FitInProgress",
+    "resume_fit",
+    "snapshot_of",
+    "start_callbacks",
+    "stateful_parts",
+]
 
 
 class FitInProgress(Protocol):
@@ -244,6 +251,19 @@ def snapshot_of(trainer: Trainer, fit: FitInProgress) -> dict[str, Array]:
         "step_loss": np.array(trainer.step_loss),
     }
     return trainer.state_dict() | {f"fit.{name}": array for name, array in state.items()}
+
+
+def stateful_parts(trainer: Trainer) -> dict[str, Stateful]:
+    """Return the parts of a trainer whose states make up its own, by name."""
+    callbacks = {f"callbacks.{i}": callback for i, callback in enumerate(trainer.callbacks)}
+    others = {"loss": trainer.loss, "metrics": trainer.metrics, "optimizer": trainer.optimizer}
+    return {
+        "model": trainer.model,
+        "optimizer": trainer.optimizer,
+        "history": trainer.history,
+        "generators": Generators(trainer.model, others | callbacks),
+        **callbacks,
+    }
 
 
 def _parameters(trainer: Trainer) -> list[Parameter]:

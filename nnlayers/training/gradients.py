@@ -6,11 +6,13 @@ from nnlayers._core.showing import shown
 from nnlayers.layer import Layer, Parameter
 from nnlayers.optim import Optimizer
 
-__all__ = ["discard_gradients", "unoptimized_parameters"]
+__all__ = ["discard_gradients", "refuse_replaced", "split_parameters"]
 
 
-def unoptimized_parameters(model: Layer, optimizer: Optimizer) -> list[Parameter]:
-    """Return the parameters of the model that are frozen or not held by the optimizer.
+def split_parameters(model: Layer, optimizer: Optimizer) -> tuple[list[Parameter], list[Parameter]]:
+    """Return the model's parameters that the optimizer moves, and those that it does not.
+
+    It does not move those that are frozen, or that it does not hold.
 
     Raises
     ------
@@ -28,7 +30,20 @@ def unoptimized_parameters(model: Layer, optimizer: Optimizer) -> list[Parameter
             f"optimizer must hold the model's parameter {left_out[0]!r}, got one that is not the "
             "model's: create the optimizer after replacing parameters"
         )
-    return [p for p in named.values() if id(p) not in optimized or not p.trainable]
+    moved = [p for p in named.values() if id(p) in optimized and p.trainable]
+    return moved, [p for p in named.values() if id(p) not in optimized or not p.trainable]
+
+
+def refuse_replaced(model: Layer, optimizer: Optimizer) -> None:
+    """Raise ``ValueError`` if the model has another parameter in the place of an optimizer's.
+
+    The gradients are discarded then.
+    """
+    try:
+        split_parameters(model, optimizer)
+    except ValueError:
+        discard_gradients(model, optimizer)
+        raise
 
 
 def discard_gradients(model: Layer, optimizer: Optimizer) -> None:

@@ -20,7 +20,7 @@ from nnlayers._core.checks import (
     check_path,
 )
 from nnlayers._core.state import check_names
-from nnlayers.layer import Layer
+from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
@@ -35,15 +35,20 @@ from nnlayers.training.divergence import (
 )
 from nnlayers.training.engines import Engine, EngineName
 from nnlayers.training.fit_settings import describe_training
-from nnlayers.training.fitting import Fit, FitInProgress, resume_fit, snapshot_of
-from nnlayers.training.generators import Generators
-from nnlayers.training.gradients import unoptimized_parameters
+from nnlayers.training.fitting import (
+    Fit,
+    FitInProgress,
+    resume_fit,
+    snapshot_of,
+    stateful_parts,
+)
+from nnlayers.training.gradients import refuse_replaced, split_parameters
 from nnlayers.training.history import History
 from nnlayers.training.holdout import Holdout
 from nnlayers.training.metrics import Metric
 from nnlayers.training.rows import ByName, Indices, Rows
 from nnlayers.training.several import make_task
-from nnlayers.training.state import Stateful, join_states, load_states, split_state
+from nnlayers.training.state import join_states, load_states, split_state
 
 __all__ = ["Trainer"]
 
@@ -183,6 +188,9 @@ class Trainer:
         ------
         DivergenceError
             If the loss or the gradient is NaN or infinite.
+        ValueError
+            If an argument does not fit, or a parameter of the model was replaced after the
+            optimizer was made; then no weight has moved.
         """
         value = self._engine.step(x, y, sample_weight)
         if value is None:
@@ -202,6 +210,8 @@ class Trainer:
             cause = task.explain(x, output, rows)
             raise divergence_error(self, cause, self.optimizer.steps + 1)
         task.network.backward_parameters(task.loss.backward())
+        if Parameter.lack_grads(self._trained):
+            refuse_replaced(self.model, self.optimizer)
         if self.clip_norm is not None:
             trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
             if trained and not math.isfinite(clip_grad_norm(trained, self.clip_norm)):
@@ -307,7 +317,7 @@ class Trainer:
 
     def note_frozen(self) -> None:
         """Find the parameters whose gradients are discarded, after some were frozen or freed."""
-        self._unoptimized = unoptimized_parameters(self.model, self.optimizer)
+        self._trained, self._unoptimized = split_parameters(self.model, self.optimizer)
 
     def stop(self) -> None:
         """End the fit after this epoch; for callbacks."""
@@ -379,7 +389,7 @@ class Trainer:
             Whether to include the history, which grows with every epoch. Before loading a state
             without it, add the history's ``state_dict()`` with names prefixed by ``"history."``.
         """
-        parts = self._stateful_parts()
+        parts = stateful_parts(self)
         if not history:
             del parts["history"]
         return join_states(parts) | self._holdout.state_dict()
@@ -392,20 +402,9 @@ class Trainer:
         ValueError
             If an entry is missing, unknown or of another shape; then nothing has changed.
         """
-        parts = self._stateful_parts()
+        parts = stateful_parts(self)
         states, others = split_state(state, parts)
         check_names(self, others.keys() & set(Holdout.state_names), others)
         seed = Holdout.from_state(others).seed
         load_states(parts, states)
         self._holdout.seed = seed
-
-    def _stateful_parts(self) -> dict[str, Stateful]:
-        callbacks = {f"callbacks.{i}": callback for i, callback in enumerate(self.callbacks)}
-        others = {"loss": self.loss, "metrics": self.metrics, "optimizer": self.optimizer}
-        return {
-            "model": self.model,
-            "optimizer": self.optimizer,
-            "history": self.history,
-            "generators": Generators(self.model, others | callbacks),
-            **callbacks,
-        }

@@ -85,16 +85,57 @@ def test_a_layer_frozen_by_a_callback_is_left_without_gradient():
     assert not any(parameter.grad.any() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("when", ["before the trainer", "before fit"])
+@pytest.mark.parametrize("when", ["before the trainer", "before fit", "before a step"])
 def test_a_parameter_that_was_replaced_after_the_optimizer_was_made_is_named(when):
     model = nn.mlp([3, 4, 1], rng=0)
     optimizer = nn.optim.SGD(model.parameters(), lr=0.01)
     make = functools.partial(Trainer, model, nn.MeanSquaredError(), optimizer)
-    start = make if when == "before the trainer" else functools.partial(make().fit, X, Y, epochs=1)
+    start = {
+        "before the trainer": make,
+        "before fit": functools.partial(make().fit, X, Y, epochs=1),
+        "before a step": functools.partial(make().step, X, Y),
+    }[when]
     model[2].W = nn.Parameter(np.zeros((4, 1), np.float32), name="W")
     message = r"optimizer must hold the model's parameter '2\.W', got one that is not the model's"
     with pytest.raises(ValueError, match=message):
         start()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_step_of_a_model_with_a_replaced_parameter_changes_nothing(engine, clip_norm):
+    model = nn.mlp([3, 4, 1], rng=0)
+    optimizer = nn.optim.Adam(model.parameters())
+    parts = model, nn.MeanSquaredError(), optimizer
+    trainer = Trainer(*parts, clip_norm=clip_norm, engine=engine)
+    trainer.step(X, Y)
+    model[0].W = nn.Parameter(model[0].W.value)
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"optimizer must hold the model's parameter '0\.W'"):
+        trainer.step(X, Y)
+    assert optimizer.steps == 1
+    assert not any(parameter.grad.any() for parameter in model.parameters())
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    Trainer(model, parts[1], nn.optim.Adam(model.parameters()), engine=engine).step(X, Y)
+
+
+def test_a_parameter_that_a_step_does_not_reach_is_no_error():
+    class Half(nn.Layer):
+        def __init__(self):
+            self.used, self.unused = nn.Affine(3, 1, rng=0), nn.Affine(3, 1, rng=1)
+
+        def forward(self, x):
+            return self.used.forward(x)
+
+        def backward(self, dout):
+            return self.used.backward(dout)
+
+    model = Half()
+    trainer = Trainer(model, nn.MeanSquaredError(), nn.optim.SGD(model.parameters(), lr=0.01))
+    before = model.unused.W.value.copy()
+    assert trainer.step(X, Y) > trainer.step(X, Y)
+    np.testing.assert_array_equal(model.unused.W.value, before)
 
 
 def test_an_optimizer_may_hold_the_parameters_of_several_models():

@@ -9,6 +9,7 @@ from typing import Any
 
 from nnlayers._core.checks import unknown_name
 from nnlayers._core.naming import check_unique
+from nnlayers._core.rebuilding import check_constant
 from nnlayers._core.showing import shown
 from nnlayers.graphs.node import Input, Node, check_name
 
@@ -114,6 +115,8 @@ def nodes_from_tables(tables: Iterable[Any]) -> list[Any]:
     for table in tables:
         if table["layer"] is None:
             node: Node = Input(table["name"] or "constant", table["value"])
+            if node.kind == "constant":
+                check_constant(str(node.own_name), node.value)
         else:
             node = Node(table["layer"], [nodes[i] for i in table["parents"]])
         node.own_name = None if table["name"] is None else check_name(table["name"])

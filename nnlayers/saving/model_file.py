@@ -103,14 +103,14 @@ def load(
         Layer classes that cannot be imported under the name in the file, by that name: classes
         defined within a function or in a script, or moved since. An error says which are needed.
     allow_nonfinite : bool
-        Whether weights and state may be NaN or infinite.
+        Whether weights, state and the constants of graphs may be NaN or infinite.
 
     Raises
     ------
     ValueError
         If the file is not a model file, was altered or cut short, or has a newer format; if a class
-        is not found, not allowed or has changed; or if a weight is not finite. The message is one
-        line.
+        is not found, not allowed or has changed; or if a weight or a constant of a graph is not
+        finite. The message is one line.
     TypeError
         If `modules` holds anything but strings, or `classes` anything but layer classes.
     OSError
@@ -211,7 +211,7 @@ def _parse(content: bytes | memoryview, find_class: FindClass, allow_nonfinite: 
         contents = unpack(view)
         if not allow_nonfinite:
             check_finite(contents.state)
-        return _rebuild(contents, find_class, len(content))
+        return _rebuild(contents, find_class, len(content), allow_nonfinite)
     except ValueError as error:
         raise ValueError(one_line(error)) from error
     except Exception as error:  # A forged file may cause any error.
@@ -242,11 +242,13 @@ def _content(model: Layer, is_safetensors: bool) -> memoryview:
     return content
 
 
-def _rebuild(contents: Contents, find_class: FindClass, size: int) -> Layer:
+def _rebuild(
+    contents: Contents, find_class: FindClass, size: int, allow_nonfinite: bool = True
+) -> Layer:
     """Return the model of a file's contents; a file of `size` bytes holds no more weights."""
     table, arguments, state = contents
     # A layer may draw weights that it replaces, so there may be more than are stored.
-    with rebuilding(size, arrays=2 * len(state) + 100):
+    with rebuilding(size, 2 * len(state) + 100, allow_nonfinite=allow_nonfinite):
         rebuilder = Rebuilder(table["layers"], table["parameters"], arguments, find_class)
         model: Layer = rebuilder.value(table["model"])
     layers, parameters = model.named_layers(), model.named_parameters()

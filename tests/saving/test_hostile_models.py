@@ -430,6 +430,30 @@ def test_nonfinite_weights_load_only_on_request(path):
     assert np.all(nn.load(nn.save(model, path))[0].W.value == model[0].W.value)
 
 
+@pytest.mark.parametrize("suffix", [".nn", ".safetensors"])
+@pytest.mark.parametrize(
+    "value", [np.nan, -np.inf, [1.0, np.inf], np.array([[np.nan]], np.float32), np.float32("inf")]
+)
+def test_nonfinite_constants_of_graphs_load_only_on_request(tmp_path, suffix, value):
+    x, b = nn.Input("x"), nn.Input("b", value=value)
+    for graph in (nn.Graph(x * b), nn.Graph(nn.relu(x) + value)):
+        path = nn.save(nn.Sequential(graph), tmp_path / f"model{suffix}")
+        with pytest.raises(ValueError, match=r"entry '(b|constant)' .* allow_nonfinite=True") as e:
+            nn.load(path)
+        assert "\n" not in str(e.value)
+        twin = nn.load(path, allow_nonfinite=True)
+        y = nn.Sequential(graph).predict([[1.0, 2.0]])
+        np.testing.assert_array_equal(twin.predict([[1.0, 2.0]]), y)
+
+
+def test_limits_and_finite_constants_of_graphs_load_as_they_are(path):
+    x = nn.Input("x")
+    largest = float(np.finfo(np.float64).max)
+    graph = nn.Graph(nn.clip(x * 2, low=-largest) + np.array([largest, -largest]))
+    y = nn.load(nn.save(graph, path)).predict([[1.0, 2.0]])
+    np.testing.assert_array_equal(y, graph.predict([[1.0, 2.0]]))
+
+
 VALUES = [None, True, -1, 0, 2**70, 1e308, "", "nnlayers:Affine", "evil:x", [], {}, [[]]]
 VALUES += [{"layer": 0}, {"array": 0}, {"tuple": [1, 2]}, {"dict": []}, {"dtype": "f8"}, "W"]
 

@@ -13,7 +13,7 @@ from nnlayers._core.checks import unknown_name
 from nnlayers._core.naming import check_unique, default_names
 from nnlayers._core.symbol import S, Symbol
 from nnlayers.graphs import steps, structure
-from nnlayers.graphs.node import Input, Node, check_name
+from nnlayers.graphs.node import Input, Node
 from nnlayers.layer import Parameter
 from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.sequential import check_prediction
@@ -322,11 +322,8 @@ class Graph(Drawable, guarded=False):
         """Return a new graph from what :meth:`config` returned, with those layers and weights."""
         if cls.__init__ is not Graph.__init__:
             return super().from_config(config)
-        nodes = structure.nodes_from_tables(config["nodes"])
-        outputs = config["outputs"]
-        chosen = nodes[outputs] if isinstance(outputs, int) else [nodes[i] for i in outputs]
-        graph = cls(chosen, inputs=[nodes[i] for i in config["inputs"]])
-        names = check_unique([check_name(name) for name in config["names"]])
+        outputs, inputs, names = structure.parts_from_config(config)
+        graph = cls(outputs, inputs=inputs)
         if len(names) != len(graph.nodes):
             raise ValueError(f"names must be {len(graph.nodes)}, got {len(names)}")
         graph._default_names = names
@@ -386,16 +383,8 @@ class Graph(Drawable, guarded=False):
 
     def __copy__(self) -> Self:
         """Return a copy with new nodes and the same layers."""
-        copies = structure.copied_nodes(self.nodes)
-        state = self.__getstate__()
-        for name, item in state.items():
-            if isinstance(item, Node):
-                state[name] = copies.get(item, item)
-            elif name in ("nodes", "inputs", "outputs"):
-                state[name] = type(item)([copies[node] for node in item])
-        state["_index"] = {copies[node]: index for node, index in self._index.items()}
         copied = object.__new__(type(self))
-        copied.__setstate__(state)
+        copied.__setstate__(structure.copied_state(self.__getstate__()))
         return copied
 
     def __repr__(self) -> str:

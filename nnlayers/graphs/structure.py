@@ -16,10 +16,11 @@ from nnlayers.graphs.node import Input, Node, check_name
 __all__ = [
     "check_inputs",
     "checked_outputs",
-    "copied_nodes",
+    "copied_state",
     "inputs_in_order",
     "node_tables",
     "nodes_from_tables",
+    "parts_from_config",
     "sorted_nodes",
 ]
 
@@ -86,13 +87,26 @@ def sorted_nodes(outputs: Sequence[Node]) -> list[Node]:
     return order
 
 
-def copied_nodes(nodes: Sequence[Node]) -> dict[Node, Node]:
+def _copied_nodes(nodes: Sequence[Node]) -> dict[Node, Node]:
     """Return a copy of each node, given each after its parents, with the same layer or weight."""
     copies: dict[Node, Node] = {}
     for node in nodes:
         copies[node] = new = copy.copy(node)
         new.parents = tuple([copies[parent] for parent in node.parents])
     return copies
+
+
+def copied_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a graph, with copies of its nodes and the same layers."""
+    copies = _copied_nodes(state["nodes"])
+    copied = {
+        name: copies.get(item, item) if isinstance(item, Node) else item
+        for name, item in state.items()
+    }
+    for name in ("nodes", "inputs", "outputs"):
+        copied[name] = type(state[name])([copies[node] for node in state[name]])
+    copied["_index"] = {copies[node]: index for node, index in state["_index"].items()}
+    return copied
 
 
 def node_tables(nodes: Sequence[Node]) -> list[dict[str, Any]]:
@@ -122,6 +136,15 @@ def nodes_from_tables(tables: Iterable[Any]) -> list[Any]:
         node.own_name = None if table["name"] is None else check_name(table["name"])
         nodes.append(node)
     return nodes
+
+
+def parts_from_config(config: Mapping[str, Any]) -> tuple[Any, list[Any], list[str]]:
+    """Return the outputs, the inputs and the names of the nodes from a graph's config."""
+    nodes = nodes_from_tables(config["nodes"])
+    outputs = config["outputs"]
+    chosen = nodes[outputs] if isinstance(outputs, int) else [nodes[i] for i in outputs]
+    names = check_unique([check_name(name) for name in config["names"]])
+    return chosen, [nodes[i] for i in config["inputs"]], names
 
 
 def inputs_in_order(

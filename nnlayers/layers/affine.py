@@ -15,7 +15,7 @@ from nnlayers._core.formula import Formula
 from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
 
-__all__ = ["Affine"]
+__all__ = ["Affine", "check_affine"]
 
 
 class Affine(Layer, guarded=False):
@@ -95,15 +95,11 @@ class Affine(Layer, guarded=False):
         dtype: npt.DTypeLike = np.float32,
         rng: int | np.random.Generator | None = None,
     ) -> None:
-        self.in_features = check_integer("in_features", in_features, minimum=1)
-        self.out_features = check_integer("out_features", out_features, minimum=1)
+        fans = check_affine(in_features, out_features, weight_init=weight_init, bias_init=bias_init)
+        self.in_features, self.out_features = fans
         self.bias = check_boolean("bias", bias)
-        self.weight_init = weight_init
-        initializers.get(weight_init, "weight_init")
-        self.bias_init = bias_init
-        initializers.get(bias_init, "bias_init")
+        self.weight_init, self.bias_init = weight_init, bias_init
         rng = as_generator(rng)
-        fans = (self.in_features, self.out_features)
         draw_weights = partial(initializers.draw, weight_init, fans, *fans)
         draw_bias = partial(initializers.draw, bias_init, fans[1:], *fans)
         with fits_memory(in_features=fans[0], out_features=fans[1]):
@@ -145,6 +141,19 @@ class Affine(Layer, guarded=False):
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
+
+
+def check_affine(
+    in_features: int, out_features: int, **inits: initializers.Initializer | str
+) -> tuple[int, int]:
+    """Return the numbers of columns of x and y as integers; check what draws the parameters."""
+    fans = (
+        check_integer("in_features", in_features, minimum=1),
+        check_integer("out_features", out_features, minimum=1),
+    )
+    for name, init in inits.items():
+        initializers.get(init, name)
+    return fans
 
 
 _WITHOUT_BIAS = Formula("x @ W", "W.T", sent=("g @ W.T",), product="@", parameters={"W": "x.T @ g"})

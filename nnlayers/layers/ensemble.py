@@ -13,12 +13,9 @@ from nnlayers._core.checks import as_generator, check_integer
 from nnlayers._core.formula import Formula
 from nnlayers._core.sizes import fits_memory
 from nnlayers.layer import Layer, Parameter
+from nnlayers.layers.affine import check_affine
 
 __all__ = ["EnsembleAffine", "GroupedAffine"]
-
-
-# The arguments that draw W, r, s and b.
-_INITIALIZERS = "weight_init", "r_init", "s_init", "bias_init"
 
 
 class EnsembleAffine(Layer, guarded=False):
@@ -118,20 +115,24 @@ class EnsembleAffine(Layer, guarded=False):
         rng: int | np.random.Generator | None = None,
     ) -> None:
         self.members = check_integer("members", members, minimum=1)
-        self.in_features = check_integer("in_features", in_features, minimum=1)
-        self.out_features = check_integer("out_features", out_features, minimum=1)
+        fans = check_affine(
+            in_features,
+            out_features,
+            r_init=r_init,
+            s_init=s_init,
+            weight_init=weight_init,
+            bias_init=bias_init,
+        )
+        self.in_features, self.out_features = fans
         self.r_init, self.s_init = r_init, s_init
         self.weight_init, self.bias_init = weight_init, bias_init
         rng = as_generator(rng)
-        fans = (self.in_features, self.out_features)
         shapes = {
             "W": (weight_init, fans),
             "r": (r_init, (self.members, self.in_features)),
             "s": (s_init, (self.members, self.out_features)),
             "b": (bias_init, (self.members, self.out_features)),
         }
-        for name, (init, _) in zip(_INITIALIZERS, shapes.values(), strict=True):
-            initializers.get(init, name)
         with fits_memory(members=self.members, in_features=fans[0], out_features=fans[1]):
             self.W, self.r, self.s, self.b = (
                 Parameter.from_draws(
@@ -246,11 +247,10 @@ class GroupedAffine(Layer, guarded=False):
         rng: int | np.random.Generator | None = None,
     ) -> None:
         self.groups = check_integer("groups", groups, minimum=1)
-        self.in_features = check_integer("in_features", in_features, minimum=1)
-        self.out_features = check_integer("out_features", out_features, minimum=1)
+        fans = check_affine(in_features, out_features, weight_init=weight_init, bias_init=bias_init)
+        self.in_features, self.out_features = fans
         self.weight_init, self.bias_init = weight_init, bias_init
         rng = as_generator(rng)
-        fans = (self.in_features, self.out_features)
         draw_weights = partial(_draw_groups, weight_init, self.groups, fans)
         draw_biases = partial(initializers.draw, bias_init, (self.groups, fans[1]), *fans)
         with fits_memory(groups=self.groups, in_features=fans[0], out_features=fans[1]):

@@ -21,7 +21,6 @@ from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
 from nnlayers.config.fingerprint import settings_fingerprint
-from nnlayers.config.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.run_files import (
     BASELINE,
     CALIBRATION,
@@ -50,6 +49,7 @@ from nnlayers.config.run_files import (
 from nnlayers.saving import save
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
+from nnlayers.training.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.training.predictions import Predictions
 
 if TYPE_CHECKING:

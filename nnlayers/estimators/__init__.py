@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons with the interface of scikit-learn, and further options.
+"""Estimators with the interface of scikit-learn, intervals and calibrated probabilities.
 
 >>> from sklearn.datasets import load_iris
 >>> from sklearn.pipeline import make_pipeline
@@ -13,10 +13,31 @@
 from nnlayers._core.checks import optional_library
 
 try:
+    from nnlayers.estimators.calibration import expected_calibration_error, fit_temperature
     from nnlayers.estimators.classifier import MLPClassifier
+    from nnlayers.estimators.conformal import (
+        conformal_quantile,
+        conformity_scores,
+        cv_plus_interval,
+        split_interval,
+    )
+    from nnlayers.estimators.intervals import ConformalRegressor
+    from nnlayers.estimators.pictures import draw_coverage, draw_reliability
     from nnlayers.estimators.regressor import MLPRegressor
 except ModuleNotFoundError:
     optional_library("sklearn", "sklearn")  # This error names the extra to install.
     raise
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "ConformalRegressor",
+    "MLPClassifier",
+    "MLPRegressor",
+    "conformal_quantile",
+    "conformity_scores",
+    "cv_plus_interval",
+    "draw_coverage",
+    "draw_reliability",
+    "expected_calibration_error",
+    "fit_temperature",
+    "split_interval",
+]

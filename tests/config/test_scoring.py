@@ -10,9 +10,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 import nnlayers as nn
 from nnlayers.config import ConfigError, Predictor, Run, load_run, prepare, score
-from nnlayers.config.pictures import draw_calibration, draw_confusion, draw_numbers
 from nnlayers.config.scoring import Baseline
 from nnlayers.data import DataError, Preprocessing, Table
+from nnlayers.training.pictures import draw_calibration, draw_confusion, draw_numbers
 from nnlayers.training.predictions import Predictions
 
 RNG = np.random.default_rng(0)

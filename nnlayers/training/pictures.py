@@ -1,7 +1,8 @@
-"""Pictures of predictions: confusions, numbers against their predictions, calibration."""
+"""Pictures of predictions: confusions, numbers against predictions, calibration, intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["can_draw", "draw_calibration", "draw_confusion", "draw_numbers"]
+__all__ = ["can_draw", "draw_calibration", "draw_confusion", "draw_coverage", "draw_numbers"]
 
 # With more classes, the cells of a matrix have no room for numbers, and its axes none for names.
 _MOST_NUMBERS = 20
@@ -99,6 +100,29 @@ def draw_calibration(predictions: Predictions, classes: tuple[Any, ...]) -> Figu
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(f"predicted probability of {what}", parse_math=False)
     axes.set_ylabel("share of rows for which it is right")
+    return figure
+
+
+def draw_coverage(y: Array, intervals: Mapping[float, Array]) -> Figure:
+    """Draw how many targets intervals hold, and how wide these are, over the coverage asked for.
+
+    Each entry of `intervals` has the lower and upper ends of all rows for one coverage.
+    """
+    asked = sorted(intervals)
+    ends = [intervals[coverage] for coverage in asked]
+    held = [np.mean((low <= y) & (y <= high)) for low, high in (pair.T for pair in ends)]
+    figure, axes = _figure(5)
+    widths = axes.twinx()
+    widths.bar(asked, [np.mean(pair[:, 1] - pair[:, 0]) for pair in ends], width=0.03, color="0.85")
+    widths.set_ylabel("mean width of the intervals")
+    axes.set_zorder(widths.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8)
+    axes.plot(asked, held, marker="o")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("coverage asked for")
+    axes.set_ylabel("share of targets within")
     return figure
 
 

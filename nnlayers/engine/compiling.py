@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import cgutils
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
 
@@ -40,11 +41,27 @@ NUMBER_TYPES: dict[str, Any] = {
 }
 
 
+class _DistinctArrays(Compiler):
+    """Compile a function whose arrays share no memory, with each other or with what it calls.
+
+    Otherwise a vectorized loop would look first how far apart its arrays are, and run entry by
+    entry where one begins shortly behind another. Sums would be rounded in another order then, and
+    the last bits of a training would depend on where its memory happens to lie.
+    """
+
+    def define_pipelines(self) -> Any:
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
 def compile_kernel(
     kernel: Kernel[Any, Any], operands: Sequence[Operand], dtype: Any, target: Any, name: str
 ) -> bytes:
     """Return an object file with a kernel's entry, named `name`, for a program of `dtype`."""
-    function = njit(**OPTIONS)(_typed(kernel.function, None if kernel.double else dtype))
+    # The loop over a program's rows calls kernels that read the state which it writes.
+    compiler = Compiler if kernel is runner.run else _DistinctArrays
+    typed = _typed(kernel.function, None if kernel.double else dtype)
+    function = njit(**OPTIONS, pipeline_class=compiler)(typed)
     read = _reader(tuple(operands), np.dtype(dtype))
 
     def entry(row: Any, step: Any) -> Any:

@@ -106,7 +106,7 @@ def test_a_signal_at_any_moment_ends_a_command_by_one_line(workplace, environmen
 
 
 def test_a_process_in_the_background_ignores_ctrl_c(workplace, environment):
-    arguments = ("train", "small.toml", "--out", "a")
+    arguments = ("train", "small.toml", "--out", "a", *NUMPY)
     process = start(*arguments, environment=environment, on_interrupt=signal.SIG_IGN)
     while process.poll() is None:
         process.send_signal(signal.SIGINT)

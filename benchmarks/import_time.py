@@ -101,4 +101,4 @@ def run(options):
         "seconds of an import": [float(row[2]) for row in rows],
         "MB with dependencies": [float(row[4]) for row in rows],
     }
-    draw_bars(list(installed), shown, options.output / "import.png")
+    draw_bars(list(installed), shown, options.output / "import.svg")

@@ -1,12 +1,25 @@
 """Picture of races: each contender's time as a multiple of nnlayers'."""
 
+import csv
+from pathlib import Path
+
 import matplotlib
 
 matplotlib.use("agg")
 
 from matplotlib import pyplot
 
+DOCS = Path(__file__).parents[1] / "docs"
 MARKERS = "osDv^<>pX*h"
+# The first picture of the README: what runs beside nnlayers, and what it is called there.
+SPEED = {
+    "PyTorch": "PyTorch",
+    "JAX": "JAX, jitted step",
+    "JAX scan": "JAX, one call an epoch",
+    "scikit-learn epoch": "scikit-learn",
+}
+
+pyplot.style.use(DOCS / "pictures.mplstyle")
 
 
 def draw(races, contenders, path):
@@ -38,7 +51,7 @@ def draw(races, contenders, path):
         panel.set_xlabel("time as a multiple of nnlayers'")
     axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     figure.tight_layout()
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def draw_bars(names, columns, path):
@@ -51,4 +64,32 @@ def draw_bars(names, columns, path):
         panel.set_title(title)
     panels[0].invert_yaxis()
     figure.tight_layout()
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def draw_speed(table, path):
+    """Write the picture of a training step of plain networks on one thread, from its CSV file."""
+    with table.open(newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line["threads"] == "1"]
+    lines = [line for line in lines if line["race"].rpartition(", ")[2].isdigit()]
+    races = list(dict.fromkeys(line["race"] for line in lines))
+    figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.42 * len(races)), layout="constrained")
+    for (contender, label), marker in zip(SPEED.items(), MARKERS, strict=False):
+        points = [
+            (1 / float(line["nnlayers' share"]), races.index(line["race"]))
+            for line in lines
+            if line["contender"] == contender
+        ]
+        axes.scatter(*zip(*points, strict=True), marker=marker, s=44, label=label)
+    axes.set_yticks(range(len(races)), [race.partition(",")[0] for race in races])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20, 50], ["nnlayers", "2×", "5×", "10×", "20×", "50×"])
+    axes.minorticks_off()
+    axes.axvline(1, color="0.5", linewidth=2, zorder=0)
+    axes.set_xlabel("time of a training step on one thread, as a multiple of nnlayers'")
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside upper center", ncols=len(SPEED))
+    figure.savefig(path, metadata={"Date": None})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "background" / "benchmarks.md"
 FOLDER = PAGE.with_suffix("")
+IMAGES = PAGE.parents[1] / "images"
 RELIABILITY = PAGE.with_name("reliability.md")
 PERFORMANCE = PAGE.with_name("performance.md")
 ESTIMATORS = PAGE.parents[1] / "guide" / "estimators.md"

@@ -27,7 +27,7 @@ def run_races(name, contenders, tasks, options):
                 report.add([label, threads, *cells(results, contenders)])
                 races.append((label, threads, results))
     report.save([COLUMNS, *rows(races)])
-    draw(races, contenders, options.output / f"{name}.png")
+    draw(races, contenders, options.output / f"{name}.svg")
 
 
 def cells(results, contenders):

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from benchmarks.contenders import Task
+from benchmarks.picture import draw_speed
+from benchmarks.report import FOLDER, IMAGES
 from benchmarks.series import run_races
 
 CONTENDERS = {
@@ -44,7 +46,10 @@ def variants(chosen):
 
 
 def run(options):
-    """Race all sizes and variants; ``--size`` selects one, ``--quick`` leaves out variants."""
+    """Race all sizes and variants; ``--size`` selects one, ``--quick`` leaves out variants.
+
+    In the documentation, the README's picture of speed is drawn too.
+    """
     tasks = dict(variants(options.size or SIZES))
     if options.quick:
         plain = (Task.activation, Task.optimizer)
@@ -54,3 +59,5 @@ def run(options):
             if (task.activation, task.optimizer) == plain
         }
     run_races("step", CONTENDERS, tasks, options)
+    if options.output == FOLDER:
+        draw_speed(FOLDER / "step.csv", IMAGES / "speed.svg")

@@ -2,7 +2,6 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from graph_directive import run_examples
 from tensor_derivative import measure_costs
 
 
@@ -58,10 +57,10 @@ def draw_tensor_costs(sizes=(4, 8, 16, 32, 64, 128, 256)):
         axes.legend()
 
 
-def draw_history(page="guide/tutorial.md"):
-    """Draw the loss of the `history` that the examples of a page define."""
+def draw_history(history):
+    """Draw the columns of a history over its epochs."""
     _, axes = plt.subplots(figsize=(4.5, 2.8), layout="constrained")
-    run_examples(page)["history"].plot(axes)
+    history.plot(axes)
 
 
 def _draw_pair(x, y, slopes, of=""):

@@ -1,6 +1,7 @@
 """Run the examples of a page of the documentation."""
 
 import doctest
+import importlib.util
 import re
 from pathlib import Path
 
@@ -33,3 +34,11 @@ def examples(page):
 def languages(page):
     """Return the languages of the blocks of a page."""
     return set(re.findall(r"^```(\S+)", read(page), re.MULTILINE))
+
+
+def draw_graphs(page):
+    """Return the pictures of graphs that a page shows, as text by the names of their files."""
+    spec = importlib.util.spec_from_file_location("pictures", DOCS / "pictures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.run_examples(page)[1]

@@ -13,8 +13,10 @@ FOLDERS = ["guide", "howto", "howto/export", "reference", "background"]
 
 def links(path):
     """Return the paths to which a page links, and those of its images."""
-    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    code = r"^```.*?^```$|`[^`\n]*`"
+    text = re.sub(code, "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    targets += re.findall(r' src(?:set)?="([^"]+)"', text)
     return [
         path.parent / target.partition("#")[0]
         for target in targets

@@ -30,5 +30,5 @@ def test_the_first_page_gives_the_results_shown_and_has_a_page_to_embed(tmp_path
     monkeypatch.chdir(tmp_path)
     _, report = documentation.run("index.md")
     assert report == ""
-    assert (tmp_path / "sigmoid.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "sigmoid.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert '<object class="page" data="sigmoid.html"' in documentation.read("index.md")

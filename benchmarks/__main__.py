@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "export",
     "reading": "reading",
     "tables": "tables",
+    "intervals": "intervals",
     "checkpoints": "checkpoints",
 }
 

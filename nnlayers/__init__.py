@@ -136,7 +136,7 @@ from nnlayers.losses import (
     SoftmaxCrossEntropy,
 )
 from nnlayers.saving import load, save
-from nnlayers.training import DivergenceError, History, Trainer, callbacks
+from nnlayers.training import DivergenceError, Ensemble, History, Trainer, callbacks
 
 if _TYPE_CHECKING:
     from nnlayers import drawing, export
@@ -158,6 +158,7 @@ __all__ = [
     "Divide",
     "Dropout",
     "Embedding",
+    "Ensemble",
     "EnsembleAffine",
     "EnsembleLoss",
     "EntityEmbedding",

@@ -19,6 +19,10 @@ def model():
     return nn.mlp([2, 3, 2], rng=0)
 
 
+def model_of(rng):
+    return nn.mlp([2, 3, 2], rng=rng)
+
+
 def parameters():
     return [nn.Parameter([1.0, 2.0])]
 
@@ -62,6 +66,7 @@ VALID = {
     "loss": nn.SoftmaxCrossEntropy,
     "lr": lambda: 0.1,
     "make_layer": lambda: nn.ReLU,
+    "make_model": lambda: model_of,
     "max_lr": lambda: 0.1,
     "max_norm": lambda: 1.0,
     "members": lambda: 2,

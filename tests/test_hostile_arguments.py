@@ -53,7 +53,7 @@ OTHER_NAMES = {
 ENDLESS = {"epochs"}
 # What these return or raise is the user's own.
 CALLED = {
-    *("activation", "bias_init", "initializer", "make_layer", "norm"),
+    *("activation", "bias_init", "initializer", "make_layer", "make_model", "norm"),
     *("r_init", "s_init", "weight_init"),
 }
 ARE_FILES = {"path", "resume", "table", "target", "weights"}

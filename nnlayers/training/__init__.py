@@ -17,7 +17,15 @@ True
 
 from nnlayers.training import callbacks
 from nnlayers.training.divergence import DivergenceError
+from nnlayers.training.ensemble import Ensemble, EnsemblePrediction
 from nnlayers.training.history import History
 from nnlayers.training.trainer import Trainer
 
-__all__ = ["DivergenceError", "History", "Trainer", "callbacks"]
+__all__ = [
+    "DivergenceError",
+    "Ensemble",
+    "EnsemblePrediction",
+    "History",
+    "Trainer",
+    "callbacks",
+]

@@ -1,0 +1,87 @@
+"""Fits of the members of an ensemble, in threads or in processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nnlayers._core.checks import check_choice, check_instance, check_integer, optional_library
+from nnlayers._core.showing import shown
+from nnlayers.layer import Layer
+from nnlayers.training.trainer import Trainer
+
+__all__ = ["MakeTrainer", "MemberFit", "train_members"]
+
+MakeTrainer: TypeAlias = Callable[[Any], Trainer]
+
+
+class MemberFit:
+    """The model of one member, with its stream and its trainer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `make_trainer` does not make a trainer of the model.
+    """
+
+    def __init__(
+        self, number: int, model: Layer, stream: np.random.Generator, make_trainer: MakeTrainer
+    ) -> None:
+        if not callable(make_trainer):
+            raise TypeError(f"make_trainer must be a function, got {shown(make_trainer)}")
+        self.number, self.model, self.stream = number, model, stream
+        self.trainer = make_trainer(model)
+        check_instance("what make_trainer returns", self.trainer, Trainer)
+        if self.trainer.model is not model:
+            raise ValueError("make_trainer must return a trainer of the model that it gets")
+
+    def run(self, X: Any, y: Any, settings: Mapping[str, Any]) -> MemberFit:
+        """Train the member, and return the fit, which comes from another process as a copy."""
+        try:
+            self.trainer.fit(X, y, rng=self.stream, **settings)
+        except Exception as error:
+            error.add_note(f"in member {self.number} of the ensemble")
+            raise
+        return self
+
+
+def train_members(
+    fits: list[MemberFit],
+    X: Any,
+    y: Any,
+    settings: Mapping[str, Any],
+    workers: int | None,
+    backend: str,
+) -> list[MemberFit]:
+    """Train the members at the same time, as :meth:`nnlayers.Ensemble.fit` says."""
+    check_choice("backend", backend, ["threads", "processes"])
+    if workers is not None:
+        workers = check_integer("workers", workers, minimum=1)
+    if backend == "threads":
+        count = workers or os.cpu_count() or 1
+        return _in_threads(fits, X, y, settings, min(count, len(fits)))
+    joblib = optional_library("joblib", "sklearn")
+    tasks = (joblib.delayed(fit.run)(X, y, settings) for fit in fits)
+    trained: list[MemberFit] = joblib.Parallel(n_jobs=workers or -1)(tasks)
+    return trained
+
+
+def _in_threads(
+    fits: list[MemberFit], X: Any, y: Any, settings: Mapping[str, Any], workers: int
+) -> list[MemberFit]:
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(fit.run, X, y, settings) for fit in fits]
+        try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            for fit in fits:
+                fit.trainer.stop()
+            raise
+    return fits

@@ -31,6 +31,16 @@ def test_the_index_of_a_folder_lists_its_pages(folder):
     assert pages - set(links(index)) == set()
 
 
+def test_the_order_of_pages_names_each_of_them_once():
+    named = re.findall(r"(?:file|root): (\S+)", documentation.read("_toc.yml"))
+    pages = {
+        path.relative_to(documentation.DOCS).with_suffix("").as_posix()
+        for path in documentation.DOCS.rglob("*")
+        if path.suffix in (".md", ".rst") and "_build" not in path.parts
+    }
+    assert sorted(named) == sorted(pages - {"package_index"})
+
+
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_of_a_page_leads_to_a_file(path):
     assert [link for link in links(path) if not link.exists()] == []

@@ -1,9 +1,8 @@
 """Memory and time over a million steps: neither may grow with the number of steps done.
 
-Each way of training runs in a process of its own. Memory is what is resident after the first and
-after the last tenth of the steps; the times of the tenths are those of the processor. The machine's
-speed drifts by more than what is measured, so that the last tenth is compared with the median of
-all others.
+Each way of training runs in a process of its own. Memory is what is resident after the first tenth
+of the steps and after all of them. The machine's speed drifts by more than what is measured, so
+that the training that has done them all then takes turns with one that begins.
 """
 
 import json
@@ -19,10 +18,11 @@ from benchmarks.race import environment
 from benchmarks.report import RELIABILITY, Report
 
 STEPS = 1_000_000
-PARTS = 10
+# The steps of a turn, and the turns of each training.
+TURN, TURNS = 1000, 101
 HEADER = (
     *("optimizer", "engine", "way", "steps", "microseconds a step"),
-    *("last tenth to the others", "memory grown, kB"),
+    *("the last to the first steps", "memory grown, kB"),
 )
 WAYS = ("forward, backward, step", "Trainer.step", "Trainer.fit")
 # The second optimizer has a schedule and a list of momenta.
@@ -83,17 +83,23 @@ def in_a_process(*arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def seconds_of(function, *arguments):
+    start = process_time()
+    function(*arguments)
+    return process_time() - start
+
+
 def measure(optimizer, engine, way, steps):
-    """Print the seconds of each tenth of the steps, and the bytes of memory after each."""
-    run = train(optimizer, engine, way)
-    run(1000)
-    seconds, memory = [], []
-    for _ in range(PARTS):
-        start = process_time()
-        run(steps // PARTS)
-        seconds.append(process_time() - start)
-        memory.append(resident())
-    print(json.dumps([seconds, memory]))
+    """Print the seconds of all steps, how their last compare with first ones, and memory grown."""
+    old = train(optimizer, engine, way)
+    seconds = seconds_of(old, steps // 10)
+    before = resident()
+    seconds += seconds_of(old, steps - steps // 10)
+    grown = resident() - before
+    new = train(optimizer, engine, way)
+    new(TURN)
+    turns = [(seconds_of(old, TURN), seconds_of(new, TURN)) for _ in range(TURNS)]
+    print(json.dumps([seconds, median(last / first for last, first in turns), grown]))
 
 
 def run(options):
@@ -104,16 +110,11 @@ def run(options):
     for optimizer in options.only or OPTIMIZERS:
         for engine in ("numpy", "compiled"):
             for way in WAYS[engine == "compiled" :]:
-                command = (
-                    "import sys; from benchmarks.long import measure; measure(*sys.argv[1:4], "
-                )
-                arguments = [sys.executable, "-c", f"{command}{steps})", optimizer, engine, way]
-                printed = subprocess.run(arguments, capture_output=True, text=True, check=True)
-                seconds, memory = json.loads(printed.stdout.splitlines()[-1])
+                seconds, ratio, grown = in_a_process(optimizer, engine, way, steps)
                 cells = [
-                    *(optimizer, engine, way, f"{steps:,}", f"{sum(seconds) / steps * 1e6:.1f}"),
-                    f"{seconds[-1] / median(seconds[:-1]):.3f}",
-                    f"{(memory[-1] - memory[0]) / 1024:.0f}",
+                    *(optimizer, engine, way, f"{steps:,}", f"{seconds / steps * 1e6:.1f}"),
+                    f"{ratio:.3f}",
+                    f"{grown / 1024:.0f}",
                 ]
                 report.add(cells)
                 rows.append(cells)

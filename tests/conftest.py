@@ -12,7 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # .ci/run tries more of them with --hypothesis-profile=thorough, and the same in each run, so that a
 # change does not fail by another's fault. --hypothesis-profile=random looks for new ones.
 settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
-settings.register_profile("thorough", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("random", deadline=None, max_examples=100)
 settings.load_profile("quick")
 

@@ -17,7 +17,8 @@ True
 
 from nnlayers.training import callbacks
 from nnlayers.training.divergence import DivergenceError
-from nnlayers.training.ensemble import Ensemble, EnsemblePrediction
+from nnlayers.training.ensemble import Ensemble
+from nnlayers.training.ensemble_outputs import EnsemblePrediction
 from nnlayers.training.history import History
 from nnlayers.training.trainer import Trainer
 

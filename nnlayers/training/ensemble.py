@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,93 +18,24 @@ from nnlayers._core.checks import (
     is_iterable,
 )
 from nnlayers._core.showing import shown
+from nnlayers.graphs import Graph, Input
 from nnlayers.layer import Layer
-from nnlayers.layers import Exp, Identity, Sigmoid, Softmax
+from nnlayers.layers import Reshape
 from nnlayers.layers.operation import Operation
-from nnlayers.losses import (
-    GaussianNLL,
-    KLDivergence,
-    Loss,
-    Poisson,
-    SigmoidCrossEntropy,
-    SoftmaxCrossEntropy,
+from nnlayers.training.ensemble_outputs import (
+    LINKS,
+    EnsemblePrediction,
+    expected_variance,
+    outputs_of,
 )
 from nnlayers.training.history import History
 from nnlayers.training.member_fits import MakeTrainer, MemberFit, train_members
 from nnlayers.training.rows import ByName
 
-__all__ = ["Ensemble", "EnsemblePrediction"]
+__all__ = ["Ensemble"]
 
 # More would be a mistake in the argument, and exhaust the memory before an error.
 _MOST_MEMBERS = 10_000
-
-
-class _GaussianMean(Operation, guarded=False):
-    """The first half of the columns: the means of :class:`nnlayers.GaussianNLL`."""
-
-    def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        means, log_variances = np.split(x, 2, axis=-1)
-        return means, log_variances
-
-    def compute_backward(self, dout: Any, saved: Any) -> Any:
-        return np.concatenate([dout, np.zeros_like(saved)], axis=-1)
-
-
-# What is averaged, by what a member's outputs are. Their pure functions hold no state.
-_LINKS: dict[str, Operation] = {
-    "values": Identity(),
-    "classes": Softmax(),
-    "binary": Sigmoid(),
-    "log_probabilities": Exp(),
-    "counts": Exp(),
-    "gaussian": _GaussianMean(),
-}
-# What outputs a loss trains; those of all others are values.
-_OUTPUTS: dict[type[Loss], str] = {
-    SoftmaxCrossEntropy: "classes",
-    SigmoidCrossEntropy: "binary",
-    KLDivergence: "log_probabilities",
-    Poisson: "counts",
-    GaussianNLL: "gaussian",
-}
-
-
-class EnsemblePrediction(NamedTuple):
-    r"""Mean of the members' predictions, and its uncertainty in two parts.
-
-    By the law of total variance, that of a target is the sum of both,
-
-    .. math:: \sigma^2 = \underbrace{\operatorname{Var}_m \mu_m}_\text{disagreement}
-        + \underbrace{\operatorname{Mean}_m \sigma_m^2}_\text{noise}
-
-    Attributes
-    ----------
-    mean : ndarray
-        The mean of what the members predict, :math:`\mu_m`: values, probabilities or rates.
-    disagreement : ndarray
-        The standard deviation of the members' predictions, which more rows of training would lower.
-    noise : ndarray or None
-        The standard deviation of the target that the members expect, :math:`\sigma_m`, which more
-        rows would not lower; None for values, of which a loss such as the squared error does not
-        learn it. Of a probability p it is :math:`\sqrt{p (1 - p)}`, of a rate its root.
-
-    Examples
-    --------
-    >>> prediction = EnsemblePrediction(np.zeros(1), np.array([3.0]), np.array([4.0]))
-    >>> prediction.std
-    array([5.])
-    """
-
-    mean: Array
-    disagreement: Array
-    noise: Array | None
-
-    @property
-    def std(self) -> Array:
-        """The standard deviation of both parts together; that of the members without noise."""
-        if self.noise is None:
-            return self.disagreement
-        return np.hypot(self.disagreement, self.noise)
 
 
 class Ensemble(Layer, guarded=False):
@@ -212,7 +143,7 @@ class Ensemble(Layer, guarded=False):
         >>> Ensemble.of(models).predict([[3.0]])
         array([[1.5]], dtype=float32)
         """
-        check_choice("outputs", outputs, _LINKS)
+        check_choice("outputs", outputs, LINKS)
         if isinstance(models, Layer | str) or not is_iterable(models):
             raise TypeError(f"models must be a list of layers, got {shown(models)}")
         known = _distinct("models", [*models])
@@ -271,7 +202,7 @@ class Ensemble(Layer, guarded=False):
             MemberFit(number, model, stream, make_trainer)
             for number, (model, stream) in enumerate(zip(self.models, self.streams, strict=True))
         ]
-        outputs = {_outputs_of(fit.trainer.loss) for fit in fits}
+        outputs = {outputs_of(fit.trainer.loss) for fit in fits}
         if len(outputs) > 1:
             raise ValueError(f"make_trainer must give one kind of loss, got {sorted(outputs)}")
         settings: dict[str, Any] = {
@@ -330,9 +261,22 @@ class Ensemble(Layer, guarded=False):
             if not return_std:
                 return _mean(means)
             deviation = np.std(means, axis=0)
-            variances = [self._variance(z, mean) for z, mean in zip(outputs, means, strict=True)]
+            variances = [
+                expected_variance(self.outputs, z, mean)
+                for z, mean in zip(outputs, means, strict=True)
+            ]
             noise = None if variances[0] is None else np.sqrt(_mean(variances))
         return EnsemblePrediction(_mean(means), deviation, noise)
+
+    def to_layers(self) -> Layer:
+        """Return the graph of the mean prediction, which exporters write."""
+        x = Input("x")
+        nodes = [model(x) for model in self.models]
+        if self.outputs == "gaussian":
+            nodes = [Reshape((2, -1))(node)[:, 0] for node in nodes]
+        elif self.outputs != "values":
+            nodes = [self._link(node) for node in nodes]
+        return Graph(sum(nodes[1:], nodes[0]) / len(nodes), inputs=[x])
 
     def config(self) -> dict[str, Any]:
         """Return the members and what their outputs are, from which :func:`nnlayers.load` makes it.
@@ -349,17 +293,7 @@ class Ensemble(Layer, guarded=False):
 
     @property
     def _link(self) -> Operation:
-        return _LINKS[self.outputs]
-
-    def _variance(self, output: Array, mean: Array) -> Any:
-        """Return the variance of the target that a member expects, None if it knows none."""
-        if self.outputs == "values":
-            return None
-        if self.outputs == "gaussian":
-            # The loss has the same lower bound of 1e-6 on the variance.
-            return np.maximum(np.exp(np.split(output, 2, axis=-1)[1] / 2), 1e-3) ** 2
-        # The largest probability may round to a little above 1.
-        return mean if self.outputs == "counts" else np.maximum(mean * (1 - mean), 0)
+        return LINKS[self.outputs]
 
     def _shared(self, X: Any) -> Any:
         """Return floats in the dtype of all members, so that each need not convert them."""
@@ -370,10 +304,6 @@ class Ensemble(Layer, guarded=False):
     def __repr__(self) -> str:
         first = " ".join(repr(self.models[0]).split())
         return f"{type(self).__name__}({len(self.models)} members of {self.outputs}: {first})"
-
-
-def _outputs_of(loss: Any) -> str:
-    return next((name for kind, name in _OUTPUTS.items() if isinstance(loss, kind)), "values")
 
 
 def _mean(values: list[Array]) -> Array:

@@ -2,7 +2,10 @@
 
 import copy
 import pickle
+import runpy
+import signal
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -146,6 +149,17 @@ def test_an_ensemble_is_a_layer(outputs):
     np.testing.assert_allclose(ensemble.forward(x), ensemble.predict(x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("outputs", ["values", "classes", "gaussian"])
+def test_an_exported_ensemble_predicts_the_mean(outputs, tmp_path):
+    models = [nn.mlp([2, 3, 4], activation="tanh", rng=seed) for seed in range(3)]
+    ensemble = nn.Ensemble.of(models, outputs=outputs)
+    path = tmp_path / "ensemble.py"
+    nn.export.python(ensemble, path, input_shape=(2,))
+    exported = runpy.run_path(str(path))["predict"](X)
+    np.testing.assert_allclose(exported, ensemble.predict(X), rtol=1e-6)
+    assert exported.shape == (70, 2 if outputs == "gaussian" else 4)
+
+
 @pytest.mark.parametrize("name", ["ensemble.nn", "ensemble.safetensors"])
 def test_a_saved_ensemble_predicts_the_same_and_trains_on(name, tmp_path):
     ensemble = nn.Ensemble(make_model, 2, rng=0)
@@ -194,6 +208,27 @@ def test_a_member_that_diverges_is_named_and_ends_the_others():
     with pytest.raises(nn.DivergenceError) as caught:
         ensemble.fit(trainer_of, X, CLASSES, epochs=1_000_000)
     assert caught.value.__notes__ == ["in member 1 of the ensemble"]
+
+
+def test_ctrl_c_ends_all_members_after_their_epoch():
+    class Interrupt(nn.callbacks.Callback):
+        def on_epoch_end(self, trainer):
+            if len(trainer.history) == 2 and trainer.model is ensemble.models[0]:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def trainer_of(model):
+        trainer = make_trainer(model)
+        trainer.callbacks.append(Interrupt())
+        return trainer
+
+    ensemble = nn.Ensemble(make_model, 2)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ensemble.fit(trainer_of, X, CLASSES, epochs=1_000_000, workers=2)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert np.isfinite(ensemble.predict(X)).all()
 
 
 def test_without_joblib_processes_say_what_to_install(monkeypatch):

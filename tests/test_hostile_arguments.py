@@ -9,10 +9,11 @@ import warnings
 
 import pytest
 from hostile_cases import cases, write_files
+from hostile_objects import estimator_cases, run_cases, write_run
 from hostile_values import HOSTILE
 
-CASES = cases()
-LONGEST = 500
+CASES = cases() | estimator_cases() | run_cases()
+LONGEST = 503
 
 # What errors call an argument, where it is not its name.
 OTHER_NAMES = {
@@ -23,10 +24,12 @@ OTHER_NAMES = {
     "column": ["unknown column"],
     "columns": ["column ", "kind"],
     "config": ["argument"],
+    "epsilon": ["eps"],
     "features": ["unknown array"],
     "frame": ["rows"],
     "group": ["unknown column"],
     "inputs": ["input ", "x "],
+    "hidden_layer_sizes": ["out_features"],
     "input_shape": ["unknown input"],
     "layers": ["layer "],
     "low": ["high"],
@@ -35,11 +38,12 @@ OTHER_NAMES = {
     "prediction": ["target"],
     "r_init": ["initializer"],
     "resume": ["archive"],
+    "rows": ["path"],
     "s_init": ["initializer"],
     "sizes": ["features"],
     "state": ["state"],
     "table": ["frame", "path"],
-    "target": ["unknown column", "unknown array"],
+    "target": ["unknown column", "unknown array", "column 'class'"],
     "time": ["unknown column"],
     "value": ["grad", "trainable", "lr_scale", "decay"],
     "values": ["column "],
@@ -53,10 +57,10 @@ OTHER_NAMES = {
 ENDLESS = {"epochs"}
 # What these return or raise is the user's own.
 CALLED = {
-    *("activation", "bias_init", "initializer", "make_layer", "make_model", "norm"),
-    *("r_init", "s_init", "weight_init"),
+    *("activation", "bias_init", "initializer", "learning_rate", "make_layer", "make_model"),
+    *("norm", "normalization", "r_init", "s_init", "solver", "weight_init"),
 }
-ARE_FILES = {"path", "resume", "table", "target", "weights"}
+ARE_FILES = {"directory", "path", "resume", "rows", "table", "target", "weights"}
 
 
 def hostile_values(argument):
@@ -78,7 +82,8 @@ def problem_of(case, argument, value):
         try:
             case.call(**{argument: value})
         except (TypeError, ValueError) as error:
-            return problem_of_message(str(error), argument, value)
+            is_named = argument not in case.foreign
+            return problem_of_message(str(error), argument, value, is_named)
         except OSError as error:
             return None if argument in ARE_FILES else repr(error)
         except Exception as error:
@@ -86,7 +91,7 @@ def problem_of(case, argument, value):
     return None
 
 
-def problem_of_message(message, argument, value):
+def problem_of_message(message, argument, value, is_named):
     names = [argument, *OTHER_NAMES.get(argument, []), "Exceeds the limit"]
     if argument in ARE_FILES and isinstance(value, str):
         names.append(value.partition("\n")[0])  # A message about a file begins with its name.
@@ -94,7 +99,7 @@ def problem_of_message(message, argument, value):
         return f"more than one line: {message!r:.200}"
     if len(message) > LONGEST:
         return f"a message of {len(message)} characters: {message[:200]}"
-    if not any(name in message for name in names):
+    if is_named and not any(name in message for name in names):
         return f"no name in {message!r:.200}"
     return None
 
@@ -104,6 +109,7 @@ def files(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("files"))
         write_files()
+        write_run()
         yield
 
 

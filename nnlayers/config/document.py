@@ -27,6 +27,11 @@ _DEEP_KEY = re.compile(rf"(?<![\w.-])(?:{_PART}\.[ \t]*+){{{_MAX_DEPTH}}}{_PART}
 class ConfigError(ValueError):
     """A config or a run directory that cannot be used; one line that names the file and the key."""
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(
+            " ".join(str(message).splitlines())
+        )  # Paths and keys may hold line breaks.
+
 
 def read(path: str | Path) -> dict[str, Any]:
     """Return the tables of a TOML file.

@@ -133,6 +133,7 @@ def parquet(path: str, target: str, *, weights: str | None = None) -> Table:
         Without pyarrow.
     """
     path = _as_text("path", path)
+    _strings(target=target, weights=weights)
     return _with_target(read_arrow(path, "parquet"), target, path, weights)
 
 
@@ -142,6 +143,7 @@ def feather(path: str, target: str, *, weights: str | None = None) -> Table:
     Parameters, columns and errors are those of :func:`parquet`.
     """
     path = _as_text("path", path)
+    _strings(target=target, weights=weights)
     return _with_target(read_arrow(path, "feather"), target, path, weights)
 
 

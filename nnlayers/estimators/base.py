@@ -12,10 +12,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
-from nnlayers._core.checks import check_integer, check_path
+from nnlayers._core.checks import check_path
+from nnlayers.estimators.checks import as_row_weights, as_rows, check_parameters
 from nnlayers.estimators.constraints import CONSTRAINTS
 from nnlayers.estimators.fit_run import FitRun
 from nnlayers.estimators.fitting import BatchFit, Records, first_generator
@@ -32,17 +33,9 @@ from nnlayers.estimators.networks import (
 from nnlayers.estimators.solvers import minimize_by_lbfgs
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
+from nnlayers.training.callbacks.base import list_callbacks
 from nnlayers.training.checkpoint_files import SavedState, read_checkpoint
 from nnlayers.training.generators import dump_generator
-
-try:
-    from sklearn.utils.validation import validate_data
-except ImportError:  # In scikit-learn 1.5 it is a method of estimators.
-
-    def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
-        """Check the arrays, and return them."""
-        return estimator._validate_data(*arrays, **options)
-
 
 __all__ = ["BaseMLP", "store_arguments"]
 
@@ -193,7 +186,7 @@ class BaseMLP(BaseEstimator, ABC):
         self._prepare(y, self._network_width(X), incremental)
         weight = self._row_weights(sample_weight, X, y)
         self._random_state = first_generator(self.random_state, saved)
-        start = dump_generator(self._random_state) if self.callbacks else None
+        start = None if self.callbacks is None else dump_generator(self._random_state)
         if is_first:
             self._initialize(X)
         else:
@@ -234,11 +227,15 @@ class BaseMLP(BaseEstimator, ABC):
             if records.losses:
                 self.loss_ = records.losses[-1]
 
+    def _validate_params(self) -> None:
+        """Check the parameters, as scikit-learn's decorator of `fit` asks for."""
+        parameters = self.get_params(deep=False)
+        check_parameters(type(self).__name__, parameters, self._parameter_constraints)
+
     def _check_combination(self, validation_data: Any, resume: Any, incremental: bool) -> None:
-        """Raise ``ValueError`` for arguments that cannot be combined, or beyond a float."""
-        for name, value in self.get_params(deep=False).items():
-            if isinstance(value, int) and not isinstance(value, bool):
-                check_integer(name, value)
+        """Raise an error for arguments that cannot be combined, or callbacks that are none."""
+        if self.callbacks is not None:
+            list_callbacks(self.callbacks)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":
@@ -261,27 +258,14 @@ class BaseMLP(BaseEstimator, ABC):
         """Return inputs as floats, dense or sparse, and labels or values."""
         refuse_masked(X, "X")
         refuse_masked(y, "y")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-            **options,
-        )
+        X, y = as_rows(self, X, y, multi_output=True, reset=reset, **options)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _row_weights(self, sample_weight: Any, X: Any, y: Array) -> Array | None:
         """Return the weights of rows, or None if all count alike."""
         if sample_weight is None:
             return None
-        refuse_masked(sample_weight, "sample_weight")
-        weight: Array = _check_sample_weight(sample_weight, X)
-        if (weight < 0).any():
-            raise ValueError("Negative values in data passed to `sample_weight`.")
-        return weight
+        return as_row_weights(sample_weight, X)
 
     def _data(self, X: Any, y: Array, weight: Array | None) -> Data:
         """Return the rows whose weight is not 0, in the network's dtype."""
@@ -365,7 +349,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Return the network's output for X; raise ``ValueError`` if it is not finite."""
         check_is_fitted(self, "network_")
         refuse_masked(X, "X")
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        X = as_rows(self, X, reset=False)
         with np.errstate(all="ignore"):  # The check below says more than NumPy's warnings.
             output = self._output(X)
         check_output(self.network_, output)

@@ -16,7 +16,9 @@ from sklearn.utils.multiclass import (
 )
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.showing import shown
 from nnlayers.estimators.base import BaseMLP, store_arguments
+from nnlayers.estimators.checks import in_one_line
 from nnlayers.estimators.objectives import CLASSIFICATION, classification, weights_by_class
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
@@ -223,9 +225,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "class_weight='balanced' is not supported for partial_fit, because the rows of one "
                 "call do not show how often each class occurs. Give weights as a dict."
             )
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        with in_one_line():
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Any:
@@ -285,7 +288,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            with in_one_line():
+                self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
@@ -301,22 +305,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _check_classes(self, y: Array) -> None:
         classes = unique_labels(y)
+        known, given = shown(self.classes_.tolist()), shown(classes.tolist())
         if self.warm_start:
             if set(classes) != set(self.classes_):
                 raise ValueError(
                     "warm_start can only be used where `y` has the same classes as in the previous "
-                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                    f"call to fit. Previously got {known}, `y` has {given}"
                 )
         elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+                f"`self.classes_` has {known}. 'y' has {given}."
             )
 
     def _check_held_out(self, y: Array) -> None:
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):
-            raise ValueError(f"validation_data has classes that y does not have: {unknown}")
+            raise ValueError(
+                f"validation_data has classes that y does not have: {shown(unknown.tolist())}"
+            )
 
     def _row_weights(self, sample_weight: Any, X: Any, y: Array) -> Array | None:
         weight = super()._row_weights(sample_weight, X, y)

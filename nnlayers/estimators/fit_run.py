@@ -67,7 +67,7 @@ class FitRun(Trainer):
 
     def __init__(self, settings: Any, network: Layer, loss: Loss) -> None:
         optimizer = make_optimizer(settings, trainable_parameters(network))
-        callbacks = copy.deepcopy(settings.callbacks or ())
+        callbacks = () if settings.callbacks is None else copy.deepcopy(settings.callbacks)
         # The engine of a Trainer does not know of the penalty.
         super().__init__(network, loss, optimizer, callbacks=callbacks, engine="numpy")
         self._choice: EngineName = settings.engine

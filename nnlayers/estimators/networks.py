@@ -120,8 +120,9 @@ def hidden_sizes(sizes: Any) -> list[int]:
     ([100], [20, 10])
     """
     listed = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-    if not all(isinstance(size, int | np.integer) and size > 0 for size in listed):
-        raise ValueError(f"hidden_layer_sizes must be > 0 and integers, got {listed}.")
+    are_integers = all(isinstance(n, int | np.integer) and n is not True for n in listed)
+    if not are_integers or min(listed, default=1) <= 0:
+        raise ValueError(f"hidden_layer_sizes must be > 0 and integers, got {shown(listed)}.")
     return listed
 
 

@@ -258,7 +258,8 @@ def weights_by_class(class_weight: Any, classes: Array, y: Array, weight: Array 
     columns = y.reshape(len(y), -1).T
     each = [class_weight] * len(columns) if class_weight == "balanced" else class_weight
     each = each if isinstance(each, list) else [each]
-    if len(each) != len(columns):
+    are_known = all(isinstance(item, dict | str | None) for item in each)
+    if len(each) != len(columns) or not are_known:
         raise ValueError(
             f"class_weight must be 'balanced' or a list of {len(columns)} dicts, one for each "
             f"column of y, got {shown(class_weight)}"

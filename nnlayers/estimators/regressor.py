@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.checks import check_boolean
 from nnlayers.estimators.base import BaseMLP, store_arguments
 from nnlayers.estimators.objectives import REGRESSION, regression
 from nnlayers.losses import GaussianNLL, Loss
@@ -125,6 +126,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ValueError
             If `return_std` is set and the loss is not Gaussian.
         """
+        return_std = check_boolean("return_std", return_std)
         output = self._finite_output(X)
         values = self._decide(output)
         if not return_std:

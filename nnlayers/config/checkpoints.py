@@ -1,4 +1,4 @@
-"""Keep the two newest checkpoints of a run directory."""
+"""Keep the two newest checkpoints of a run directory, and read them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from pathlib import Path
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.files import temporary_path
+from nnlayers._core.state import check_finite
 from nnlayers.config.document import ConfigError
 from nnlayers.config.run_files import CHECKPOINT, PREVIOUS, read_arrays, write_arrays
+from nnlayers.layer import Layer
+from nnlayers.training.state import split_state
 
-__all__ = ["read_checkpoint", "split_run_state", "write_checkpoint"]
+__all__ = ["load_newest_weights", "read_checkpoint", "split_run_state", "write_checkpoint"]
 
 # Entries of a checkpoint that are the run's and not the trainer's, with their kinds of dtype: the
 # number of epochs; the state of the generator; whether a callback has ended the training; whether
-# the model's file is that of the end of the training; fingerprints of the data and the settings.
-_RUN_STATE = {"epochs": "i", "rng": "U", "stopped": "b", "ended": "b", "data": "U", "settings": "U"}
+# the model's file is that of the end of the training; fingerprints of data, settings and metrics.
+_FINGERPRINTS = {"data": "U", "settings": "U", "metrics": "U"}
+_RUN_STATE = {"epochs": "i", "rng": "U", "stopped": "b", "ended": "b", **_FINGERPRINTS}
 
 
 def write_checkpoint(directory: Path, state: Mapping[str, Array]) -> None:
@@ -76,6 +80,30 @@ def split_run_state(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[
     """Return the run's entries of a checkpoint, and the trainer's."""
     run = {name: array for name, array in state.items() if name in _RUN_STATE}
     return run, {name: array for name, array in state.items() if name not in _RUN_STATE}
+
+
+def load_newest_weights(model: Layer, directory: Path) -> None:
+    """Set the model to the newest checkpoint of a run that was killed before it had ended.
+
+    Its file then holds the weights of an earlier end or of the start. A directory without
+    checkpoints, which a finished run does not need, holds the model as trained.
+
+    Raises
+    ------
+    ConfigError
+        If the checkpoint cannot be read, or is that of another run.
+    """
+    path = directory / CHECKPOINT
+    if not (path.exists() or (directory / PREVIOUS).exists()):
+        return
+    run, state = split_run_state(read_checkpoint(directory))
+    if not run["ended"]:
+        try:
+            weights = split_state(state, ["model"])[0]["model"]
+            check_finite(weights)
+            model.load_state_dict(weights)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None
 
 
 def _read(path: Path) -> dict[str, Array]:

@@ -20,7 +20,7 @@ from nnlayers.config.checkpoints import read_checkpoint, split_run_state, write_
 from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
-from nnlayers.config.fingerprint import settings_fingerprint
+from nnlayers.config.fingerprint import HistoryFingerprint, settings_fingerprint
 from nnlayers.config.run_files import (
     BASELINE,
     CALIBRATION,
@@ -108,6 +108,7 @@ class Run:
             "data": np.array(data_fingerprint(arrays)),
             "settings": np.array(settings_fingerprint(experiment.config)),
         }
+        self._history = HistoryFingerprint()
         self._checkpoint = self._state()
         self._earlier_seconds = 0.0
         self._started = time.perf_counter()
@@ -184,9 +185,7 @@ class Run:
         if not len(table):
             return "no test rows (split.test is 0)"
         scores = self.experiment.score(table)
-        write_text(
-            self.directory / TEST, json.dumps(scores.to_dict(), indent=2, allow_nan=False) + "\n"
-        )
+        write_sealed_json(self.directory / TEST, scores.to_dict())
         if can_draw():
             self._draw(scores.predictions)
         return str(scores)
@@ -244,8 +243,7 @@ class Run:
         try:
             write_text(directory / CONFIG, dumps(self.experiment.config))
             write_sealed_json(directory / PREPROCESSING, self._fitted_preprocessing())
-            baseline = json.dumps(self.experiment.baseline.to_dict())
-            write_text(directory / BASELINE, baseline + "\n")
+            write_sealed_json(directory / BASELINE, self.experiment.baseline.to_dict())
             save(self.experiment.trainer.model, directory / MODEL)
             self._checkpoint = self._state()
             self._clock.start(epoch=0)
@@ -281,7 +279,7 @@ class Run:
             )
         if str(run_state["settings"]) != str(self._fingerprints["settings"]):
             raise ConfigError(f"{self.directory / CONFIG}: is damaged or was edited")
-        columns = read_history(self.directory / METRICS, int(run_state["epochs"]))
+        columns = read_history(self.directory / METRICS, run_state)
         self.experiment.trainer.history.load_state_dict(columns)
         self.rewind()
         self.experiment.rng.bit_generator.state = json.loads(str(run_state["rng"]))
@@ -295,6 +293,7 @@ class Run:
             "stopped": self.stopped,
             "epochs": len(trainer.history),
             "ended": False,
+            "metrics": self._history.update(trainer.history),
             **self._fingerprints,
         }
         return trainer.state_dict(history=False) | {k: np.array(v) for k, v in run_state.items()}
@@ -310,12 +309,14 @@ class Run:
         trainer = self.experiment.trainer
         seconds = self._earlier_seconds + time.perf_counter() - self._started
         timing = {"epochs": len(trainer.history), "seconds": round(seconds, 3)}
-        write_text(self.directory / TIMING, json.dumps(timing) + "\n")
+        write_sealed_json(self.directory / TIMING, timing)
         path = self.directory / MODEL
         save(trainer.model, path)
         # From now on the model's file counts, which may hold the weights of an earlier epoch. Both
         # checkpoints say so, because each can stand in for the other.
         self._checkpoint["ended"] = np.array(True)
+        # A callback may have changed earlier rows, which were written again at the end.
+        self._checkpoint["metrics"] = np.array(HistoryFingerprint().update(trainer.history))
         for _ in range(2):
             write_checkpoint(self.directory, self._checkpoint)
         if len(trainer.history) and can_draw():

@@ -21,6 +21,7 @@ from nnlayers._core.checks import check_number
 from nnlayers._core.fingerprint import text_fingerprint
 from nnlayers._core.locking import DirectoryLock
 from nnlayers.config.document import ConfigError
+from nnlayers.config.fingerprint import is_history
 
 __all__ = [
     "BASELINE",
@@ -43,7 +44,6 @@ __all__ = [
     "publish_directory",
     "read_arrays",
     "read_history",
-    "read_json",
     "read_sealed_json",
     "read_seconds",
     "remove_temporary_files",
@@ -237,14 +237,15 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise ConfigError(str(error)) from None
 
 
-def read_history(path: Path, epochs: int) -> dict[str, list[float]]:
-    """Return the columns of the first epochs in a file of :class:`nnlayers.callbacks.CSVLogger`.
+def read_history(path: Path, run: Mapping[str, Array]) -> dict[str, list[float]]:
+    """Return the columns of the epochs up to a checkpoint, whose entries of the run are given.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, is damaged, or holds fewer epochs.
+        If the file cannot be read, or does not hold the numbers that it held then.
     """
+    epochs = int(run["epochs"])
     if not epochs:
         return {}
     try:
@@ -253,33 +254,20 @@ def read_history(path: Path, epochs: int) -> dict[str, list[float]]:
         rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
         if [int(row.pop("epoch")) for row in rows] != list(range(1, epochs + 1)):
             raise ValueError(f"expected epochs 1 to {epochs}")
-        return {name: [float(row[name]) for row in rows] for name in rows[0]}
+        columns = {name: [float(row[name]) for row in rows] for name in rows[0]}
+        if not is_history(columns, str(run["metrics"])):
+            raise ValueError("it is damaged or was edited")
+        return columns
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (LookupError, ValueError, csv.Error) as error:
         raise ConfigError(f"{path}: not the metrics of this run's checkpoint: {error}") from None
 
 
-def read_json(path: Path) -> Any:
-    """Return the value in a JSON file.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (MemoryError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
-
-
 def write_sealed_json(path: Path, table: Mapping[str, Any]) -> None:
     """Write a table as JSON with a checksum of its content, ``"sha256"``."""
     sealed = {"sha256": text_fingerprint(table), **table}
-    write_text(path, json.dumps(sealed, indent=2) + "\n")
+    write_text(path, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
 
 
 def read_sealed_json(path: Path) -> dict[str, Any]:
@@ -290,7 +278,12 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
     ConfigError
         If the file cannot be read, is no JSON table, or is not as it was written.
     """
-    table = read_json(path)
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (MemoryError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(table, dict) or "sha256" not in table:
         raise ConfigError(f"{path}: must be a table with the checksum 'sha256'")
     checksum = table.pop("sha256")
@@ -311,7 +304,7 @@ def read_seconds(directory: Path) -> float | None:
     if not path.exists():
         return None
     try:
-        return check_number("seconds", read_json(path)["seconds"], minimum=0)
+        return check_number("seconds", read_sealed_json(path)["seconds"], minimum=0)
     except ConfigError:  # It names the file already.
         raise
     except (LookupError, TypeError, ValueError) as error:

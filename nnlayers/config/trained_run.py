@@ -14,23 +14,19 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
-from nnlayers._core.state import check_finite
-from nnlayers.config.checkpoints import read_checkpoint, split_run_state
+from nnlayers.config.checkpoints import load_newest_weights, read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import (
     BASELINE,
-    CHECKPOINT,
     CONFIG,
     METRICS,
     MODEL,
     PREPROCESSING,
-    PREVIOUS,
     TEST,
     read_history,
-    read_json,
     read_sealed_json,
     read_seconds,
 )
@@ -52,7 +48,6 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.saving import load
 from nnlayers.training import History
-from nnlayers.training.state import split_state
 
 __all__ = ["TrainedRun", "load_run"]
 
@@ -117,8 +112,8 @@ class TrainedRun:
             If the files of the history are missing or damaged.
         """
         history = History()
-        epochs = int(read_checkpoint(self.directory)["epochs"])
-        history.load_state_dict(read_history(self.directory / METRICS, epochs))
+        run = split_run_state(read_checkpoint(self.directory))[0]
+        history.load_state_dict(read_history(self.directory / METRICS, run))
         return history
 
     @property
@@ -133,9 +128,7 @@ class TrainedRun:
         path = self.directory / TEST
         if not path.exists():
             return {}
-        scores = read_json(path)
-        if not isinstance(scores, dict):
-            raise ConfigError(f"{path}: not the scores of a run, got {scores!r:.80}")
+        scores = read_sealed_json(path)
         return {name: value for name, value in scores.items() if isinstance(value, int | float)}
 
     @property
@@ -233,7 +226,7 @@ class TrainedRun:
         if not path.exists():
             return None
         try:
-            return Baseline.from_dict(read_json(path), self.preprocessing)
+            return Baseline.from_dict(read_sealed_json(path), self.preprocessing)
         except ConfigError:  # It names the file already.
             raise
         except ValueError as error:
@@ -373,7 +366,7 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:  # It names the file.
         raise ConfigError(str(error)) from None
-    _load_newest_weights(model, directory)
+    load_newest_weights(model, directory)
     predictor = Predictor(model, loss, preprocessing, sections.dtype)
     try:
         with np.errstate(all="ignore"):
@@ -383,22 +376,3 @@ def load_run(directory: str | os.PathLike[str], *, modules: Iterable[str] = ()) 
     except Exception as error:  # It may fail in any way too.
         raise ConfigError(f"{path}: does not fit {CONFIG} and {PREPROCESSING}: {error}") from None
     return TrainedRun(directory, config, predictor, modules)
-
-
-def _load_newest_weights(model: Layer, directory: Path) -> None:
-    """Set the model to the newest checkpoint of a run that was killed before it had ended.
-
-    Its file then holds the weights of an earlier end or of the start. A directory without
-    checkpoints, which a finished run does not need, holds the model as trained.
-    """
-    path = directory / CHECKPOINT
-    if not (path.exists() or (directory / PREVIOUS).exists()):
-        return
-    run, state = split_run_state(read_checkpoint(directory))
-    if not run["ended"]:
-        try:
-            weights = split_state(state, ["model"])[0]["model"]
-            check_finite(weights)
-            model.load_state_dict(weights)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"{path}: not a checkpoint of this run: {error}") from None

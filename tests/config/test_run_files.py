@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from nnlayers.config.document import ConfigError
-from nnlayers.config.run_files import read_arrays, read_json, write_arrays, write_file, write_text
+from nnlayers.config.run_files import (
+    read_arrays,
+    read_sealed_json,
+    write_arrays,
+    write_file,
+    write_text,
+)
 
 
 def test_arrays_come_back_to_the_bit(tmp_path):
@@ -54,7 +60,7 @@ def test_pickled_objects_are_not_read(tmp_path):
 def test_malformed_json_is_an_error_that_names_the_file(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ConfigError, match=r"a\.json: not valid JSON"):
-        read_json(tmp_path / "a.json")
+        read_sealed_json(tmp_path / "a.json")
 
 
 def test_a_path_that_cannot_be_written_is_an_error_that_names_it(tmp_path):

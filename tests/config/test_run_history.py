@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nnlayers.config import ConfigError, Run, prepare
+from nnlayers.config import ConfigError, Run, load_run, prepare
+from nnlayers.training.callbacks import LambdaCallback
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -83,6 +84,28 @@ def test_a_row_whose_checkpoint_was_never_written_is_left_out(tmp_path):
         file.write("3,0.5,0.5,0.5,0.5\r\n4,0.")
     start(tmp_path / "parts", 4, resume=True).train()
     assert path.read_text() == (tmp_path / "whole" / "metrics.csv").read_text()
+
+
+def test_a_column_that_a_lost_epoch_added_does_not_stand_against_a_resume(tmp_path):
+    start(tmp_path / "a", 2).train()
+    path = tmp_path / "a" / "metrics.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},late", *(f"{row},nan" for row in rows)]))
+    resumed = start(tmp_path / "a", 4, resume=True)
+    assert resumed.experiment.trainer.history.columns == (*COLUMNS, "late")
+
+
+def test_a_row_that_a_callback_changes_at_the_end_is_read_as_it_was_written(tmp_path):
+    def change(trainer):
+        state = trainer.history.state_dict()
+        state["loss"][0] = 7.0
+        trainer.history.load_state_dict(state)
+
+    run = start(tmp_path / "a", 2)
+    # The last callback writes.
+    run.experiment.trainer.callbacks.insert(1, LambdaCallback(on_fit_end=change))
+    run.train()
+    assert load_run(tmp_path / "a").history["loss"][0] == 7.0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sklearn.metrics as sk
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 import nnlayers as nn
+from nnlayers._core.fingerprint import text_fingerprint
 from nnlayers.config import ConfigError, Predictor, Run, load_run, prepare, score
 from nnlayers.config.scoring import Baseline
 from nnlayers.data import DataError, Preprocessing, Table
@@ -168,6 +169,7 @@ def test_a_run_of_numbers_reports_the_units_of_the_data_in_every_place(tmp_path)
     loaded = load_run(run.directory)
     assert loaded.evaluate().keys() == {"loss", "rmse", "r2", "mae"}
     assert str(loaded.score()) == line
+    stored.pop("sha256")
     assert loaded.score().to_dict() == stored == loaded.test_scores
     assert files(run) == {"curves.png", "predicted.png"}
 
@@ -249,6 +251,14 @@ def test_a_metric_that_does_not_fit_is_an_error_before_the_training(
     assert str(caught.value).startswith(f"x.toml: {message}")
 
 
+def write_baseline(path, content):
+    """Write a file, of a table with the checksum that belongs to it."""
+    if content.startswith("{") and content.endswith("}"):
+        table = json.loads(content)
+        content = json.dumps({"sha256": text_fingerprint(table), **table})
+    path.write_text(content)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """One run of classes and one of numbers, whose baselines tests overwrite."""
@@ -272,7 +282,7 @@ def runs(tmp_path_factory):
     ],
 )
 def test_a_damaged_baseline_is_an_error_of_one_line_that_names_its_file(runs, content):
-    (runs[0] / "baseline.json").write_text(content)
+    write_baseline(runs[0] / "baseline.json", content)
     with pytest.raises(ConfigError, match=r"baseline\.json: ") as caught:
         load_run(runs[0]).evaluate()
     assert "\n" not in str(caught.value)
@@ -282,7 +292,7 @@ def test_a_damaged_baseline_is_an_error_of_one_line_that_names_its_file(runs, co
     "content", ["{}", '{"statistic": "mode", "value": 1}', '{"statistic": "mean", "value": NaN}']
 )
 def test_a_damaged_baseline_of_numbers_is_an_error(runs, content):
-    (runs[1] / "baseline.json").write_text(content)
+    write_baseline(runs[1] / "baseline.json", content)
     with pytest.raises(ConfigError, match=r"baseline\.json: "):
         load_run(runs[1]).evaluate()
 

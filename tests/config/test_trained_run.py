@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from scipy.special import expit, softmax
 
 import nnlayers as nn
 from nnlayers.config import ConfigError, Run, load_run, prepare
+from nnlayers.config.run_files import write_sealed_json
 from nnlayers.data import DataError
 
 CSV = "kind,size,label\n" + "".join(
@@ -59,7 +61,7 @@ def test_predictions_are_those_of_the_run_that_was_trained(tmp_path):
     assert run.history == trained.experiment.trainer.history
     assert run.config == trained.experiment.config
     stored = json.loads((tmp_path / "a" / "test.json").read_text())
-    assert run.test_scores == stored
+    assert run.test_scores == {name: stored[name] for name in stored.keys() - {"sha256"}}
     assert run.evaluate() == {name: stored[name] for name in run.evaluate()}
     assert run.evaluate(table.columns, table.target) == run.evaluate()
     assert run.evaluate({**table.columns, "class": table.target}) == run.evaluate()
@@ -154,10 +156,10 @@ def test_files_that_only_the_history_needs_may_be_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "use"),
+    ("file", "content", "use"),
     [
-        ("timing.json", "{}", lambda run: run.seconds),
-        ("timing.json", '{"seconds": "long"}', lambda run: run.seconds),
+        ("timing.json", {}, lambda run: run.seconds),
+        ("timing.json", {"seconds": "long"}, lambda run: run.seconds),
         ("timing.json", "[", lambda run: run.seconds),
         ("test.json", "[1]", lambda run: run.test_scores),
         ("test.json", "{", lambda run: run.test_scores),
@@ -165,19 +167,40 @@ def test_files_that_only_the_history_needs_may_be_missing(tmp_path):
         ("checkpoint.npz", "", lambda run: run.history),
     ],
 )
-def test_a_damaged_file_is_an_error_that_names_it(tmp_path, file, text, use):
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path, file, content, use):
     train(tmp_path / "a")
-    (tmp_path / "a" / file).write_text(text)
+    path = tmp_path / "a" / file
+    path.write_text(content) if isinstance(content, str) else write_sealed_json(path, content)
     (tmp_path / "a" / "checkpoint-previous.npz").unlink()
     with pytest.raises(ConfigError, match=file) as caught:
         use(load_run(tmp_path / "a"))
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "use"),
+    [
+        ("timing.json", lambda run: run.seconds),
+        ("test.json", lambda run: run.test_scores),
+        ("baseline.json", lambda run: run.evaluate()),
+        ("metrics.csv", lambda run: run.history),
+    ],
+)
+def test_a_digit_that_was_altered_is_noticed(tmp_path, file, use):
+    train(tmp_path / "a")
+    path = tmp_path / "a" / file
+    use(load_run(tmp_path / "a"))
+    text = path.read_text()
+    first = [match.start() for match in re.finditer(r"\d[\d.e+-]*", text)][-1]
+    path.write_text(f"{text[:first]}{(int(text[first]) + 1) % 10}{text[first + 1 :]}")
+    with pytest.raises(ConfigError, match=rf"{file}: .*(damaged|edited)"):
+        use(load_run(tmp_path / "a"))
+
+
 def test_the_duration_of_a_resumed_run_is_that_of_all_its_parts(tmp_path):
     first = train(tmp_path / "a", epochs=2)
     before = load_run(tmp_path / "a").seconds
-    (tmp_path / "a" / "timing.json").write_text('{"seconds": 100.0}')
+    write_sealed_json(tmp_path / "a" / "timing.json", {"seconds": 100.0})
     config = first.experiment.config | {"training": {**first.experiment.config["training"]}}
     config["training"]["epochs"] = 3
     again = Run(prepare(config, "x.toml"), tmp_path / "a")

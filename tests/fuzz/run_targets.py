@@ -132,7 +132,7 @@ class RunDirectory(Target):
     errors = (ConfigError, DataError, ModuleNotFoundError)
     needs = ("pandas", "tomli_w")
     # The ends of the names of files with a checksum.
-    sealed = ("preprocessing.json", "model.nn", ".npz")
+    sealed = (".json", ".csv", "model.nn", ".npz")
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -160,7 +160,8 @@ class RunDirectory(Target):
             return Case(
                 altered(content, rng, [], WORDS if suffix == ".toml" else ()), (*key, False)
             )
-        return Case(forged(key[1], content, rng), (*key, True))
+        # The checksum of a text of metrics is in the checkpoint.
+        return Case(forged(key[1], content, rng), (*key, suffix != ".csv"))
 
     def read(self, case: Case) -> None:
         """Read all that a directory holds, and predict."""
@@ -263,7 +264,7 @@ class Resume(RunDirectory):
     """Directories that training goes on from."""
 
     name = "resume"
-    sealed = ("config.toml", "preprocessing.json", ".npz")
+    sealed = ("config.toml", "preprocessing.json", ".csv", ".npz")
 
     def draw(self, rng: np.random.Generator) -> Case:
         """Return a file that a resume reads, of the run that was killed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import time
 import warnings
@@ -344,11 +345,12 @@ class Run:
                 stored["training"][name] = self.experiment.config["training"][name]
         for path, (old, new) in differences(stored, self.experiment.config):
             was, now = ("not set" if value is None else toml_text(value) for value in (old, new))
+            # A shell must take it for one word, whatever a stranger's config holds.
+            advice = "" if old is None else f", so add --set {shlex.quote(f'{path}={was}')}"
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
                 f"{self.directory}; to resume, only training.epochs, training.checkpoint_every "
-                f"and training.engine may differ"
-                f"{'' if old is None else f', so add --set {path}={was}'}"
+                f"and training.engine may differ{advice}"
             )
 
 

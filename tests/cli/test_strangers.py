@@ -219,3 +219,14 @@ def test_a_run_that_cannot_resume_says_which_key_to_set(run):
     run("train", "small.toml", "--out", "a", "--set", "optimizer.lr=0.5")
     _, _, err = run("train", "small.toml", "--out", "a", "--resume")
     assert err[0].endswith("may differ, so add --set optimizer.lr=0.5")
+
+
+def test_the_key_to_set_is_one_word_of_a_shell_whatever_a_run_holds(run, workplace):
+    run("train", "small.toml", "--out", "a")
+    path = workplace / "a" / "config.toml"
+    config = path.read_text()
+    for text in ("b --allow os", "$(touch done)", "b' --allow os '", "`id`"):
+        path.write_text(f"{config}\n[more]\ntext = {json.dumps(text)}\n")
+        _, _, err = run("train", "small.toml", "--out", "a", "--resume")
+        *_, command = err[0].partition("so add ")
+        assert shlex.split(command) == ["--set", f"more={{text = {json.dumps(text)}}}"]

@@ -110,7 +110,7 @@ def test_a_run_of_other_settings_is_not_resumed(tmp_path):
     other = Run(prepare(config(scale={"*.b": 0.2}), "x.toml"), tmp_path / "run")
     with pytest.raises(ConfigError, match=r'optimizer\.scale\."\*\.b": is 0\.2, but 0\.1 in') as e:
         other.resume()
-    assert str(e.value).endswith('so add --set optimizer.scale."*.b"=0.1')
+    assert str(e.value).endswith("""so add --set 'optimizer.scale."*.b"=0.1'""")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from nnlayers.config import (
     read,
     write_file,
 )
-from nnlayers.data import infer
+from nnlayers.data import DataError, infer
 from nnlayers.data.problems import count_of
 from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
@@ -38,7 +38,13 @@ def init(arguments: Namespace) -> int:
     output = Path(arguments.output or f"{Path(arguments.data).name.partition('.')[0]}.toml")
     if output.exists():
         raise ConfigError(f"-o: {output} exists already: name another file, or remove it")
-    inference = infer(arguments.data, arguments.target)
+    options = _options_of_data(arguments)
+    try:
+        inference = infer(arguments.data, arguments.target, **options)
+    except DataError:  # It names the file.
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"--set: data: {error}") from None
     write_file(output, lambda file: file.write(inference.text.encode()))
     inform(f"{arguments.data}: {inference.rows + inference.target.missing:,} rows", lines=False)
     inform(f"target {inference.target.name}: {inference.target.description}", lines=False)
@@ -167,6 +173,19 @@ def _config(arguments: Namespace) -> dict[str, Any]:
     config = read(arguments.config)
     override(config, arguments.assignments, arguments.config)
     return config
+
+
+def _options_of_data(arguments: Namespace) -> dict[str, Any]:
+    """Return how a text file is written, as the keys of ``data`` in a config say."""
+    config: dict[str, Any] = {"data": {}}
+    override(config, arguments.assignments, "--set")
+    others = [name for name in config if name != "data"]
+    if others or not isinstance(config["data"], dict):
+        raise ConfigError(
+            "--set: init takes keys such as data.encoding or data.separator; set "
+            f"{', '.join(others) or 'data'} in the config that it writes"
+        )
+    return config["data"]
 
 
 def _directory(arguments: Namespace) -> Path:

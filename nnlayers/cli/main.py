@@ -115,15 +115,17 @@ def _config_arguments(modules: argparse.ArgumentParser) -> argparse.ArgumentPars
     """Return the parser of the arguments that describe a config."""
     parser = _Parser(add_help=False, parents=[modules])
     parser.add_argument("config", metavar="CONFIG", help="the TOML file")
-    parser.add_argument(
-        "--set",
-        dest="assignments",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="override a key, such as optimizer.lr=0.01 or model.layers.0.out_features=32",
+    _add_assignments(
+        parser, "override a key, such as optimizer.lr=0.01 or model.layers.0.out_features=32"
     )
     return parser
+
+
+def _add_assignments(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add the argument that sets keys of a config."""
+    parser.add_argument(
+        "--set", dest="assignments", metavar="KEY=VALUE", action="append", default=[], help=text
+    )
 
 
 def _run_arguments(modules: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -145,6 +147,10 @@ def _add_command_of_a_table(commands: Any) -> None:
     command.add_argument("--target", required=True, metavar="NAME", help="the column to predict")
     command.add_argument(
         "-o", dest="output", metavar="CONFIG", help="the config (default: DATA's name with .toml)"
+    )
+    _add_assignments(
+        command,
+        "say how a text file is written, such as data.encoding=latin-1 or data.decimal=,",
     )
     command.set_defaults(run=init)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import tomllib
@@ -24,6 +25,8 @@ __all__ = ["Inference", "infer"]
 
 # The data sources by the suffixes of their files.
 _SOURCES = {".parquet": "parquet", ".feather": "feather", ".arrow": "feather", ".npz": "npz"}
+# The arguments of `read_rows` that say how a text file is written.
+_OPTIONS = tuple(inspect.signature(read_rows).parameters)[2:]
 # The names that columns have without a header.
 _NUMBERED = re.compile(r"column \d+")
 
@@ -60,7 +63,7 @@ class Inference:
         return self.text
 
 
-def infer(table: Any, target: str) -> Inference:
+def infer(table: Any, target: str, **options: Any) -> Inference:
     """Draft a config that trains a network on a table, by looking at its columns.
 
     It finds which columns are numbers, categories or dates and which to leave out (identifiers,
@@ -75,6 +78,10 @@ def infer(table: Any, target: str) -> Inference:
     target : str
         The column to predict; of an .npz archive, the array. ``"column 3"`` and the like are
         columns of a text file without a header.
+    **options
+        How a text file is written, where that is not found by itself: `separator`, `decimal`,
+        `thousands`, `quote`, `comment`, `encoding`, `header` and `missing`, as in
+        :func:`read_rows`. The config has them too.
 
     Returns
     -------
@@ -85,6 +92,8 @@ def infer(table: Any, target: str) -> Inference:
 
     Raises
     ------
+    TypeError, ValueError
+        If an option is unknown or out of range, or the table is not a text file.
     DataError
         If the table cannot be read, there is no such column, the target cannot be learnt, or no
         column is left to learn from.
@@ -104,7 +113,7 @@ def infer(table: Any, target: str) -> Inference:
     {'type': 'SigmoidCrossEntropy'}
     """
     check_instance("target", target, str)
-    rows, data = _read(table, target)
+    rows, data = _read(table, target, options)
     profile = profile_target(rows.target_column, target)
     rows = rows_with_target(rows)
     columns = profile_columns(rows, profile)
@@ -115,17 +124,23 @@ def infer(table: Any, target: str) -> Inference:
     return Inference(text, len(rows), profile, columns)
 
 
-def _read(table: Any, target: str) -> tuple[Table, dict[str, Any]]:
+def _read(table: Any, target: str, options: dict[str, Any]) -> tuple[Table, dict[str, Any]]:
     """Return a table with its target, and the config's section of its source."""
-    if isinstance(table, str | os.PathLike):
+    for name in options:
+        if name not in _OPTIONS:
+            raise ValueError(unknown_name("option", name, _OPTIONS))
+    is_file = isinstance(table, str | os.PathLike)
+    source = _SOURCES.get(plain_suffix(os.fspath(table)), "csv") if is_file else ""
+    if options and source != "csv":
+        raise ValueError(f"{next(iter(options))} is an option of text files, got another table")
+    if is_file:
         path = os.fspath(table)
-        source = _SOURCES.get(plain_suffix(path), "csv")
         data = {"type": source, "path": path, "target": target}
         if source == "npz":
             return npz(path, target=target), data
         if source == "csv" and _NUMBERED.fullmatch(target):
-            return _with_target(read_rows(path, header=False), target), data | {"header": False}
-        return _with_target(read_rows(path), target), data
+            options = {"header": False} | options
+        return _with_target(read_rows(path, **options), target), data | options
     if not isinstance(table, Table):
         return from_frame(table, target), {}
     if table.target is not None and table.target_name == target:

@@ -97,6 +97,54 @@ def test_a_table_of_another_dialect_trains(run, workplace):
     assert run("predict", "a", "t.csv")[0] == 0
 
 
+def test_a_dialect_that_is_not_found_by_itself_is_set_and_kept_in_the_config(run, workplace):
+    rng = np.random.default_rng(0)
+    rows = [f"{x:.2f}:{rng.choice(['ä', 'ö'])}:{2 * x:.2f}" for x in rng.normal(size=60)]
+    text = "\n".join(["größe:art:y", *rows, *["-999:ä:1.0"] * 20]).replace(".", ",")
+    (workplace / "t.csv").write_text(text, encoding="latin-1")
+    status, _, err = run("init", "t.csv", "--target", "y")
+    assert (status, len(err)) == (2, 1)
+    assert "set encoding" in err[0]
+    options = ("encoding=latin-1", "separator=:", "decimal=,", 'missing=["-999"]')
+    settings = [word for option in options for word in ("--set", f"data.{option}")]
+    status, out, err = run("init", "t.csv", "--target", "y", *settings)
+    assert (status, err) == (0, [])
+    assert {line.split()[0]: line.split()[1] for line in out[3:-1]} == {
+        "größe": "number",
+        "art": "category",
+    }
+    data = tomllib.loads((workplace / "t.toml").read_text())["data"]
+    assert data == {
+        "type": "csv",
+        "path": "t.csv",
+        "target": "y",
+        "encoding": "latin-1",
+        "separator": ":",
+        "decimal": ",",
+        "missing": ["-999"],
+    }
+    assert run("train", "t.toml", "--set", "training.epochs=2", "--out", "a")[0] == 0
+    assert run("predict", "a", "t.csv")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("data.encoding=none", "--set: data: encoding must be one of Python's, such as 'latin-1'"),
+        ("data.decimal=3", "--set: data: decimal must be a string, got 3"),
+        ("data.seperator=;", "--set: data: unknown option 'seperator', did you mean 'separator'?"),
+        ("seed=3", "--set: init takes keys such as data.encoding or data.separator; set seed in"),
+        ("data=3", "--set: init takes keys such as data.encoding or data.separator; set data in"),
+        ("data.header=maybe", "--set: data: header must be True or False, got 'maybe'"),
+        ("encoding", "--set must be key=value, got 'encoding'"),
+    ],
+)
+def test_a_setting_that_says_nothing_of_a_file_is_refused(run, table, setting, message):
+    status, out, err = run("init", "table.csv", "--target", "outcome", "--set", setting)
+    assert (status, out, len(err)) == (2, [], 1)
+    assert err[0].startswith(f"nnlayers: {message}")
+
+
 def test_the_names_of_columns_are_written_and_printed_harmlessly(run, workplace):
     names = ['a"b', "c\\d", "e\x1b[31mf", "g.h", "[i]", "ключ", "n\tm"]
     rng = np.random.default_rng(0)

@@ -304,3 +304,11 @@ def test_any_text_and_any_names_give_a_config_or_a_data_error(rows, name):
         return
     assert {column.name for column in inference.columns} == {name, "x"}
     Preprocessing(**inference.config["preprocessing"])
+
+
+def test_only_text_files_have_a_dialect():
+    table = Table({"a": np.arange(20.0)}, target=np.arange(20) % 2)
+    with pytest.raises(ValueError, match="encoding is an option of text files, got another table"):
+        infer(table, "target", encoding="latin-1")
+    with pytest.raises(ValueError, match="unknown option 'rows'"):
+        infer("rows.csv", "target", rows=3)

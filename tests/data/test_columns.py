@@ -140,6 +140,17 @@ def test_rare_levels_share_the_feature_of_unknown_ones():
     np.testing.assert_array_equal(features, [[0, 1, 0], [0, 0, 1], [0, 0, 1]])
 
 
+@pytest.mark.parametrize(("role", "places"), [("categories", [0, 1]), ("embed", [0])])
+def test_a_category_that_training_never_missed_has_the_place_of_unknown_levels(role, places):
+    rows = texts("a", None, "NA", "new")
+    features = encode(texts("a", "a", "once"), rows, **{role: True}, min_count=2)
+    np.testing.assert_array_equal(features, [[1, 0][: len(places)], *[places] * 3])
+    with pytest.warns(UserWarning, match="did not see, (all zeros|id 0): 'a missing value', 'new'"):
+        features = encode(texts("a", "a", "b"), rows, **{role: True})
+    assert features[0].any()
+    assert not features[1:].any()
+
+
 def test_embedded_categories_are_ids_with_zero_for_unknown_and_rare_ones():
     values = texts("b", "a", "b", None, "a", "once")
     rows = texts("a", "b", None, "new", "once")

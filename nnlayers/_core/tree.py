@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -44,25 +45,38 @@ def walk(root: Any, branch: type, leaf: type, members: Members) -> dict[str, Any
     members : callable
         Returns the named members of a branch.
     """
-    # Making this tuple for each member would take most of a search.
-    searched = (branch, leaf, *_CONTAINERS)
     seen: set[int] = set()
     found: dict[str, Any] = {}
 
     # This fills a dictionary, because nested generators would pass each item up through all levels.
-    def visit(item: Any, name: str) -> None:
-        if not isinstance(item, searched) or id(item) in seen:
-            return
+    def visit(item: Any, kind: type, name: str) -> None:
         seen.add(id(item))
-        is_branch, is_leaf = isinstance(item, branch), isinstance(item, leaf)
-        if is_branch or is_leaf:
+        if kind is not tuple:
             found[name] = item
-        if not is_leaf:
-            for key, entry in members(item) if is_branch else _entries(item):
-                visit(entry, join(name, str(key)))
+        if kind is leaf:
+            return
+        for key, entry in members(item) if kind is branch else _entries(item):
+            cls: Any = type(entry)
+            kind_of_entry = _kind(cls, branch, leaf)
+            if kind_of_entry is not None and id(entry) not in seen:
+                visit(entry, kind_of_entry, join(name, str(key)))
 
-    visit(root, "")
+    root_class: Any = type(root)
+    kind = _kind(root_class, branch, leaf)
+    if kind is not None:
+        visit(root, kind, "")
     return found
+
+
+@lru_cache(maxsize=1024)
+def _kind(cls: type, branch: type, leaf: type) -> type | None:
+    """Return which of the two classes one is derived from, tuple for a container, else None."""
+    # Most members are numbers and strings, which an abstract class takes long to tell apart.
+    if issubclass(cls, leaf):
+        return leaf
+    if issubclass(cls, branch):
+        return branch
+    return tuple if issubclass(cls, _CONTAINERS) else None
 
 
 def _entries(container: Any) -> Iterable[tuple[Any, Any]]:

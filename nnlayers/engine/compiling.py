@@ -149,55 +149,64 @@ def _reader(operands: tuple[Operand, ...], dtype: np.dtype[Any]) -> Any:
     A row holds the kernel's address, its own length, and then the words of each operand. The second
     argument points to the index of the step and the number of its rows.
     """
-    number_types: dict[Operand, Any] = {
-        operand: NUMBER_TYPES[dtype.name if operand.dtype == "real" else operand.dtype]
+    numbers = [
+        NUMBER_TYPES[dtype.name if operand.dtype == "real" else operand.dtype]
         for operand in operands
-    }
-
-    def type_of(operand: Operand) -> Any:
-        number = number_types[operand]
-        return number if operand.ndim == 0 else types.Array(number, operand.ndim, "C")
+    ]
+    kinds = [
+        types.Array(number, operand.ndim, "C") if operand.ndim else number
+        for operand, number in zip(operands, numbers, strict=True)
+    ]
 
     @intrinsic
     def read(typing: Any, row: Any, step: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             words, state = (builder.inttoptr(arg, INT64.as_pointer()) for arg in args)
-
-            def word(pointer: Any, index: int) -> Any:
-                return builder.load(builder.gep(pointer, [ir.Constant(INT64, index)]))
-
-            def array(operand: Operand, position: int) -> Any:
-                number = number_types[operand]
-                offset = builder.mul(word(state, 0), word(words, position + 1))
-                address = builder.add(word(words, position), offset)
-                lengths = [word(words, position + 2 + k) for k in range(operand.words - 2)]
-                if operand.is_batch:
-                    lengths[0] = builder.mul(lengths[0], word(state, 1))
-                data = builder.inttoptr(address, context.get_data_type(number).as_pointer())
-                itemsize = ir.Constant(INT64, number.bitwidth // 8)
-                strides = [itemsize]
-                for length in lengths[:0:-1]:
-                    strides.insert(0, builder.mul(strides[0], length))
-                struct = make_array(type_of(operand))(context, builder)
-                populate_array(struct, data, lengths, strides, itemsize, None)
-                return struct._getvalue()
-
-            def scalar(operand: Operand, position: int) -> Any:
-                value = word(words, position)
-                if operand.dtype == "int64":
-                    return value
-                value = builder.bitcast(value, ir.DoubleType())
-                return context.cast(builder, value, types.float64, number_types[operand])
-
             values, position = [], 2
-            for operand in operands:
-                values.append((array if operand.ndim else scalar)(operand, position))
+            for operand, kind in zip(operands, kinds, strict=True):
+                value = [_word(builder, words, position + k) for k in range(operand.words)]
+                if operand.ndim:
+                    value = _array(context, builder, operand, kind, value, state)
+                else:
+                    value = _number(context, builder, operand, kind, *value)
+                values.append(value)
                 position += operand.words
             return context.make_tuple(builder, signature.return_type, values)
 
-        return types.Tuple([type_of(operand) for operand in operands])(row, step), generate
+        return types.Tuple(kinds)(row, step), generate
 
     return read
+
+
+def _word(builder: Any, pointer: Any, index: int) -> Any:
+    """Return the instruction that loads an integer."""
+    return builder.load(builder.gep(pointer, [ir.Constant(INT64, index)]))
+
+
+def _array(
+    context: Any, builder: Any, operand: Operand, kind: Any, words: Sequence[Any], state: Any
+) -> Any:
+    """Return the array of Numba that the words of an operand describe, at this step."""
+    number = kind.dtype
+    address, stride, *lengths = words
+    address = builder.add(address, builder.mul(_word(builder, state, runner.STEP), stride))
+    if operand.is_batch:
+        lengths[0] = builder.mul(lengths[0], _word(builder, state, runner.ROWS))
+    itemsize = ir.Constant(INT64, number.bitwidth // 8)
+    strides = [itemsize]
+    for length in lengths[:0:-1]:
+        strides.insert(0, builder.mul(strides[0], length))
+    data = builder.inttoptr(address, context.get_data_type(number).as_pointer())
+    struct = make_array(kind)(context, builder)
+    populate_array(struct, data, lengths, strides, itemsize, None)
+    return struct._getvalue()
+
+
+def _number(context: Any, builder: Any, operand: Operand, kind: Any, word: Any) -> Any:
+    """Return the number that the word of an operand holds."""
+    if operand.dtype == "int64":
+        return word
+    return context.cast(builder, builder.bitcast(word, ir.DoubleType()), types.float64, kind)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from nnlayers.layer import Layer
@@ -32,23 +32,22 @@ def fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], 
     others = [p for p in model.parameters() if p not in set(optimizer.params)]
     placements = [parameter.placement for parameter in others]
     owners: list[Any] = [*model.named_layers().values(), loss, optimizer]
+    classes = list(map(type, owners))
     names = list(map(_attributes, owners))
-    reading = [
-        (
-            attrgetter("__class__", "training" if isinstance(owner, Layer) else "__class__", *own),
-            owner,
-        )
-        for own, owner in zip(names, owners, strict=True)
-    ]
-    before = [read(owner) for read, owner in reading]
-    # A replaced method is a new attribute. Counting them is faster than looking at each.
+    # Reading dictionaries takes half the time of reading attributes, and every step does it.
     attributes = list(map(vars, owners))
+    reading = [
+        (itemgetter(*own), of_owner) for own, of_owner in zip(names, attributes, strict=True) if own
+    ]
+    before = [read(of_owner) for read, of_owner in reading]
+    # A replaced method is a new attribute. Counting them is faster than looking at each.
     sizes = list(map(len, attributes))
 
     def is_current() -> bool:
         if (
             optimizer.layout is not layout
             or [parameter.placement for parameter in others] != placements
+            or list(map(type, owners)) != classes
         ):
             return False
         if list(map(len, attributes)) != sizes:
@@ -56,8 +55,8 @@ def fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], 
                 return False
             sizes[:] = map(len, attributes)
         try:
-            return [read(owner) for read, owner in reading] == before
-        except (AttributeError, ValueError):  # An attribute is gone, or an array is another.
+            return [read(of_owner) for read, of_owner in reading] == before
+        except (KeyError, ValueError):  # An attribute is gone, or an array is another.
             return False
 
     return is_current

@@ -72,23 +72,17 @@ def register_elementwise(
     --------
     >>> import nnlayers as nn
     >>> from nnlayers.engine import register_elementwise
-    >>> from nnlayers.engine.functions import sigmoid
-    >>> class Swish(nn.Layer):
-    ...     def __init__(self, beta=1.0):
-    ...         self.beta = beta
+    >>> class Parabola(nn.Layer):
+    ...     def __init__(self, a=1.0):
+    ...         self.a = a
     ...
     ...     def forward(self, x):
-    ...         self.x, self.s = x, 1 / (1 + np.exp(-self.beta * x))
-    ...         return x * self.s
+    ...         self.x = x
+    ...         return self.a * x * x
     ...
     ...     def backward(self, dout):
-    ...         return dout * self.s * (1 + self.beta * self.x * (1 - self.s))
-    >>> def swish(x, beta):
-    ...     return x * sigmoid(beta * x)
-    >>> def swish_slope(x, beta):
-    ...     s = sigmoid(beta * x)
-    ...     return s * (1.0 + beta * x * (1.0 - s))
-    >>> register_elementwise(Swish, swish, swish_slope, ["beta"])
+    ...         return 2 * self.a * self.x * dout
+    >>> register_elementwise(Parabola, lambda x, a: a * x * x, lambda x, a: 2.0 * a * x, ["a"])
     """
     f, slope = helper(value), helper(derivative)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,8 @@ Ints = npt.NDArray[np.int64]
 
 # The most memory, in bytes, for what is prepared for, or stored of, the steps of one call.
 CHUNK_BYTES = 1 << 23
+# The most rows of all epochs of one call, so that their orders stay in the second-level cache.
+ORDER_ROWS = 1 << 17
 
 
 class _Update(NamedTuple):
@@ -47,11 +49,6 @@ class _Update(NamedTuple):
 
 class TrainingProgram:
     """A program of the steps of a model, a loss and an optimizer.
-
-    Attributes
-    ----------
-    source : object
-        For the caller, to remember which data it loaded; None after :meth:`release_data`.
 
     Parameters
     ----------
@@ -86,11 +83,13 @@ class TrainingProgram:
         self.dtype = dtypes.pop()
         self._build = build = ProgramBuilder(self.dtype, kind.batch_size, self.layout.trained)
         self._result = Buffer(np.zeros((1, 2)), (2,), stride=16)
+        self._begins_epoch = Buffer(np.zeros((1, 1), np.int64), (1,), stride=8)
         self._batch = batch = Batch(kind, input_dtype(model, self.dtype), self._result)
         output = lower_layer(build, model, batch.x)
         lower_loss(build, loss, output, batch.targets)
         self._updates: list[_Update] = []
         instructions = [
+            *(KernelCall(kernels.check_weights, (p, self._begins_epoch)) for p in self._weights),
             *batch.gathers(),
             *build.forward_instructions,
             *build.backward_instructions,
@@ -105,8 +104,13 @@ class TrainingProgram:
         self._capacity = 1
         self._max_steps = self._steps_in_memory()
         self._seconds: float | None = None
-        self.source: Any = None
+        self._source: tuple[Array | None, ...] = ()
         self._one_count = np.ones(1, np.int64)
+
+    @property
+    def _weights(self) -> list[Array]:
+        """The weights of each run of the optimizer's layout."""
+        return [run.values for run in self.layout.runs]
 
     def _checks(self, max_norm: float | None) -> Iterator[KernelCall]:
         """Yield the instructions that check the gradient, and scale it down if it is long."""
@@ -152,12 +156,15 @@ class TrainingProgram:
         return max(1, CHUNK_BYTES // max(sum(sizes), 128))
 
     def load(self, X: Array, y: Array, weight: Array | None) -> None:
-        """Take the data that steps select their batches from."""
-        self._batch.load(self.program, X, y, weight)
+        """Take the data that steps select their batches from, unless these arrays are loaded."""
+        source = X, y, weight
+        if list(map(id, source)) != list(map(id, self._source)):
+            self._batch.load(self.program, X, y, weight)
+            self._source = source
 
     def release_data(self) -> None:
         """Forget the data, so that its memory can be used otherwise."""
-        self.source = None
+        self._source = ()
         self._batch.release(self.program)
 
     def steps_within(self, seconds: float) -> int:
@@ -165,6 +172,36 @@ class TrainingProgram:
         if self._seconds is None:
             return 1
         return max(1, min(self._max_steps, int(seconds / self._seconds)))
+
+    def epochs_within(self, seconds: float, rows: int) -> int:
+        """Return the number of epochs that a call of about so many seconds can do, at least 1.
+
+        It is 1 where Python computes something for each step, such as a learning rate.
+        """
+        if self._build.draws or self.kind.keeps_outputs or self.optimizer.scheduled:
+            return 1
+        steps = -(-rows // self.kind.batch_size)
+        return max(1, min(self.steps_within(seconds) // steps, ORDER_ROWS // rows))
+
+    def run_epochs(self, orders: Sequence[Ints]) -> int:
+        """Train for epochs, each in its own order of the rows; return how many steps were done.
+
+        Fewer are done where :meth:`run` does fewer, and where an epoch would begin with a weight
+        that is NaN or infinite.
+        """
+        epochs, rows, size = len(orders), len(orders[0]), self.kind.batch_size
+        steps = -(-rows // size)
+        # Each epoch begins at a whole number of batches.
+        order = np.zeros((epochs, steps * size), np.int64)
+        order[:, :rows] = orders
+        counts = np.full((epochs, steps), size)
+        counts[:, -1] = rows - (steps - 1) * size
+        self._reserve(epochs * steps)
+        try:
+            self._begins_epoch.memory[steps::steps] = 1
+            return self.run(order.ravel(), counts.ravel())
+        finally:
+            self._begins_epoch.memory.fill(0)
 
     def run(self, order: Ints | slice, counts: Ints) -> int:
         """Train on batches of `counts` rows; return how many steps were done.
@@ -287,7 +324,7 @@ class TrainingProgram:
         if steps <= self._capacity:
             return
         capacity = min(2 * steps, self._max_steps)
-        buffers = [self._result, *(update.buffer for update in self._updates)]
+        buffers = [self._result, self._begins_epoch, *(update.buffer for update in self._updates)]
         buffers += [draw.buffer for draw in self._build.draws]
         if self.kind.keeps_outputs:
             buffers.append(self._output)

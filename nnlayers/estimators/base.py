@@ -19,7 +19,7 @@ from nnlayers._core.checks import check_path
 from nnlayers.estimators.checks import as_row_weights, as_rows, check_parameters
 from nnlayers.estimators.constraints import CONSTRAINTS
 from nnlayers.estimators.fit_run import FitRun
-from nnlayers.estimators.fitting import BatchFit, Records, first_generator
+from nnlayers.estimators.fitting import BatchFit, first_generator
 from nnlayers.estimators.networks import (
     Data,
     Views,
@@ -30,6 +30,7 @@ from nnlayers.estimators.networks import (
     hidden_sizes,
     network_for,
 )
+from nnlayers.estimators.records import Records
 from nnlayers.estimators.solvers import minimize_by_lbfgs
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from nnlayers.training.fitting import FitInProgress
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.task import Task
+
+if TYPE_CHECKING:
+    from nnlayers.engine import TrainingProgram
 
 __all__ = ["EpochPlace", "FitRun"]
 
@@ -152,13 +155,9 @@ class FitRun(Trainer):
 
         There are none where NumPy must do the next step.
         """
-        rows = Rows(data.X, data.target, data.weight)
-        program = self._programs.program_for(rows, batch_size, order is not None, False)
+        program = self._program(data, batch_size, order is not None)
         if program is None:
             return []
-        if program.source is not data:
-            program.load(data.X, data.target, data.weight)
-            program.source = data
         left = len(data) - start
         steps = min(-(-left // batch_size), program.steps_within(CALL_SECONDS), most)
         counts = np.full(steps, batch_size)
@@ -170,6 +169,40 @@ class FitRun(Trainer):
         losses, _ = program.results(steps)
         self.step_loss = losses[-1]
         return list(zip(losses, counts[:steps].tolist(), strict=True))
+
+    def epochs_within_call(self, data: Data, batch_size: int) -> int:
+        """Return the number of epochs in random order that one call can do; 1 if none can."""
+        if self.callbacks or network_for(self.model, data.X) is not self.model:
+            return 1
+        program = self._program(data, batch_size, is_gathered=True)
+        return 1 if program is None else program.epochs_within(CALL_SECONDS, len(data))
+
+    def train_epochs(
+        self, data: Data, orders: Sequence[npt.NDArray[np.intp]], batch_size: int, alpha: float
+    ) -> list[EpochPlace]:
+        """Go through the rows once in each order, in one call; return the places in the epochs.
+
+        There are fewer, or the last is not at the end, where NumPy must do the next step.
+        """
+        self._objective.alpha = alpha
+        program = self._program(data, batch_size, is_gathered=True)
+        steps = 0 if program is None else program.run_epochs(orders)
+        if program is None or not steps:
+            return []
+        losses, _ = program.results(steps)
+        self.step_loss = losses[-1]
+        starts = range(0, len(data), batch_size)
+        counts = [min(batch_size, len(data) - start) for start in starts]
+        places = []
+        for first in range(0, steps, len(counts)):
+            places.append(EpochPlace())
+            places[-1].add(zip(losses[first:], counts, strict=False))
+        return places
+
+    def _program(self, data: Data, batch_size: int, is_gathered: bool) -> TrainingProgram | None:
+        """Return the program for some rows; None where NumPy trains."""
+        rows = Rows(data.X, data.target, data.weight)
+        return self._programs.program_for(rows, batch_size, is_gathered, False)
 
     def release_data(self) -> None:
         """Let go of the rows of a fit."""

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +19,11 @@ from nnlayers._core.state import read_count
 from nnlayers.estimators.fit_run import EpochPlace, FitRun
 from nnlayers.estimators.networks import Data, is_finite
 from nnlayers.estimators.objectives import is_penalized
+from nnlayers.estimators.records import Records
 from nnlayers.estimators.solvers import (
     check_finite_result,
     warn_of_convergence,
 )
-from nnlayers.layer import Layer
 from nnlayers.training.callbacks.base import Pauses
 from nnlayers.training.checkpoint_files import SavedState
 from nnlayers.training.fit_settings import describe_array, describe_value
@@ -32,72 +32,12 @@ from nnlayers.training.generators import dump_generator, load_generator
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import join_states, split_state
 
-__all__ = ["BatchFit", "Records", "first_generator"]
+__all__ = ["BatchFit", "first_generator"]
 
 # The number of rows whose loss is compared before and after a fit.
 PROBE = 1000
 # The parameters that may differ when a fit is resumed.
 FREE_PARAMETERS = {"callbacks", "engine", "max_iter", "random_state", "verbose", "warm_start"}
-
-
-@dataclass
-class Records:
-    """Losses, scores and best weights of all epochs since the network was built."""
-
-    losses: list[float] = field(default_factory=list)
-    scores: list[float] | None = None
-    best_loss: float | None = None
-    best_score: float | None = None
-    best_state: dict[str, Array] | None = None
-    stale_epochs: int = 0
-    rows_seen: int = 0
-
-    def state_dict(self) -> dict[str, Array]:
-        """Return the records as arrays by name, without those that there are not."""
-        values = {
-            "losses": self.losses,
-            "scores": self.scores,
-            "best_loss": self.best_loss,
-            "best_score": self.best_score,
-            "stale_epochs": self.stale_epochs,
-            "rows_seen": self.rows_seen,
-        }
-        arrays = {name: np.array(value) for name, value in values.items() if value is not None}
-        best = {f"best_state.{name}": a.copy() for name, a in (self.best_state or {}).items()}
-        return arrays | best
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the state that :meth:`state_dict` returned."""
-        arrays = {name: np.asarray(array) for name, array in state.items()}
-        for name in ("losses", "scores", "best_loss", "best_score", "stale_epochs", "rows_seen"):
-            setattr(self, name, arrays[name].tolist() if name in arrays else None)
-        best = split_state(arrays, ["best_state"])[0]["best_state"]
-        self.best_state = {name: np.asarray(array) for name, array in best.items()} or None
-
-    def start_fit(self, network: Layer, early_stopping: bool, has_scores: bool) -> None:
-        """Prepare for a fit, which may continue an earlier one."""
-        if early_stopping:
-            self.best_loss = None
-            self.best_state = self.best_state or network.state_dict()
-        elif self.best_loss is None:
-            self.best_loss = math.inf
-        if has_scores and self.scores is None:
-            self.scores = []
-            self.best_score = -math.inf
-
-    def add_score(self, score: float, network: Layer, early_stopping: bool) -> None:
-        """Append a score and, with early stopping, store the weights if it is the best."""
-        assert self.scores is not None
-        assert self.best_score is not None
-        self.scores.append(score)
-        if score > self.best_score:
-            self.best_score = score
-            if early_stopping:
-                self.best_state = network.state_dict()
-
-    def count_stale(self, is_stale: bool) -> None:
-        """Count the epochs in a row that were not better than the ones before."""
-        self.stale_epochs = self.stale_epochs + 1 if is_stale else 0
 
 
 @dataclass
@@ -179,6 +119,9 @@ class BatchFit:
             start_callbacks(run, run.callbacks, at_the_end)
             try:
                 while self._place or (self.epochs_left and not run.is_stopping):
+                    if not self._place and signals.run(self._join_epochs, train, batch_size, rng):
+                        loss = self.records.losses[-1]
+                        continue
                     place = self._place or self._start_epoch(rng)
                     loss = run.train_epoch(
                         train, self._order, batch_size, settings.alpha, signals, place, pauses
@@ -203,6 +146,37 @@ class BatchFit:
             self._order = self._order[rng.permutation(len(self._order))]
         self._place = place = EpochPlace()
         return place
+
+    def _join_epochs(self, train: Data, batch_size: int, rng: np.random.RandomState) -> bool:
+        """Train several epochs in one call, if nothing can end the fit between; say whether so."""
+        settings, order = self.settings, self._order
+        changes_lr = settings.solver == "sgd" and settings.learning_rate == "invscaling"
+        if order is None or changes_lr or self._held_out is not None:
+            return False
+        # The loss must be no better in more epochs than these, one after another, to end the fit.
+        most = min(self.epochs_left, settings.n_iter_no_change + 1 - self.records.stale_epochs)
+        epochs = min(most, self.run.epochs_within_call(train, batch_size)) if most > 1 else 1
+        if epochs < 2:
+            return False
+        before, orders = rng.get_state(legacy=False), []
+        for _ in range(epochs):
+            order = order[rng.permutation(len(order))]
+            orders.append(order)
+        places = self.run.train_epochs(train, orders, batch_size, settings.alpha)
+        whole = [place for place in places if place.start == len(train)]
+        for place in whole:
+            loss = place.total / len(train)
+            self._record_epoch(loss, len(train), None)
+            self._note_end(loss)
+        self._order = orders[-1]
+        if len(whole) < epochs:
+            # The next epoch goes on where the call has ended.
+            rng.set_state(before)
+            for _ in range(len(whole) + 1):
+                rng.permutation(len(order))
+            self._order = orders[len(whole)]
+            self._place = places[-1] if len(places) > len(whole) else EpochPlace()
+        return True
 
     @property
     def epochs_left(self) -> int:

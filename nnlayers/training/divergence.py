@@ -15,6 +15,7 @@ from nnlayers.graphs import Graph
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses.checks import rows_where
+from nnlayers.optim import Optimizer
 from nnlayers.training.gradients import discard_gradients
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "QUIET",
     "DivergenceError",
     "all_finite",
+    "are_weights_finite",
     "check_weights",
     "divergence_error",
     "explain_loss",
@@ -83,6 +85,11 @@ def check_weights(trainer: Trainer) -> None:
     cause = explain_weights(trainer.model)
     if cause is not None:
         raise divergence_error(trainer, cause, trainer.optimizer.steps)
+
+
+def are_weights_finite(optimizer: Optimizer) -> bool:
+    """Return whether no weight that an optimizer moves is NaN or infinite."""
+    return all_finite(run.values for run in optimizer.layout.runs)
 
 
 def explain_loss(

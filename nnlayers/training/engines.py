@@ -95,7 +95,9 @@ class Engine:
     def program_for(
         self, rows: Rows, batch_size: int, is_gathered: bool, keeps_outputs: bool
     ) -> TrainingProgram | None:
-        """Return the program that trains on batches of some rows; None where NumPy does it.
+        """Return the program that trains on batches of some rows, which it has loaded.
+
+        It is None where NumPy trains.
 
         Raises
         ------
@@ -125,6 +127,7 @@ class Engine:
             self.leave_to_numpy(program)
             return None
         self._refused = None
+        program.load(rows.X, rows.y, rows.weight)
         return program
 
     def step(self, x: Any, y: Any, sample_weight: Any) -> float | None:

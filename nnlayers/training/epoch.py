@@ -11,7 +11,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.state import read_count
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import Pauses, hooks
-from nnlayers.training.divergence import QUIET, all_finite, divergence_error
+from nnlayers.training.divergence import QUIET, are_weights_finite, divergence_error
 from nnlayers.training.generators import dump_generator
 from nnlayers.training.rows import Indices, Rows
 from nnlayers.training.signals import DelayedSignals
@@ -135,9 +135,6 @@ class Epoch:
 
     def _run_compiled(self, program: TrainingProgram, steps: int) -> int:
         """Do some of the next steps in one call; return how many, 0 if NumPy must do the next."""
-        if program.source is not self.rows:
-            program.load(self.rows.X, self.rows.y, self.rows.weight)
-            program.source = self.rows
         steps = min(steps, program.steps_within(CALL_SECONDS))
         indices = self._indices(steps)
         rows = _count(indices)
@@ -180,7 +177,7 @@ class Epoch:
         the last.
         """
         optimizer = self.trainer.optimizer
-        if not all_finite(parameter.value for parameter in optimizer.params):
+        if not are_weights_finite(optimizer):
             self._step -= 1
             indices = self._indices()
             x = self.rows.inputs(indices)

@@ -26,6 +26,7 @@ from nnlayers.training.fit_settings import (
 from nnlayers.training.generators import Generators, dump_generator, load_generator
 from nnlayers.training.gradients import discard_gradients
 from nnlayers.training.holdout import Holdout
+from nnlayers.training.joined import run_joined
 from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import Stateful, join_states, split_state
@@ -124,6 +125,8 @@ class Fit:
                 # Callbacks may have changed the mode, so it is set in every epoch.
                 for layer in layers:
                     layer.training = True
+                if not (callbacks or self._resumed) and self._join_epochs(*split, signals):
+                    continue
                 self._run_epoch(*split, signals, callbacks, pauses)
                 for callback in callbacks:
                     callback.on_epoch_end(trainer)
@@ -135,6 +138,27 @@ class Fit:
             layer.training = training
         self._trainer._engine.release_data()
         discard_gradients(self._trainer.model, self._trainer.optimizer)
+
+    def _join_epochs(
+        self, rows: Rows, validation_rows: Rows | None, signals: DelayedSignals
+    ) -> bool:
+        """Train several epochs in one call if nothing looks at the end of each; say whether so."""
+        trainer = self._trainer
+        if validation_rows is not None or trainer.metrics or not self._shuffle:
+            return False
+
+        def train() -> bool:
+            most = self.epochs_left
+            joined = run_joined(trainer, rows, self._batch_size, self._rng, most)
+            if joined is None:
+                return False
+            for row in joined.rows:
+                trainer.history.append(row)
+            self._done += len(joined.rows)
+            self._resumed = joined.state
+            return True
+
+        return signals.run(train)
 
     def _run_epoch(
         self,

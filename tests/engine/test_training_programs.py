@@ -177,7 +177,6 @@ def test_data_that_was_released_is_not_referred_to():
     setting = Setting()
     setting.program.release_data()
     before = setting.state()
-    assert setting.program.source is None
     setting.X[...] = np.nan
     setting.program.load(np.zeros((ROWS, 3)), setting.y, None)
     assert setting.run(np.arange(ROWS)) == 5

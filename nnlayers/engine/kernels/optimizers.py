@@ -10,7 +10,15 @@ from __future__ import annotations
 
 import math
 
-from nnlayers.engine.kernel import DoubleNumber, DoubleVector, Number, Vector, double_kernel, kernel
+from nnlayers.engine.kernel import (
+    DoubleNumber,
+    DoubleVector,
+    IntVector,
+    Number,
+    Vector,
+    double_kernel,
+    kernel,
+)
 from nnlayers.engine.primitives import sqrt
 
 __all__ = [
@@ -19,6 +27,7 @@ __all__ = [
     "adam",
     "add_squares",
     "check_finite",
+    "check_weights",
     "clip",
     "lion",
     "nadam",
@@ -200,6 +209,16 @@ def check_finite(g: Vector) -> int:
     total = 0.0
     for i in range(g.size):
         total += 0.0 * g[i]
+    return 0 if total == 0.0 else 1
+
+
+@kernel
+def check_weights(p: Vector, begins_epoch: IntVector) -> int:
+    """Compute whether an entry of p is NaN or infinite, which stops a step that begins an epoch."""
+    total = 0.0
+    if begins_epoch[0] != 0:
+        for i in range(p.size):
+            total += 0.0 * p[i]
     return 0 if total == 0.0 else 1
 
 

@@ -20,11 +20,15 @@ __all__ = [
     "float_dtype",
     "ones",
     "product",
+    "product_by_parts",
     "refuse_masked",
     "unmasked",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
+
+# Multiplications of a part of a product, and entries of a matrix for which parts are faster.
+PART, SMALL_MATRIX = 1 << 19, 1 << 14
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
@@ -192,4 +196,27 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
         y: Array = a.dot(b, out)
     else:
         y = np.matmul(a, b, out)
+    return y
+
+
+def product_by_parts(a: Array, b: Array) -> Array:
+    """Return ``a @ b`` for matrices, in three quarters of its time if `a` is long and `b` small.
+
+    OpenBLAS copies the factors of a product of more than a million multiplications to where its
+    loops for AVX-512 want them, which takes longer than it saves where `b` is small.
+
+    Examples
+    --------
+    >>> product_by_parts(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    array([[11.]])
+    """
+    rows = PART // b.size
+    if b.size > SMALL_MATRIX or len(a) < 2 * rows or not a.flags.c_contiguous:
+        return product(a, b)
+    whole = len(a) - len(a) % rows
+    y = np.empty((len(a), b.shape[1]), a.dtype)
+    parts, results = (array[:whole].reshape(-1, rows, array.shape[1]) for array in (a, y))
+    np.matmul(parts, b, out=results)
+    if whole < len(a):
+        a[whole:].dot(b, y[whole:])
     return y

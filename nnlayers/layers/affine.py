@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers import initializers
-from nnlayers._core.arrays import Array, as_floats, ones, product
+from nnlayers._core.arrays import Array, as_floats, ones, product, product_by_parts
 from nnlayers._core.checks import as_generator, check_boolean, check_integer
 from nnlayers._core.formula import Formula
 from nnlayers._core.sizes import fits_memory
@@ -113,7 +114,7 @@ class Affine(Layer, guarded=False):
         return y
 
     def predict(self, x: npt.ArrayLike) -> Array:
-        return self._output(as_floats(x, self.W.dtype))
+        return self._output(as_floats(x, self.W.dtype), product_by_parts)
 
     def backward(self, dout: npt.ArrayLike, input_grad: bool = True) -> Any:
         dy, x = self._backward_inputs(dout)
@@ -132,12 +133,12 @@ class Affine(Layer, guarded=False):
         formula = super().formula_for(*shapes)
         return _WITHOUT_BIAS if formula and self.b is None else formula
 
-    def _output(self, x: Array) -> Array:
+    def _output(self, x: Array, multiply: Callable[[Array, Array], Array] = product) -> Array:
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(
                 f"{self!r} expected x of shape (..., {self.in_features}), got {x.shape}"
             )
-        y = product(x if x.ndim == 2 else _rows(x), self.W.value)
+        y = multiply(x if x.ndim == 2 else _rows(x), self.W.value)
         if self.b is not None:
             y += self.b.value
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nnlayers._core.arrays import as_floats, float_dtype, ones
+from nnlayers._core.arrays import as_floats, float_dtype, ones, product_by_parts
 
 
 @pytest.mark.parametrize("dtype", [np.float32, "f4", "float32", np.dtype("f4")])
@@ -84,3 +84,17 @@ def test_ones_are_one_read_only_vector(dtype, length):
     np.testing.assert_array_equal(vector, np.ones(length))
     assert ones(length, np.dtype(dtype)) is vector
     assert not vector.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [(64, 128), (128, 128), (129, 128), (7, 1), (1, 1)])
+@pytest.mark.parametrize("rows", [0, 1, 127, 128, 384, 1000])
+def test_a_product_by_parts_is_the_product(rows, columns, dtype):
+    rng = np.random.default_rng(rows)
+    # The sums of these integers have no rounding.
+    a = rng.integers(-9, 9, size=(rows, columns[0])).astype(dtype)
+    b = rng.integers(-9, 9, size=columns).astype(dtype)
+    y = product_by_parts(a, b)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, a.astype(int) @ b.astype(int))
+    np.testing.assert_array_equal(product_by_parts(np.asfortranarray(a), b), y)

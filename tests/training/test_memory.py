@@ -29,7 +29,8 @@ y = np.arange(rows) % 2
 model = nn.mlp([256, 4, 2], rng=0)
 optimizer = nn.optim.Adam(model.parameters())
 trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
-# Everything is allocated here that is set up once.
+# Everything is allocated here that is set up once, OpenBLAS's memory for large products too.
+np.ones((512, 512)) @ np.ones((512, 512))
 trainer.fit(X[:640], y[:640], epochs=1, batch_size=512, validation=0.2, rng=0)
 
 with open("/proc/self/statm") as statm:

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from nnlayers.engine.kernel import Blas, Matrix, Rows, Vector, kernel
+from nnlayers.engine.kernel import Blas, Count, Matrix, Rows, Vector, kernel
 from nnlayers.engine.products import product, product_nt, product_tn
 
-__all__ = ["add_bias", "bias_gradient", "input_gradient", "multiply", "weight_gradient"]
+__all__ = [
+    "add_bias",
+    "bias_gradient",
+    "input_gradient",
+    "multiply",
+    "transpose",
+    "weight_gradient",
+]
 
 
 @kernel
-def multiply(gemm: Blas, x: Rows, W: Matrix, y: Rows) -> None:
-    """Compute y = x W."""
-    product(gemm, x, W, y)
+def multiply(gemm: Blas, x: Rows, W: Matrix, part: Count, y: Rows) -> None:
+    """Compute y = x W, so many rows at a time."""
+    start = 0
+    while start < x.shape[0]:
+        product(gemm, x[start : start + part], W, y[start : start + part])
+        start += part
+
+
+@kernel
+def transpose(W: Matrix, transposed: Matrix) -> None:
+    """Compute W^T."""
+    for i in range(W.shape[0]):
+        for j in range(W.shape[1]):
+            transposed[j, i] = W[i, j]
 
 
 @kernel
@@ -31,10 +49,15 @@ def weight_gradient(gemm: Blas, x: Rows, dy: Rows, dW: Matrix) -> None:
 @kernel
 def bias_gradient(dy: Rows, db: Vector) -> None:
     """Compute db, the sum of the rows of dy."""
+    rows, width = dy.shape
     for j in range(db.size):
         db[j] = 0.0
-    for i in range(dy.shape[0]):
-        for j in range(dy.shape[1]):
+    # Four rows at a time take half the time where rows are short.
+    for i in range(0, rows - 3, 4):
+        for j in range(width):
+            db[j] += (dy[i, j] + dy[i + 1, j]) + (dy[i + 2, j] + dy[i + 3, j])
+    for i in range(rows - rows % 4, rows):
+        for j in range(width):
             db[j] += dy[i, j]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from nnlayers._core.arrays import Array
 from nnlayers.engine.kernels import affine
 from nnlayers.engine.lowering.builder import ProgramBuilder, UnsupportedError, lower_layer, lowers
 from nnlayers.engine.program import Buffer
@@ -13,6 +15,9 @@ from nnlayers.layer import Layer
 from nnlayers.layers import Affine, Embedding, Sequential
 
 __all__ = ["input_dtype"]
+
+# Entries of W, and multiplications of a product and of a part of it, see `_rows_at_a_time`.
+SMALL_MATRIX, SMALL_PRODUCT, PART = 1 << 14, 1 << 22, 1 << 18
 
 
 def input_dtype(model: Layer, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -37,7 +42,8 @@ def _affine(build: ProgramBuilder, layer: Affine, x: Buffer) -> Buffer:
     dW, db = build.gradient(W), build.gradient(b)
     needs_grad = x.grad is not None or dW is not None or db is not None
     y = build.rows((*x.shape[:-1], layer.out_features), needs_grad=needs_grad)
-    build.forward(affine.multiply, build.gemm, x, W.value, y)
+    part = _rows_at_a_time(build, x, W.value)
+    build.forward(affine.multiply, build.gemm, x, W.value, part, y)
     if b is not None:
         build.forward(affine.add_bias, y, b.value)
     if dW is not None:
@@ -45,5 +51,28 @@ def _affine(build: ProgramBuilder, layer: Affine, x: Buffer) -> Buffer:
     if db is not None:
         build.backward(affine.bias_gradient, y.grad, db)
     if x.grad is not None:
-        build.backward(affine.input_gradient, build.gemm, y.grad, W.value, x.grad)
+        _add_input_gradient(build, x, y, W.value, part)
     return y
+
+
+def _add_input_gradient(build: ProgramBuilder, x: Buffer, y: Buffer, W: Array, part: int) -> None:
+    """Add the instructions of dx = dy W^T."""
+    if W.size > SMALL_MATRIX or build.batch_size < 16:
+        build.backward(affine.input_gradient, build.gemm, y.grad, W, x.grad)
+        return
+    # OpenBLAS multiplies few rows by a transposed matrix at half the speed or less.
+    transposed = np.empty(W.shape[::-1], build.dtype)
+    build.backward(affine.transpose, W, transposed)
+    build.backward(affine.multiply, build.gemm, y.grad, transposed, part, x.grad)
+
+
+def _rows_at_a_time(build: ProgramBuilder, x: Buffer, W: Array) -> int:
+    """Return the number of rows of x that are multiplied by W at a time.
+
+    OpenBLAS copies the factors of a product of more than a million multiplications to where its
+    loops want them, and divides one of more than PART between threads. Where W is small, both cost
+    more than they save: a product in parts takes three quarters of the time.
+    """
+    rows = build.batch_size * math.prod(x.shape[:-1])
+    is_small = W.size <= SMALL_MATRIX and rows * W.size <= SMALL_PRODUCT
+    return PART // W.size if is_small else max(rows, 1)

@@ -41,8 +41,10 @@ def main():
         command.set_defaults(module=module)
         if name == "tables":
             command.add_argument("directory", type=Path, help="folder of the CSV files")
+            command.add_argument("--part", choices=["init", "estimators"], help="one part alone")
+            command.add_argument("--seeds", type=int, default=5, help="splits for the estimators")
         command.add_argument("--quick", action="store_true", help="fewer rounds, no variants")
-        command.add_argument("--only", nargs="+", help="contenders beside nnlayers")
+        command.add_argument("--only", nargs="+", help="contenders beside nnlayers, or tables")
         command.add_argument("--threads", type=int, nargs="+", default=[1, 2])
         command.add_argument("--size", nargs="+", help="such as 64-64-10")
         command.add_argument("--output", type=Path, default=FOLDER, help="folder for the files")

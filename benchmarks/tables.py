@@ -19,6 +19,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import nnlayers as nn
+from benchmarks import tabular
 from benchmarks.report import Report
 from nnlayers.config import prepare
 
@@ -92,11 +93,21 @@ def command_seconds(path, target):
 
 
 def run(options):
+    """Print the table of ``init``, that of the estimators, or both."""
+    if options.part != "estimators":
+        run_init(options)
+    if options.part != "init":
+        tabular.run(options)
+
+
+def run_init(options):
     """Print the table; with ``--quick`` over two seeds."""
     header = ("table", "rows", "splits", "error", "nnlayers", "trees", "ratio", "init s", "train s")
     header = (*header, "evaluate s", "predict s")
     report, rows = Report("tables", header, options.output), [header]
     for name, target in TARGETS.items():
+        if options.only and name not in options.only:
+            continue
         path = Path(options.directory, f"{name}.csv").resolve()
         inference = nn.data.infer(path, target)
         is_class = inference.target.is_class

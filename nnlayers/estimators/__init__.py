@@ -24,6 +24,7 @@ try:
     from nnlayers.estimators.intervals import ConformalRegressor
     from nnlayers.estimators.pictures import draw_coverage, draw_reliability
     from nnlayers.estimators.regressor import MLPRegressor
+    from nnlayers.estimators.tabular import TabularClassifier, TabularRegressor
 except ModuleNotFoundError:
     optional_library("sklearn", "sklearn")  # This error names the extra to install.
     raise
@@ -32,6 +33,8 @@ __all__ = [
     "ConformalRegressor",
     "MLPClassifier",
     "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
     "conformal_quantile",
     "conformity_scores",
     "cv_plus_interval",

@@ -25,10 +25,14 @@ except ImportError:  # In scikit-learn 1.5 it is a method of estimators.
 
     def validate_data(estimator: Any, *arrays: Any, **options: Any) -> Any:
         """Check the arrays, and return them."""
+        if "skip_check_array" in options:
+            options["cast_to_ndarray"] = not options.pop("skip_check_array")
+        if "ensure_all_finite" in options:
+            options["force_all_finite"] = options.pop("ensure_all_finite")
         return estimator._validate_data(*arrays, **options)
 
 
-__all__ = ["as_row_weights", "as_rows", "check_parameters", "in_one_line"]
+__all__ = ["as_row_weights", "as_rows", "check_parameters", "in_one_line", "validate_data"]
 
 
 def check_parameters(

@@ -1,0 +1,151 @@
+"""Networks of members that share their weights, for rows of numbers, flags and ids."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnlayers._core.arrays import Array
+from nnlayers.data.scaling import PiecewiseScaler
+from nnlayers.graphs import Graph, Input, Node
+from nnlayers.graphs.functions import concatenate
+from nnlayers.layers import (
+    Affine,
+    Dropout,
+    EnsembleAffine,
+    EntityEmbedding,
+    GroupedAffine,
+    PiecewiseLinear,
+    ReLU,
+    Reshape,
+    Sequential,
+)
+
+__all__ = ["NetworkSize", "build_network"]
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """Sizes of a network.
+
+    Parameters
+    ----------
+    members : int
+        The number of networks that share the weights.
+    width, depth : int
+        The number of features of a hidden layer, and the number of hidden layers.
+    bins, dim : int
+        The number of bins of a number's encoding, and the length of the vector made of it.
+    dropout : float
+        The share of features that are dropped after a hidden layer.
+    """
+
+    members: int
+    width: int
+    depth: int
+    bins: int
+    dim: int
+    dropout: float
+
+
+def build_network(
+    rows: Array,
+    numbers: int,
+    levels: list[int],
+    outputs: int,
+    size: NetworkSize,
+    rng: np.random.Generator,
+) -> Sequential:
+    r"""Return a network of members that share their weights, of output (rows, members, outputs).
+
+    Each number x gets a piecewise-linear encoding and from it a vector, which starts as a straight
+    line :math:`wx + b`. Flags stay as they are, ids are looked up. The first layer multiplies the
+    vector of each feature by a random factor of each member; the layers behind it are those of all
+    members, the last one has weights for each.
+
+    Parameters
+    ----------
+    rows : (rows, features) ndarray
+        The encoded training rows: numbers, flags and ids.
+    numbers : int
+        The number of features that are numbers.
+    levels : list of int
+        The number of ids of each of the last features.
+    outputs : int
+        The number of outputs of a member.
+    size : NetworkSize
+        The sizes.
+    rng : numpy.random.Generator
+        The source of all draws.
+
+    References
+    ----------
+    Y. Gorishniy, A. Kotelnikov and A. Babenko, "TabM: advancing tabular deep learning with
+    parameter-efficient ensembling", ICLR 2025.
+    """
+    inputs, lengths = _embed(rows, numbers, levels, size, rng)
+    first = EnsembleAffine(size.members, sum(lengths), size.width, rng=rng)
+    # Each feature counts alike, however long its vector is.
+    first.W.value *= math.sqrt(sum(lengths) / len(lengths))
+    # A factor for each feature, and not for each entry of its vector, makes members differ more.
+    first.r.value[...] = np.repeat(rng.normal(size=(size.members, len(lengths))), lengths, axis=1)
+    hidden = []
+    for _ in range(size.depth - 1):
+        hidden += [Affine(size.width, size.width, rng=rng), ReLU(), Dropout(size.dropout, rng=rng)]
+    head = GroupedAffine(size.members, size.width, outputs, weight_init="lecun_normal", rng=rng)
+    start = [inputs, Reshape((1, sum(lengths))), first, ReLU(), Dropout(size.dropout, rng=rng)]
+    return Sequential(*start, *hidden, head)
+
+
+def _embed(
+    rows: Array, numbers: int, levels: list[int], size: NetworkSize, rng: np.random.Generator
+) -> tuple[Graph, list[int]]:
+    """Return the layer that turns each feature into a vector, and the lengths of the vectors."""
+    x = Input("x")
+    flags = rows.shape[1] - numbers - len(levels)
+    parts: list[Node] = []
+    lengths: list[int] = []
+    if numbers:
+        encoding = _encoding(rows[:, :numbers], size.bins)
+        codes: Node = encoding(x[:, :numbers])
+        vectors: Node = _lines(encoding, size.dim, rng)(codes)
+        parts.append(Reshape((numbers * size.dim,))(vectors))
+        lengths += [size.dim] * numbers
+    if flags:
+        parts.append(x[:, numbers : numbers + flags])
+        lengths += [1] * flags
+    if levels:
+        embedding = EntityEmbedding(range(len(levels)), levels, rng=rng)
+        parts.append(embedding(x[:, numbers + flags :]))
+        lengths += [parameter.shape[1] for parameter in embedding.W]
+    first, *others = parts
+    joined = concatenate(first, *others) if others else first
+    return Graph(joined), lengths
+
+
+def _encoding(numbers: Array, most_bins: int) -> PiecewiseLinear:
+    """Return a piecewise-linear encoding with the edges of the training rows."""
+    edges = [
+        np.array(PiecewiseScaler.fit(column.astype(np.float64), most_bins).edges)
+        for column in numbers.T
+    ]
+    bins = max(len(column) for column in edges) - 1
+    encoding = PiecewiseLinear(numbers.shape[1], bins)
+    encoding.edges.value[...] = [
+        np.pad(column, (0, bins + 1 - len(column)), mode="edge") for column in edges
+    ]
+    return encoding
+
+
+def _lines(encoding: PiecewiseLinear, dim: int, rng: np.random.Generator) -> GroupedAffine:
+    """Return a layer from codes to vectors that starts with a straight line for each entry."""
+    edges = encoding.edges.value
+    layer = GroupedAffine(encoding.features, encoding.bins, dim, rng=rng)
+    slopes = rng.normal(size=(encoding.features, 1, dim)) / math.sqrt(dim)
+    # The sum of the codes, each times the width of its bin, is x minus the first edge.
+    layer.W.value[...] = np.diff(edges)[:, :, np.newaxis] * slopes
+    offsets = rng.normal(size=(encoding.features, dim)) / math.sqrt(dim)
+    layer.b.value[...] = edges[:, :1] * slopes[:, 0] + offsets
+    return layer

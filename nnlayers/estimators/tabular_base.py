@@ -1,0 +1,242 @@
+"""Base class of the estimators for tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from numbers import Integral, Real
+from time import perf_counter
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_y, check_is_fitted
+
+from nnlayers._core.arrays import Array, refuse_masked
+from nnlayers.data import Table
+from nnlayers.estimators.checks import as_row_weights, check_parameters, in_one_line
+from nnlayers.estimators.table_encoder import TableEncoder
+from nnlayers.estimators.table_network import build_network
+from nnlayers.estimators.table_plan import Plan
+from nnlayers.estimators.table_rows import read_table
+from nnlayers.estimators.table_training import (
+    Clock,
+    EncodedRows,
+    HeldOutTraining,
+    predict_members,
+    train_together,
+)
+from nnlayers.losses import Loss
+
+__all__ = ["BaseTabular"]
+
+# Rows of whole weights are repeated if that makes at most so many times as many.
+_MOST_REPEATED = 4
+# Rows that are worked on at a time, to save memory.
+_BLOCK = 4096
+
+
+class BaseTabular(BaseEstimator, ABC):
+    """Base class of the estimators for tables, with scikit-learn's interface.
+
+    A subclass converts labels or values to targets of the loss, and the members' outputs to labels
+    or values.
+    """
+
+    time_limit: float | None
+    members: int
+    random_state: Any
+    engine: str
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "members": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "engine": [StrOptions({"auto", "compiled", "numpy"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        time_limit: float | None = None,
+        members: int = 16,
+        random_state: Any = None,
+        engine: str = "auto",
+    ) -> None:
+        self.time_limit = time_limit
+        self.members = members
+        self.random_state = random_state
+        self.engine = engine
+
+    @abstractmethod
+    def _prepare(self, y: Array) -> tuple[Array, Array, Loss]:
+        """Return y as targets of the loss, the groups to hold out alike, and the loss."""
+
+    @property
+    @abstractmethod
+    def _outputs(self) -> int:
+        """The number of outputs of a member."""
+
+    @abstractmethod
+    def _measure(self, outputs: Array, rows: EncodedRows) -> float:
+        """Return the loss of the members' outputs for held-out rows."""
+
+    @abstractmethod
+    def _finish(self, outputs: Array, rows: EncodedRows, folds: Array) -> None:
+        """Learn from the held-out rows what the predictions need besides."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on X and y.
+
+        Parameters
+        ----------
+        X : DataFrame of pandas or polars, or array-like, shape (n_samples, n_features)
+            The rows, as they are: numbers, booleans, categories, text and dates. NaN, None and NaT
+            are missing values.
+        y : array-like, shape (n_samples,)
+            Labels or values.
+        sample_weight : array-like of numbers of at least 0, shape (n_samples,), optional
+            Weights of rows in the loss. A row of weight 0 has no influence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two rows, lengths differ, a number is infinite, or y does not
+            fit.
+        TypeError
+            If X is a sparse matrix or holds something else than numbers, text and dates.
+        """
+        start = perf_counter()
+        table, categories = read_table(self, X, is_training=True)
+        y = self._check_targets(y, len(table))
+        weight = self._check_weights(sample_weight, table)
+        if weight is not None:
+            table, y, weight = _weighted_rows(table, y, weight)
+        if len(table) < 2:
+            raise ValueError(f"at least 2 rows are needed to train on, got n_samples={len(table)}")
+        self._encoder = TableEncoder().fit(table, categories)
+        x = self._encoder.encode(table)
+        order = _order(x, y)
+        x, y, weight = x[order], y[order], None if weight is None else weight[order]
+        target, groups, loss = self._prepare(y)
+        limit = None if self.time_limit is None else float(self.time_limit)
+        self._train(EncodedRows(x, target, weight), groups, loss, Clock(start, limit))
+        return self
+
+    def _train(self, rows: EncodedRows, groups: Array, loss: Loss, clock: Clock) -> None:
+        plan = self._plan(rows)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        parts = list(held_out_parts(groups, plan, np.random.default_rng(seed)))
+        trainings = []
+        for index, held_out in enumerate(parts):
+            rng = np.random.default_rng([seed, index])
+            rest = np.setdiff1d(np.arange(len(rows)), held_out, assume_unique=True)
+            network = build_network(
+                rows.x, self._encoder.numbers, self._encoder.levels, self._outputs, plan.size, rng
+            )
+            trainings.append(
+                HeldOutTraining(
+                    network,
+                    loss,
+                    rows.take(rest),
+                    rows.take(held_out),
+                    plan.schedule,
+                    rng,
+                    self.engine,
+                )
+            )
+        together = rows.take(np.concatenate(parts))
+        self.losses_ = train_together(
+            trainings,
+            plan.schedule,
+            clock,
+            lambda outputs: self._measure(np.concatenate(outputs), together),
+        )
+        self.networks_ = [training.average for training in trainings]
+        outputs = np.concatenate([training.predict_held_out() for training in trainings])
+        self._finish(outputs, together, np.repeat(np.arange(len(parts)), list(map(len, parts))))
+
+    def _plan(self, rows: EncodedRows) -> Plan:
+        """Return the sizes of the networks and of their training."""
+        return Plan.for_rows(len(rows), self._encoder.numbers, int(self.members))
+
+    def _predict_members(self, X: Any) -> Array:
+        """Return the outputs of all members of all networks, (rows, members, outputs)."""
+        check_is_fitted(self, "networks_")
+        table, _ = read_table(self, X, is_training=False)
+        x = self._encoder.encode(table)
+        return np.concatenate([predict_members(network, x) for network in self.networks_], axis=1)
+
+    def _check_targets(self, y: Any, rows: int) -> Array:
+        refuse_masked(y, "y")
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        with in_one_line():
+            y = _check_y(y, y_numeric=is_regressor(self), estimator=self)
+            check_consistent_length(np.empty(rows), y)
+        return np.asarray(y)
+
+    def _check_weights(self, sample_weight: Any, table: Table) -> Array | None:
+        if sample_weight is None:
+            return None
+        weight = as_row_weights(sample_weight, np.empty((len(table), 1)))
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return weight
+
+    def _validate_params(self) -> None:
+        """Check the parameters, as scikit-learn's decorator of `fit` asks for."""
+        parameters = self.get_params(deep=False)
+        check_parameters(type(self).__name__, parameters, self._parameter_constraints)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+def _weighted_rows(table: Table, y: Array, weight: Array) -> tuple[Table, Array, Array | None]:
+    """Return the rows that count, repeated as often as their weights say if these are whole."""
+    is_whole = bool((weight == np.floor(weight)).all()) and weight.sum() <= _MOST_REPEATED * len(y)
+    if is_whole:
+        rows = np.repeat(np.arange(len(y)), weight.astype(np.intp))
+        return table.rows(rows), y[rows], None
+    rows = np.flatnonzero(weight)
+    return table.rows(rows), y[rows], weight[rows]
+
+
+def _order(x: Array, y: Array) -> Array:
+    """Return an order of the rows that depends on their values alone."""
+    direction = np.random.default_rng(0).normal(size=x.shape[1])
+    position = np.concatenate(
+        [(x[start : start + _BLOCK] * direction).sum(axis=1) for start in range(0, len(x), _BLOCK)]
+    )
+    order: Array = np.lexsort((np.unique(y, return_inverse=True)[1], position))
+    return order
+
+
+def held_out_parts(groups: Array, plan: Plan, rng: np.random.Generator) -> Iterator[Array]:
+    """Yield the indices of the rows that each network leaves out, with a share of each group.
+
+    Examples
+    --------
+    >>> plan = Plan.for_rows(10, numbers=1, members=1)
+    >>> groups, rng = np.array([0, 1] * 5), np.random.default_rng(0)
+    >>> [groups[part].tolist() for part in held_out_parts(groups, plan, rng)]
+    [[0, 1], [0, 1], [0, 1], [0, 1], [0, 1]]
+    """
+    order = rng.permutation(len(groups))
+    order = order[np.argsort(groups[order], kind="stable")]
+    for index in range(plan.networks):
+        yield order[index :: plan.parts]

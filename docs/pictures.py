@@ -62,7 +62,7 @@ def photograph_page(graph, path, scheme):
         features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
         media = {"features": [{"name": key, "value": features[key]} for key in features]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        browser.set_window_size(1280, 760)
+        browser.set_window_size(1040, 950)
         browser.get(Path(folder, "page.html").as_uri())
         for _ in range(11):
             browser.find_element("xpath", "//button[text()='Next']").click()

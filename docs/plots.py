@@ -65,8 +65,8 @@ def draw_history(history):
 
 def _draw_pair(x, y, slopes, of=""):
     _, axes = plt.subplots(figsize=(4.5, 2.8), layout="constrained")
-    axes.axhline(0, color="0.8", linewidth=0.8)
-    axes.axvline(0, color="0.8", linewidth=0.8)
+    axes.axhline(0, color="0.5", alpha=0.5, linewidth=0.8)
+    axes.axvline(0, color="0.5", alpha=0.5, linewidth=0.8)
     axes.plot(x, y, label=f"y {of}")
     axes.plot(x, slopes, "--", label="dy/dx")
     axes.set_xlabel("x")

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+external_toc_path = import_module("site_map").write(here / "_build" / "site_map.yml")
 html_theme = "furo"
 html_title = f"nnlayers {release}"
 html_css_files = ["docs.css"]

@@ -36,9 +36,14 @@ def languages(page):
     return set(re.findall(r"^```(\S+)", read(page), re.MULTILINE))
 
 
-def draw_graphs(page):
-    """Return the pictures of graphs that a page shows, as text by the names of their files."""
-    spec = importlib.util.spec_from_file_location("pictures", DOCS / "pictures.py")
+def load(name):
+    """Return a module of the folder of the documentation."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.run_examples(page)[1]
+    return module
+
+
+def draw_graphs(page):
+    """Return the pictures of graphs that a page shows, as text by the names of their files."""
+    return load("pictures").run_examples(page)[1]

@@ -216,7 +216,8 @@ def product_by_parts(a: Array, b: Array) -> Array:
     whole = len(a) - len(a) % rows
     y = np.empty((len(a), b.shape[1]), a.dtype)
     parts, results = (array[:whole].reshape(-1, rows, array.shape[1]) for array in (a, y))
-    np.matmul(parts, b, out=results)
+    with np.errstate(all="ignore"):  # `matmul` warns of NaN and infinity, `dot` does not.
+        np.matmul(parts, b, out=results)
     if whole < len(a):
         a[whole:].dot(b, y[whole:])
     return y

@@ -98,3 +98,15 @@ def test_a_product_by_parts_is_the_product(rows, columns, dtype):
     assert y.dtype == dtype
     np.testing.assert_array_equal(y, a.astype(int) @ b.astype(int))
     np.testing.assert_array_equal(product_by_parts(np.asfortranarray(a), b), y)
+
+
+def test_a_product_by_parts_passes_nan_and_infinity_on_without_a_warning():
+    a = np.random.default_rng(0).normal(size=(1000, 64)).astype(np.float32)
+    a[[5, 999], 3] = np.inf, np.nan
+    b = np.ones((64, 128), np.float32)
+    b[3, 0] = 0.0
+    y = product_by_parts(a, b)
+    assert np.isnan(y[5, 0])
+    assert np.isposinf(y[5, 1:]).all()
+    assert np.isnan(y[999]).all()
+    assert np.isfinite(np.delete(y, [5, 999], axis=0)).all()

@@ -195,7 +195,8 @@ def product(a: Array, b: Array, out: Array | None = None) -> Array:
     if len(b) > 1 or (a.size != 1 and b.size != 1):
         y: Array = a.dot(b, out)
     else:
-        y = np.matmul(a, b, out)
+        with np.errstate(all="ignore"):  # `matmul` warns of NaN and infinity, `dot` does not.
+            y = np.matmul(a, b, out)
     return y
 
 
@@ -216,7 +217,7 @@ def product_by_parts(a: Array, b: Array) -> Array:
     whole = len(a) - len(a) % rows
     y = np.empty((len(a), b.shape[1]), a.dtype)
     parts, results = (array[:whole].reshape(-1, rows, array.shape[1]) for array in (a, y))
-    with np.errstate(all="ignore"):  # `matmul` warns of NaN and infinity, `dot` does not.
+    with np.errstate(all="ignore"):
         np.matmul(parts, b, out=results)
     if whole < len(a):
         a[whole:].dot(b, y[whole:])

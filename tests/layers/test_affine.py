@@ -153,3 +153,13 @@ def test_initial_weights_are_he_s_by_their_fan_in_and_biases_zero():
     assert layer.W.value.std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)
     assert not layer.b.value.any()
     assert nn.Affine(2, 1, bias=False).b is None
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_zero_times_infinity_is_nan_without_a_warning(rows):
+    layer = nn.Affine(1, 1, bias=False, rng=0)
+    layer.W.value[...] = 0.0
+    x = np.full((rows, 1), np.inf)
+    assert np.isnan(layer.forward(x)).all()
+    assert np.isnan(layer.predict(x)).all()
+    assert np.isnan(layer.backward(x)).all()

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 MODULES = {
     "torch": ["nnlayers/export/torch_*.py"],
+    "matplotlib": ["nnlayers/training/notebook_figure.py"],
     "llvmlite": ["nnlayers/engine/compiling.py", "nnlayers/engine/intrinsics.py"],
 }
 collect_ignore_glob = [

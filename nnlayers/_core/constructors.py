@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -48,9 +49,9 @@ def constructor_repr(item: object) -> str:
         if value is parameter.empty:
             continue
         if parameter.default is parameter.empty:
-            arguments.append(repr(value))
+            arguments.append(_repr(value))
         elif parameter.name not in ("dtype", "rng") and repr(value) != repr(parameter.default):
-            arguments.append(f"{parameter.name}={value!r}")
+            arguments.append(f"{parameter.name}={_repr(value)}")
     return f"{type(item).__name__}({', '.join(arguments)})"
 
 
@@ -77,6 +78,11 @@ def call(constructor: Callable[..., T], arguments: Mapping[str, Any]) -> T:
         {name: arguments[name] for name in signature.parameters if name in arguments}
     )
     return constructor(*bound.args, **bound.kwargs)
+
+
+def _repr(value: object) -> str:
+    """Return the repr of a value; of a path, that of its text, which is the same on all systems."""
+    return repr(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 # A graph holds many layers of few classes, and reading a signature takes 0.1 ms.

@@ -148,11 +148,13 @@ def _train(run: Run, modules: Iterable[str]) -> int:
     trainer = experiment.trainer
     why = f" ({trainer.engine_reason})" if trainer.engine_reason else ""
     say(f"engine: {trainer.engine}{why}")
+    has_bar = is_terminal(sys.stderr)
+    has_line = not (has_bar or run.finished)  # The log ends with that of the last epoch.
     if run.finished:
         inform(f"nothing left to train{_reason(run)}")
     with raising_on_signals():
         try:
-            run.train(progress=is_terminal(sys.stderr))
+            run.train(progress=True if has_bar else "log")
         except KeyboardInterrupt as interrupt:
             progress = f"{len(experiment.trainer.history)} of {experiment.epochs} epochs"
             words = [word for module in modules for word in ("--allow", module)]
@@ -161,8 +163,9 @@ def _train(run: Run, modules: Iterable[str]) -> int:
             inform(message, file=sys.stderr)
             return exit_status(interrupt)
         history = experiment.trainer.history
-        values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
-        inform(f"epoch {len(history)} of {max(experiment.epochs, len(history))}: {values}")
+        if not has_line:
+            values = ", ".join(f"{name} {value:.4g}" for name, value in history.last.items())
+            inform(f"epoch {len(history)} of {max(experiment.epochs, len(history))}: {values}")
         result = run.test()
     inform(f"saved in {run.directory}", lines=False)
     inform(result, lines=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nnlayers._core.checks import optional_library
+from nnlayers._core.display import Grid
 from nnlayers._core.toml_text import toml_text
 from nnlayers.config.document import differences
 from nnlayers.config.trained_run import TrainedRun
+from nnlayers.training.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ class Comparison:
             name.removeprefix("val_") for run in self.runs for name in run.history.columns
         )
         names = list(columns) or ["loss"]
-        figure: Figure = optional_library("matplotlib.figure", "plot").Figure(
+        figure = new_figure(
             figsize=(5 * len(names), 3.5 + 0.2 * len(self.runs)), layout="constrained"
         )
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -114,14 +115,19 @@ class Comparison:
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True)
 
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(str(run.directory) for run in self.runs)})"
+
     def __str__(self) -> str:
+        return self._grid().text()
+
+    def _repr_html_(self) -> str:
+        return self._grid().html()
+
+    def _grid(self) -> Grid:
         rows = self.entries
-        lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
-            for line in lines
-        )
+        align = "l" + "r" * (len(rows[0]) - 1)
+        return Grid(list(rows[0]), [list(row.values()) for row in rows], align)
 
 
 def _measurements(run: TrainedRun) -> dict[str, str]:

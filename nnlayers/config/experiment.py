@@ -12,6 +12,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_integer
+from nnlayers._core.display import Described
 from nnlayers._core.resolving import check_modules
 from nnlayers.config.builder import Argument, Builder, BuildResult, arguments_of
 from nnlayers.config.checkpoint_clock import CheckpointClock
@@ -20,12 +21,14 @@ from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
+from nnlayers.config.run_entries import entries_of_experiment
 from nnlayers.config.scoring import Baseline, Scores, score
 from nnlayers.config.settings import set_parameters, split_settings
 from nnlayers.data import Preprocessing, Table, batches
 from nnlayers.layer import Layer
 from nnlayers.layers import EntityEmbedding
 from nnlayers.training import Trainer
+from nnlayers.training.callbacks.progress import Progress
 from nnlayers.training.metrics import Metric
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "prepare",
     "read_metrics",
     "read_sections",
+    "training_arguments",
 ]
 
 # The arguments of Trainer and of its fit that the program passes, so that a config cannot set them.
@@ -97,8 +101,8 @@ class Sections:
         check_integer("seed", self.seed, minimum=0, maximum=None)
 
 
-@dataclass(frozen=True)
-class Experiment:
+@dataclass(frozen=True, repr=False)
+class Experiment(Described):
     """A training run before its first epoch.
 
     Attributes
@@ -133,12 +137,15 @@ class Experiment:
     trainer: Trainer
     rng: np.random.Generator
 
+    def _entries(self) -> dict[str, str]:
+        return entries_of_experiment(self)
+
     @property
     def epochs(self) -> int:
         """The number of epochs of the whole run."""
         return int(self.config["training"]["epochs"])
 
-    def fit(self, *, progress: bool = False) -> None:
+    def fit(self, *, progress: Progress = False) -> None:
         """Train from the trainer's epoch to the last one.
 
         Raises
@@ -200,7 +207,7 @@ def prepare(
     sections = read_sections(config if table is None else {"data": {}} | dict(config), source)
     modules = check_modules(modules)
     builder = Builder(source, modules=modules)
-    training = builder.arguments(_training_arguments(), sections.training, "training", CALLBACKS)
+    training = builder.arguments(training_arguments(), sections.training, "training", CALLBACKS)
     loss = build_loss(sections, source, modules)
     preprocessing = builder.construct(Preprocessing, sections.preprocessing, "preprocessing")
     data, parts = read_parts(
@@ -314,7 +321,7 @@ def _build_trainer(
     rows: int,
 ) -> tuple[Trainer, dict[str, Any]]:
     """Return the trainer for so many rows, and the optimizer's section completed."""
-    known, model = _training_arguments(), predictor.model
+    known, model = training_arguments(), predictor.model
     builder.attempt("training", known, lambda: CheckpointClock(training["checkpoint_every"]))
     steps = builder.attempt("training", known, lambda: _steps(rows, training))
     optimizer = _build_optimizer(sections, builder.source, model, steps, builder.modules)
@@ -328,7 +335,8 @@ def _build_trainer(
     return trainer, dict(optimizer.table)
 
 
-def _training_arguments() -> dict[str, Argument]:
+def training_arguments() -> dict[str, Argument]:
+    """Return the arguments that the section ``training`` may have, by name."""
     return _trainer_arguments() | _fit_arguments() | arguments_of(CheckpointClock)
 
 

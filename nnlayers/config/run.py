@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.display import Described
 from nnlayers._core.fingerprint import data_fingerprint
 from nnlayers._core.locking import DirectoryLock
 from nnlayers._core.toml_text import toml_text
@@ -22,6 +23,7 @@ from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
 from nnlayers.config.fingerprint import HistoryFingerprint, settings_fingerprint
+from nnlayers.config.run_entries import entries_of_experiment
 from nnlayers.config.run_files import (
     BASELINE,
     CALIBRATION,
@@ -50,6 +52,7 @@ from nnlayers.config.run_files import (
 from nnlayers.saving import save
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks import Callback, CSVLogger
+from nnlayers.training.callbacks.progress import Progress
 from nnlayers.training.pictures import can_draw, draw_calibration, draw_confusion, draw_numbers
 from nnlayers.training.predictions import Predictions
 
@@ -65,7 +68,7 @@ BEFORE_ENGINES = "numpy"
 _FREE_SETTINGS = ("epochs", "checkpoint_every", "engine")
 
 
-class Run:
+class Run(Described):
     """An experiment and the directory that holds its results.
 
     The directory holds from its start the completed ``config.toml``, ``preprocessing.json``,
@@ -114,6 +117,9 @@ class Run:
         self._earlier_seconds = 0.0
         self._started = time.perf_counter()
 
+    def _entries(self) -> dict[str, str]:
+        return {"directory": str(self.directory), **entries_of_experiment(self.experiment)}
+
     @property
     def finished(self) -> bool:
         """Return whether no epoch is left to train."""
@@ -142,7 +148,7 @@ class Run:
         self._earlier_seconds = read_seconds(self.directory) or 0.0
         self._is_resumed = True
 
-    def train(self, *, progress: bool = False) -> None:
+    def train(self, *, progress: Progress = False) -> None:
         """Train to the last epoch, and save the model.
 
         However training ends, the directory holds the epochs up to the last checkpoint. Only a

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
+from nnlayers._core.display import Described
 from nnlayers.config.checkpoints import load_newest_weights, read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
+from nnlayers.config.run_entries import entries_of_run
 from nnlayers.config.run_files import (
     BASELINE,
     CONFIG,
@@ -52,7 +54,7 @@ from nnlayers.training import History
 __all__ = ["TrainedRun", "load_run"]
 
 
-class TrainedRun:
+class TrainedRun(Described):
     """A trained model with all that its run directory holds; :func:`load_run` makes one.
 
     Rows are raw, in the columns, units and categories of the training data: a data frame of pandas
@@ -79,8 +81,8 @@ class TrainedRun:
         self.predictor = predictor
         self._modules = tuple(modules)
 
-    def __repr__(self) -> str:
-        return f"TrainedRun({str(self.directory)!r})"
+    def _entries(self) -> dict[str, str]:
+        return entries_of_run(self)
 
     @property
     def model(self) -> Layer:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnlayers._core.checks import check_instance, unknown_name
+from nnlayers._core.display import Grid
 from nnlayers.data.compression import plain_suffix
 from nnlayers.data.delimited import header_advice
 from nnlayers.data.draft import draft_config
 from nnlayers.data.files import from_frame, npz, read_rows
-from nnlayers.data.problems import DataError
+from nnlayers.data.problems import DataError, count_of
 from nnlayers.data.profiles import ColumnProfile, profile_columns
 from nnlayers.data.table import Table
 from nnlayers.data.target_profile import TargetProfile, profile_target
@@ -27,11 +28,13 @@ __all__ = ["Inference", "infer"]
 _SOURCES = {".parquet": "parquet", ".feather": "feather", ".arrow": "feather", ".npz": "npz"}
 # The arguments of `read_rows` that say how a text file is written.
 _OPTIONS = tuple(inspect.signature(read_rows).parameters)[2:]
+# A longer list of columns would hold up a notebook.
+_MOST_COLUMNS = 200
 # The names that columns have without a header.
 _NUMBERED = re.compile(r"column \d+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inference:
     """The roles of a table's columns, and a config; :func:`infer` makes it.
 
@@ -61,6 +64,22 @@ class Inference:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        columns = count_of(len(self.columns), "column")
+        return f"Inference({count_of(self.rows, 'row')}, {columns}, target {self.target.name!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the roles of the columns for a notebook; those that are left out come last."""
+        rows = [
+            [column.name, column.role, f"{column.levels:,}", f"{column.missing:,}", column.reason]
+            for column in sorted(self.columns, key=lambda column: column.role == "ignored")
+        ]
+        if len(rows) > _MOST_COLUMNS:
+            rows[_MOST_COLUMNS:] = [["..."] * 5]
+        grid = Grid(["column", "role", "values", "missing", ""], rows, "llrrl")
+        title = f"{count_of(self.rows, 'row')}, target {self.target.name}"
+        return grid.html(title, self.target.description)
 
 
 def infer(table: Any, target: str, **options: Any) -> Inference:

@@ -17,7 +17,16 @@ from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_instance, unknown_name
 from nnlayers._core.showing import shown
 from nnlayers.data.lazy_columns import LazyColumns, Selection
-from nnlayers.data.problems import DataError, Lines, RowNumbers, check_rows, find_missing, preview
+from nnlayers.data.problems import (
+    DataError,
+    Lines,
+    RowNumbers,
+    check_rows,
+    count_of,
+    find_missing,
+    preview,
+)
+from nnlayers.data.table_preview import preview_of
 
 __all__ = [
     "Column",
@@ -91,6 +100,8 @@ class Column(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Table:
     """Named columns of equal length, and a target.
+
+    ``print(table)`` shows the first rows, and so does a notebook.
 
     Parameters
     ----------
@@ -223,6 +234,18 @@ class Table:
         if name not in self.columns:
             raise DataError(f"{self.origin}: {unknown_name('column', name, self.columns)}")
         return Column(self.columns[name], f"{self.origin}: column {name!r}", self.lines)
+
+    def __repr__(self) -> str:
+        target = "" if self.target is None else f", target {self.target_name!r}"
+        return (
+            f"Table({count_of(len(self), 'row')}, {count_of(len(self.columns), 'column')}{target})"
+        )
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{preview_of(self).text()}"
+
+    def _repr_html_(self) -> str:
+        return preview_of(self).html(repr(self), self.origin)
 
     @property
     def target_column(self) -> Column:

@@ -245,6 +245,7 @@ class BaseMLP(BaseEstimator, ABC):
                 "resume": resume is not None,
                 "callbacks": self.callbacks is not None,
                 "engine='compiled'": self.engine == "compiled",
+                f"verbose={self.verbose!r}": isinstance(self.verbose, str),
             }.items():
                 if is_given:
                     raise ValueError(f"{name} needs a stochastic solver, got solver='lbfgs'")

@@ -68,8 +68,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         The generator of all draws, or its seed.
     tol : float
         The smallest change of loss or score that counts as an improvement.
-    verbose : bool
-        Whether to print the loss of each epoch.
+    verbose : bool, "bar" or "log"
+        Whether to print the loss of each epoch; ``"bar"`` shows a bar, in a terminal or a notebook,
+        ``"log"`` prints a line every few epochs.
     warm_start : bool
         Whether `fit` continues from the weights of the previous fit.
     momentum : float

@@ -25,6 +25,7 @@ from nnlayers.estimators.solvers import (
     warn_of_convergence,
 )
 from nnlayers.training.callbacks.base import Pauses
+from nnlayers.training.callbacks.progress import Progress, show_progress
 from nnlayers.training.checkpoint_files import SavedState
 from nnlayers.training.fit_settings import describe_array, describe_value
 from nnlayers.training.fitting import resume_fit, start_callbacks
@@ -115,8 +116,11 @@ class BatchFit:
         loss = self.records.losses[-1] if self.epochs else 0.0
         run.model.train()
         pauses = Pauses(run.callbacks)
+        progress: dict[Any, Progress] = {"bar": True, "log": "log"}
+        shown = show_progress(progress.get(settings.verbose, False), self.epochs_left)
+        callbacks = [*run.callbacks, *shown]
         with DelayedSignals() as signals, ExitStack() as at_the_end:
-            start_callbacks(run, run.callbacks, at_the_end)
+            start_callbacks(run, callbacks, at_the_end)
             try:
                 while self._place or (self.epochs_left and not run.is_stopping):
                     if not self._place and signals.run(self._join_epochs, train, batch_size, rng):
@@ -127,7 +131,7 @@ class BatchFit:
                         train, self._order, batch_size, settings.alpha, signals, place, pauses
                     )
                     signals.run(self._record_epoch, loss, len(train), held_out)
-                    for callback in run.callbacks:
+                    for callback in callbacks:
                         callback.on_epoch_end(run)
                     self._note_end(loss)
                     pauses.run(run)
@@ -177,6 +181,11 @@ class BatchFit:
             self._order = orders[len(whole)]
             self._place = places[-1] if len(places) > len(whole) else EpochPlace()
         return True
+
+    @property
+    def _prints_epochs(self) -> bool:
+        """Whether to print each epoch as scikit-learn does."""
+        return bool(self.settings.verbose) and not isinstance(self.settings.verbose, str)
 
     @property
     def epochs_left(self) -> int:
@@ -232,7 +241,7 @@ class BatchFit:
         records.rows_seen += rows
         records.losses.append(loss)
         row = {"loss": loss}
-        if settings.verbose:
+        if self._prints_epochs:
             print(f"Iteration {self.epochs}, loss = {loss:.8f}")
         best_score = records.best_score
         if held_out is not None:
@@ -253,7 +262,7 @@ class BatchFit:
         output = self.output(held_out.X)
         score = self.score(output, held_out.y, held_out.weight)
         self.records.add_score(score, self.run.model, self.settings.early_stopping)
-        if self.settings.verbose:
+        if self._prints_epochs:
             print(f"Validation score: {score:f}")
         row = {"val_score": score}
         if self.run.callbacks:
@@ -295,7 +304,7 @@ class BatchFit:
             message += " Learning rate too small. Stopping."
         else:
             message += " Stopping."
-        if settings.verbose:
+        if self._prints_epochs:
             print(message)
         return ends
 

@@ -16,6 +16,7 @@ from nnlayers.layer import Layer
 from nnlayers.layers.affine import Affine
 from nnlayers.layers.drawable import Drawable
 from nnlayers.layers.operation import Elementwise
+from nnlayers.layers.summary import Summary, summarize
 
 if TYPE_CHECKING:
     from nnlayers.drawing import LayerDiagram
@@ -185,8 +186,10 @@ class Sequential(Drawable, guarded=False):
                 break
         return len(self.layers) if self._first_trained is None else self._first_trained
 
-    def summary(self, input_shape: Sequence[int] | None = None) -> str:
+    def summary(self, input_shape: Sequence[int] | None = None) -> Summary:
         """Return a table of the layers and their numbers of parameters.
+
+        It is a string that a notebook shows as a table.
 
         Parameters
         ----------
@@ -202,26 +205,8 @@ class Sequential(Drawable, guarded=False):
         1  ReLU()          (10,)            0
            total                          650
         """
-        x: Any = None if input_shape is None else np.empty((0, *input_shape), np.float32)
-        rows = [("", "layer", "output", "parameters")]
-        for index, layer in enumerate(self.layers):
-            x = None if input_shape is None else layer.predict(x)
-            size = sum(parameter.size for parameter in layer.parameters())
-            description = " ".join(repr(layer).split())
-            rows.append((str(index), description, str(np.shape(x)[1:]), f"{size:,}"))
         total = sum(parameter.size for parameter in self.parameters())
-        rows.append(("", "total", "", f"{total:,}"))
-        index_width, layer_width, output_width, size_width = (
-            max(map(len, column)) for column in zip(*rows, strict=True)
-        )
-        lines = []
-        for number, description, output, size_text in rows:
-            shape = "" if input_shape is None else f"{output:<{output_width}}  "
-            lines.append(
-                f"{number:<{index_width}}  {description:<{layer_width}}  {shape}"
-                f"{size_text:>{size_width}}"
-            )
-        return "\n".join(lines)
+        return summarize(self.layers, total, input_shape)
 
     def diagram(self) -> LayerDiagram | None:
         return self._chain() if type(self).forward is Sequential.forward else None

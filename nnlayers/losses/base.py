@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import FLOAT64, Array, as_floats
 from nnlayers._core.checks import check_choice
 from nnlayers._core.constructors import constructor_repr
+from nnlayers._core.display import html_of_object
 from nnlayers.losses.checks import column_hint, rows_where
 from nnlayers.losses.weighting import Reduction, reduce_losses, row_weights, scale_slopes
 
@@ -131,6 +132,9 @@ class Loss(ABC):
 
     def __repr__(self) -> str:
         return constructor_repr(self)
+
+    def _repr_html_(self) -> str:
+        return html_of_object(self)
 
 
 class ElementwiseLoss(Loss):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from nnlayers._core.checks import optional_library, unknown_name
+from nnlayers._core.checks import unknown_name
+from nnlayers._core.display import Grid
+from nnlayers.training.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,8 @@ __all__ = ["History"]
 
 # A printed table has at most this many rows, so that it fits on a screen.
 MOST_ROWS = 20
+# The columns that tell the best epoch; an estimator with early stopping decides by its score.
+_DECIDING = ("val_score", "val_loss", "loss")
 
 
 class HistoryRows(Sequence[dict[str, float]]):
@@ -119,11 +123,36 @@ class History:
         for name, column in self._columns.items():
             column.append(float(row.get(name, math.nan)))
 
+    @property
+    def best_epoch(self) -> int:
+        """Epoch of the best value of ``val_score``, ``val_loss`` or ``loss``, counted from 1.
+
+        The first of these columns that there is decides. It is 0 before there is a value.
+
+        Examples
+        --------
+        >>> history = History()
+        >>> for loss in [0.6, 0.4, 0.5]:
+        ...     history.append({"loss": 0.1, "val_loss": loss})
+        >>> history.best_epoch
+        2
+        """
+        column = self._deciding_column()
+        values = np.array(self._columns.get(column, []))
+        if np.isnan(values).all():
+            return 0
+        best = np.nanargmax if column == "val_score" else np.nanargmin
+        return int(best(values)) + 1
+
+    def _deciding_column(self) -> str:
+        return next((name for name in _DECIDING if name in self._columns), "loss")
+
     def plot(self, axes: Axes | Sequence[Axes] | None = None) -> Figure:
         """Plot the loss over the epochs and, beside it, the metrics if there are any.
 
-        Training is drawn with solid lines, validation with dashed ones. Needs matplotlib, but no
-        display.
+        Training is drawn with solid lines, validation with dashed ones; a dotted line marks the
+        :attr:`best_epoch`. Needs matplotlib, but no display: a notebook shows the figure as the
+        result of a cell.
 
         Parameters
         ----------
@@ -149,9 +178,7 @@ class History:
         panels = [[name for name in self._columns if name not in metrics]]
         panels += [metrics] if metrics else []
         if axes is None:
-            figure = optional_library("matplotlib.figure", "plot").Figure(
-                figsize=(5 * len(panels), 3.5), layout="constrained"
-            )
+            figure = new_figure(figsize=(5 * len(panels), 3.5), layout="constrained")
             axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
         all_axes: list[Any] = list(axes) if isinstance(axes, Sequence | np.ndarray) else [axes]
         if len(all_axes) < len(panels):
@@ -189,6 +216,9 @@ class History:
             axes.plot(epochs, self[name], style, color=colour, marker=".", label=name)
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True)
+        best = self.best_epoch
+        if best:
+            axes.axvline(best, color="0.5", linestyle=":", label=f"best epoch {best}", zorder=0)
         if names:
             axes.legend()
 
@@ -217,16 +247,34 @@ class History:
     def __repr__(self) -> str:
         row = self.last if len(self) else {}
         last = "".join(f", {name}={value:.4g}" for name, value in row.items())
-        return f"History({len(self)} epoch{'' if len(self) == 1 else 's'}{last})"
+        return f"History({_count(len(self))}{last})"
 
     def __str__(self) -> str:
         """Return the table; the middle of a long one is left out."""
+        return self._grid()[0].text()
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook, with the row of the best epoch in bold."""
+        grid, epochs = self._grid()
+        best = self.best_epoch
+        note = f"best epoch {best}, by {self._deciding_column()}" if best else ""
+        strong = [epochs.index(best)] if best in epochs else []
+        return grid.html(f"{_count(len(self))}", note, strong)
+
+    def _grid(self) -> tuple[Grid, list[int]]:
+        """Return the table, and the epoch of each of its rows, 0 for that of the left out ones."""
+        epochs = list(range(1, len(self) + 1))
+        if len(epochs) > MOST_ROWS:
+            epochs[MOST_ROWS // 2 : -(MOST_ROWS // 2)] = [0]
         header = ["epoch", *self._columns]
         rows = [
-            [str(epoch), *(f"{value:.4g}" for value in row.values())]
-            for epoch, row in enumerate(self, 1)
+            [str(epoch), *(f"{column[epoch - 1]:.4g}" for column in self._columns.values())]
+            if epoch
+            else ["..."] * len(header)
+            for epoch in epochs
         ]
-        if len(rows) > MOST_ROWS:
-            rows[MOST_ROWS // 2 : -(MOST_ROWS // 2)] = [["..."] * len(header)]
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        return "\n".join("  ".join(map(str.rjust, line, widths)) for line in [header, *rows])
+        return Grid(header, rows, "r" * len(header)), epochs
+
+
+def _count(epochs: int) -> str:
+    return f"{epochs:,} epoch{'' if epochs == 1 else 's'}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library
+from nnlayers.training.figures import new_figure
 from nnlayers.training.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -146,9 +147,7 @@ def _bins(p: Array, hits: Array) -> tuple[Array, Array, Array]:
 
 
 def _figure(size: float) -> tuple[Figure, Axes]:
-    figure: Figure = optional_library("matplotlib.figure", "plot").Figure(
-        figsize=(size, size), layout="constrained"
-    )
+    figure = new_figure(figsize=(size, size), layout="constrained")
     return figure, figure.subplots()
 
 

@@ -19,13 +19,14 @@ from nnlayers._core.checks import (
     check_number,
     check_path,
 )
+from nnlayers._core.display import Described
 from nnlayers._core.state import check_names
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import list_callbacks
-from nnlayers.training.callbacks.progress import progress_bars
+from nnlayers.training.callbacks.progress import Progress, check_progress, show_progress
 from nnlayers.training.checkpoint_files import read_checkpoint
 from nnlayers.training.divergence import (
     QUIET,
@@ -34,6 +35,7 @@ from nnlayers.training.divergence import (
     gradient_error,
 )
 from nnlayers.training.engines import Engine, EngineName
+from nnlayers.training.entries import entries_of
 from nnlayers.training.fit_settings import describe_training
 from nnlayers.training.fitting import (
     Fit,
@@ -53,7 +55,7 @@ from nnlayers.training.state import join_states, load_states, split_state
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(Described):
     r"""Fit a model to data and record the losses and metrics of each epoch.
 
     One step is
@@ -168,6 +170,9 @@ class Trainer:
         """The reason that NumPy runs the steps and not the compiled engine; None without one."""
         return self._engine.reason
 
+    def _entries(self) -> dict[str, str]:
+        return entries_of(self)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the fit in progress, which a copy has no part in."""
         return vars(self) | {"_fit": None}
@@ -236,7 +241,7 @@ class Trainer:
         shuffle: bool = True,
         rng: int | np.random.Generator | None = None,
         sample_weight: ByName | None = None,
-        progress: bool = False,
+        progress: Progress = False,
         resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train for some epochs. Another call continues where the last fit ended.
@@ -270,8 +275,9 @@ class Trainer:
             Source of the random orders and of the share for validation.
         sample_weight : array_like of numbers of at least 0, shape (rows,), or dict, optional
             Weight of each row, for all outputs or by output.
-        progress : bool
-            Whether to show a progress bar, if standard error is a terminal. Needs rich.
+        progress : bool or "log"
+            Whether to show a bar, in a notebook or if standard error is a terminal, which needs
+            rich; ``"log"`` prints a line every few epochs to standard output.
         resume : str or path-like, optional
             A directory of :class:`~nnlayers.callbacks.Checkpoint`, or one file in it, from which a
             fit that was killed goes on, to the last bit of the one that was not. `epochs` counts
@@ -298,7 +304,7 @@ class Trainer:
         epochs = check_integer("epochs", epochs, minimum=1)
         batch_size = check_integer("batch_size", batch_size, minimum=1)
         shuffle = check_boolean("shuffle", shuffle)
-        progress = check_boolean("progress", progress)
+        progress = check_progress(progress)
         check_weights(self)
         rng = as_generator(rng)
         data = self._task.rows(X, y, sample_weight)
@@ -310,7 +316,7 @@ class Trainer:
             if saved is not None:
                 resume_fit(self, fit, saved)
             self.note_frozen()
-            fit.run(self._holdout, progress_bars(fit.epochs_left) if progress else [])
+            fit.run(self._holdout, show_progress(progress, fit.epochs_left))
         finally:
             self._fit = None
         return self.history

@@ -37,8 +37,9 @@ def test_output_in_a_pipe_is_plain_and_short(workplace, environment):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     lines = out.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert lines[2] == "engine: numpy"
+    assert [line.split(":")[0] for line in lines[3:5]] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert out.isprintable() or all(line.isprintable() for line in lines)
     assert lines[-1].startswith("test accuracy ")
     curves = workplace / "a" / "curves.png"

@@ -61,6 +61,20 @@ def test_a_large_table_selects_and_leaves_out_as_one_in_memory(large):
     assert len(rows) == 57
 
 
+def test_a_large_table_is_shown_by_its_first_rows_alone(large, monkeypatch):
+    read = []
+    original = mapped.MappedColumns.__getitem__
+
+    def count_rows(columns, name):
+        values = original(columns, name)
+        read.append(len(values))
+        return values
+
+    monkeypatch.setattr(mapped.MappedColumns, "__getitem__", count_rows)
+    assert large._repr_html_().count("<tr>") == 10
+    assert {*read} == {8}
+
+
 def test_large_features_are_prepared_in_parts_and_stay_in_a_file(large):
     parts = [large.rows(part) for part in split_table(large, stratify=large.target)]
     preprocessing = Preprocessing().fit(parts[0], "classes")

@@ -168,3 +168,38 @@ def test_an_error_in_a_selection_has_the_row_of_the_whole_table():
         DataError, match=r"^here: column 'x', row 1 \(counted from 0\): 2\.0 is odd"
     ):
         table.column("x").check(np.array([False]), "is odd")
+
+
+def test_a_table_shows_its_sizes_and_its_first_rows():
+    columns = {"size": np.arange(20) / 3, "shape": ["round", None] * 10}
+    columns["day"] = np.datetime64("2026-01-01") + np.arange(20)
+    table = Table(columns, np.arange(20), "sold", "shop.csv", weights=np.full(20, 0.5))
+    assert repr(table) == "Table(20 rows, 3 columns, target 'sold')"
+    lines = str(table).splitlines()
+    assert lines[0] == repr(table)
+    assert lines[1].split() == ["size", "shape", "day", "target", "sold", "weights"]
+    assert lines[2].split() == ["0", "round", "2026-01-01", "0", "0.5"]
+    assert lines[3].split() == ["0.333333", "-", "2026-01-02", "1", "0.5"]
+    assert (len(lines), lines[-1].split()) == (11, ["..."] * 5)
+    html = table._repr_html_()
+    assert html.count("<tr>") == 10
+    assert "shop.csv" in html
+
+
+def test_an_empty_table_and_one_of_many_columns_can_be_shown():
+    wide = Table({f"x{i}": [1.0] for i in range(10_000)})
+    assert len(str(wide).splitlines()[1]) < 100
+    assert wide._repr_html_().count("<td") == 13
+    empty = Table({"x": []}, target=[])
+    assert str(empty).splitlines()[0] == "Table(0 rows, 1 column, target 'target')"
+    assert "<td" not in empty._repr_html_()
+
+
+def test_names_and_labels_are_shown_without_being_interpreted():
+    hostile = "<b>&\x1b[31m\n" + "x" * 1000
+    table = Table({hostile: [hostile, "b"]}, ["<i>", "c"], hostile, hostile)
+    assert "\x1b" not in str(table)
+    assert len(max(str(table).splitlines()[1:], key=len)) < 100
+    html = table._repr_html_()
+    assert "<b>" not in html
+    assert "<i>" not in html

@@ -186,6 +186,15 @@ def test_summary_counts_parameters_once_and_shows_shapes():
     )
 
 
+def test_a_summary_is_a_text_that_a_notebook_shows_as_a_table():
+    summary = nn.Sequential(nn.Affine(6, 1000, rng=0), nn.ReLU()).summary()
+    assert isinstance(summary, str)
+    assert repr(summary) == str(summary)
+    html = summary._repr_html_()
+    assert html.count("<tr>") == 4
+    assert ">7,000</td>" in html
+
+
 def test_summary_leaves_the_model_unchanged():
     network = model()
     network.summary(input_shape=(4,))

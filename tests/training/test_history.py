@@ -1,6 +1,7 @@
 """The history is a table with one row per epoch."""
 
 import math
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -127,6 +128,48 @@ def test_histories_of_equal_values_are_equal_nan_included():
     assert again != 3
 
 
+@pytest.mark.parametrize(
+    ("columns", "best"),
+    [
+        ({}, 0),
+        ({"loss": [math.nan, math.nan]}, 0),
+        ({"loss": [3.0, 1.0, 2.0]}, 2),
+        ({"loss": [3.0, 1.0, 2.0], "val_loss": [math.nan, 5.0, 4.0]}, 3),
+        ({"loss": [3.0, 2.0, 1.0], "val_loss": [1.0, 2.0, 3.0], "val_score": [0.1, 0.9, 0.9]}, 2),
+        ({"loss": [math.inf, math.inf]}, 1),
+    ],
+)
+def test_the_best_epoch_is_that_of_validation_where_there_is_some(columns, best):
+    history = History()
+    history.load_state_dict(columns)
+    assert history.best_epoch == best
+
+
+def test_a_notebook_shows_a_table_with_the_best_epoch_in_bold():
+    history = history_of(*({"loss": 1.0, "val_loss": abs(epoch - 3.0)} for epoch in range(1, 6)))
+    html = history._repr_html_()
+    assert "best epoch 3, by val_loss" in html
+    (bold,) = [row for row in html.split("<tr>") if "font-weight:bold" in row]
+    assert ">3</td>" in bold
+    assert History()._repr_html_().count("<tr>") == 1
+
+
+def test_a_notebook_shows_no_more_rows_than_fit():
+    history = history_of(*({"loss": 1 / epoch} for epoch in range(1, 1001)))
+    html = history._repr_html_()
+    assert html.count("<tr>") == 22
+    assert ">1000</td>" in html
+    assert ">500</td>" not in html
+
+
+def test_a_notebook_shows_a_plot_without_pyplot():
+    pytest.importorskip("matplotlib")
+    figure = history_of({"loss": 2.0}).plot()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    again = pickle.loads(pickle.dumps(figure))
+    assert again._repr_png_().startswith(b"\x89PNG")
+
+
 def lines(axes):
     return {line.get_label(): (line.get_xdata(), line.get_ydata()) for line in axes.lines}
 
@@ -140,8 +183,8 @@ def test_plot_draws_the_loss_and_beside_it_the_metrics(tmp_path):
     figure = history.plot()
     assert isinstance(figure, figure_class)
     loss_axes, metric_axes = figure.axes
-    assert list(lines(loss_axes)) == ["loss", "val_loss"]
-    assert list(lines(metric_axes)) == ["accuracy", "val_accuracy"]
+    assert list(lines(loss_axes)) == ["loss", "val_loss", "best epoch 2"]
+    assert list(lines(metric_axes)) == ["accuracy", "val_accuracy", "best epoch 2"]
     x, y = lines(metric_axes)["val_accuracy"]
     np.testing.assert_array_equal(x, [1, 2])
     np.testing.assert_array_equal(y, [0.25, 0.5])
@@ -154,7 +197,7 @@ def test_plot_without_metrics_draws_on_one_axes():
     assert len(history.plot().axes) == 1
     figure = figure_class()
     assert history.plot(figure.subplots()) is figure
-    assert list(lines(figure.axes[0])) == ["loss"]
+    assert list(lines(figure.axes[0])) == ["loss", "best epoch 1"]
     with pytest.raises(ValueError, match="axes must hold 2 Axes, got 1"):
         history_of({"loss": 2.0, "accuracy": 1.0}).plot(figure.axes[0])
 

@@ -202,7 +202,9 @@ def test_arguments_of_the_wrong_kind_are_named(changes, message):
         Trainer(**arguments)
 
 
-@pytest.mark.parametrize("name", ["shuffle", "progress"])
-def test_boolean_arguments_of_fit_are_checked(name):
-    with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
+@pytest.mark.parametrize(
+    ("name", "choices"), [("shuffle", "True or False"), ("progress", "True, False or 'log'")]
+)
+def test_flags_of_fit_are_checked(name, choices):
+    with pytest.raises(TypeError, match=f"{name} must be {choices}, got 'no'"):
         trainer_without_learning(nn.SoftmaxCrossEntropy()).fit(X, CLASSES, epochs=1, **{name: "no"})

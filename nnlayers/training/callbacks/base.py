@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_instance, is_iterable
+from nnlayers._core.constructors import constructor_repr
+from nnlayers._core.display import html_of_object
 from nnlayers._core.showing import shown
 from nnlayers._core.state import check_names
 
@@ -105,6 +108,13 @@ class Callback:
             If an entry is missing or unknown.
         """
         check_names(self, (), state)
+
+    @reprlib.recursive_repr()
+    def __repr__(self) -> str:
+        return constructor_repr(self)
+
+    def _repr_html_(self) -> str:
+        return html_of_object(self)
 
 
 class LambdaCallback(Callback):

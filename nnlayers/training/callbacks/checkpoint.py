@@ -118,6 +118,7 @@ class Checkpoint(Callback):
         self.every = every
         self._interval = Interval.parse("every", every)
         self.keep = check_integer("keep", keep, minimum=1)
+        self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self._is_automatic = isinstance(monitor, str) and monitor == "auto"
         column = "val_loss" if self._is_automatic else monitor
         self._watcher = None if column is None else Watcher(column, mode, min_delta)

@@ -88,6 +88,8 @@ class ReduceOnPlateau(Watcher):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(monitor, mode)
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
         self._rule = PlateauRule(
             mode=self.mode,
             factor=factor,

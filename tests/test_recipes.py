@@ -4,12 +4,27 @@ import documentation
 import pytest
 
 PAGES = sorted(f"howto/{path.name}" for path in (documentation.DOCS / "howto").glob("*.md"))
-# tests/testing/test_check_layer.py runs the page on testing.
 # Libraries of a page that are not among those of the tests.
-NEEDS = {"howto/many_machines.md": "distributed", "howto/search_with_optuna.md": "optuna"}
+NEEDS = {
+    "howto/many_machines.md": "distributed",
+    "howto/mlflow.md": "mlflow",
+    "howto/search_with_optuna.md": "optuna",
+}
+# tests/testing/test_check_layer.py runs the page on testing.
 RECIPES = [page for page in PAGES if page not in ("howto/index.md", "howto/testing.md")]
 
 
+@pytest.fixture
+def local_mlflow(monkeypatch):
+    """Let MLflow keep its records in the working directory, and to itself."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:mlruns")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+# MLflow warns of parts of its own.
+@pytest.mark.filterwarnings("ignore:::mlflow")
+@pytest.mark.usefixtures("local_mlflow")
 @pytest.mark.parametrize("page", RECIPES)
 def test_a_recipe_runs_and_prints_the_results_shown(page, tmp_path, monkeypatch):
     if page in NEEDS:

@@ -10,13 +10,13 @@ from nnlayers.config.builder import Builder
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_files import RUN_FILES
 from nnlayers.saving import model_file
-from nnlayers.training.callbacks import Callback, Checkpoint, CSVLogger
+from nnlayers.training.callbacks import Callback, Checkpoint, CSVLogger, TensorBoard
 from nnlayers.training.metrics import Metric, Metrics
 
 __all__ = ["FILE_WRITERS", "check_callback_path", "check_metrics", "check_model"]
 
 # The callbacks that write files.
-FILE_WRITERS = (Checkpoint, CSVLogger)
+FILE_WRITERS = (Checkpoint, CSVLogger, TensorBoard)
 
 
 def check_model(builder: Builder, predictor: Predictor, x: Array, y: Array) -> None:

@@ -74,6 +74,9 @@ def test_an_example_trains_and_is_tested(files, tmp_path, index):
     if kind in ("parquet", "feather"):
         pytest.importorskip("pyarrow")
         getattr(files, f"to_{kind}")(f"houses.{kind}")
+    callbacks = config["training"].get("callbacks", [])
+    if any(callback["type"] == "TensorBoard" for callback in callbacks):
+        pytest.importorskip("tensorboard")
     run = Run(prepare(config, "houses.toml"), tmp_path / "run")
     run.train()
     assert run.test().startswith("test ")

@@ -5,6 +5,7 @@ from nnlayers.training.callbacks.checkpoint import Checkpoint
 from nnlayers.training.callbacks.csv_logger import CSVLogger
 from nnlayers.training.callbacks.early_stopping import EarlyStopping
 from nnlayers.training.callbacks.reduce_on_plateau import ReduceOnPlateau
+from nnlayers.training.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",
@@ -13,4 +14,5 @@ __all__ = [
     "EarlyStopping",
     "LambdaCallback",
     "ReduceOnPlateau",
+    "TensorBoard",
 ]

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 import nnlayers
 from nnlayers._core.interruption import exit_on_signals, exit_status, ignore_signals
 from nnlayers.cli.commands import compare, evaluate, graph, init, predict, resume, summary, train
+from nnlayers.cli.completion import SHELLS, completion
 from nnlayers.cli.exporting import export
 from nnlayers.cli.printing import discard, inform, printable
 from nnlayers.config import ConfigError
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_commands_of_runs(commands, _run_arguments(modules))
     _add_export(commands, _run_arguments(modules))
     _add_command_of_several_runs(commands, modules)
+    _add_completion(commands, parser)
     return parser
 
 
@@ -247,6 +249,21 @@ def _add_command_of_several_runs(commands: Any, modules: argparse.ArgumentParser
         help="the picture: .png, .svg or .pdf (default: comparison.png)",
     )
     command.set_defaults(run=compare)
+
+
+def _add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:
+    """Add the command that prints a script for a shell."""
+    command = commands.add_parser(
+        "completion",
+        help="print the script with which a shell completes these commands",
+        description="Print the script with which a shell completes commands, options, files and "
+        "the keys of configs. For bash, write it to "
+        "~/.local/share/bash-completion/completions/nnlayers; for fish, to "
+        "~/.config/fish/completions/nnlayers.fish; for zsh, to a file _nnlayers in a directory of "
+        "$fpath.",
+    )
+    command.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, fish or zsh")
+    command.set_defaults(run=completion, parser=parser)
 
 
 def _report(problem: object, status: int, *, lines: bool = True) -> int:

@@ -24,6 +24,7 @@ directory. :func:`load_run` reads the trained model from there.
 from nnlayers.config.comparison import Comparison
 from nnlayers.config.document import ConfigError, override, read
 from nnlayers.config.experiment import Experiment, prepare
+from nnlayers.config.keys import known_keys
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run import Run, keep_engine
 from nnlayers.config.run_files import numbered_directories, write_file
@@ -39,6 +40,7 @@ __all__ = [
     "Scores",
     "TrainedRun",
     "keep_engine",
+    "known_keys",
     "load_run",
     "numbered_directories",
     "override",

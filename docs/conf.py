@@ -25,6 +25,7 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "sphinx_copybutton",
     "sphinx_external_toc",
+    "notebook_directive",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

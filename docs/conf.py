@@ -59,8 +59,7 @@ def write_page(app):
     """Write the page that the first page of the documentation shows."""
     from pictures import run_examples
 
-    names, _ = run_examples("index.md")
-    names["graph"].to_html(Path(app.outdir, "sigmoid.html"))
+    run_examples("index.md")["graph"].to_html(Path(app.outdir, "sigmoid.html"))
 
 
 def keep_underscores(app, what, name, item, options, lines):

@@ -10,50 +10,80 @@ import tempfile
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-GRAPH = re.compile(r"!\[[^]]*\]\(\S*images/(graph-(\w+)\.svg)\)")
+IMAGES = DOCS / "images"
+LINK = re.compile(r"!\[[^]]*\]\(\S*images/([\w-]+)\.svg\)")
 
 
-def run_examples(page):
-    """Return the names that the examples of a page define, and its pictures of graphs by file.
+def run_examples(page, draw=None):
+    """Return the names that the examples of a page define.
 
-    A picture is that of the graph at its place on the page: a later example may change it.
+    At each picture of the page, ``draw(name of its file, names defined so far)`` is called.
     """
     text = (DOCS / page).read_text(encoding="utf-8")
     # An expected output ends at an empty line, in Markdown also at the end of its block.
     text = re.sub(r"^```.*$", "", text, flags=re.MULTILINE)
     examples = [(e.lineno, e) for e in doctest.DocTestParser().get_examples(text, page)]
-    links = [(text.count("\n", 0, link.start()), link) for link in GRAPH.finditer(text)]
-    names, pictures = {"__name__": "examples"}, {}
+    links = [(text.count("\n", 0, link.start()), link[1]) for link in LINK.finditer(text)]
+    names = {"__name__": "examples"}
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder),
         contextlib.redirect_stdout(io.StringIO()),
     ):
-        for _, item in sorted(examples + links, key=lambda pair: pair[0]):
-            if isinstance(item, re.Match):
-                pictures[item[1]] = draw_graph(names[item[2]])
+        for _, item in sorted(examples + links if draw else examples, key=lambda pair: pair[0]):
+            if isinstance(item, str):
+                draw(item, names)
                 continue
             expected = [Exception] if item.exc_msg else []
             with contextlib.suppress(*expected):
                 exec(compile(item.source, page, "single"), names)
-    return names, pictures
+    return names
 
 
-def draw_graph(graph):
-    """Return the picture of a graph as the text of an SVG file."""
-    graph.draw("graph.svg")
-    return Path("graph.svg").read_text(encoding="utf-8")
+def draw_graphs(page):
+    """Return the pictures ``graph-NAME.svg`` of a page as text, by the names of their files."""
+    pictures = {}
+
+    def draw(picture, names):
+        if picture.startswith("graph-"):
+            names[picture.removeprefix("graph-")].draw("graph.svg")
+            pictures[f"{picture}.svg"] = Path("graph.svg").read_text(encoding="utf-8")
+
+    run_examples(page, draw)
+    return pictures
+
+
+def draw_charts(page):
+    """Write the charts of a page, each made of the names that are defined where it stands."""
+    import matplotlib.pyplot as plt
+    import plots
+    import uncertainty_plots
+
+    charts = {
+        "history": lambda names: plots.draw_history(names["history"]),
+        "tensor_costs": lambda names: plots.draw_tensor_costs(),  # with times, which are measured
+        "coverage": uncertainty_plots.draw_coverage,
+        "reliability": uncertainty_plots.draw_reliability,
+        "ensemble": uncertainty_plots.draw_ensemble,
+    }
+
+    def draw(picture, names):
+        if picture in charts:
+            with plt.style.context(DOCS / "pictures.mplstyle"):
+                charts[picture](names)
+                plt.savefig(IMAGES / f"{picture}.svg", metadata={"Date": None})
+
+    run_examples(page, draw)
 
 
 def photograph_page(graph, path, scheme):
-    """Write a picture of the page of a graph, in a backward step, as Chromium shows it.
+    """Write a picture of the page of a graph, at its last step, as Chromium shows it.
 
     `scheme` is "light" or "dark".
     """
     from selenium import webdriver
 
     service = webdriver.ChromeService(shutil.which("chromedriver"))
-
     options = webdriver.ChromeOptions()
     for option in ("headless", "no-sandbox", "hide-scrollbars", "force-device-scale-factor=1.5"):
         options.add_argument(f"--{option}")
@@ -64,31 +94,20 @@ def photograph_page(graph, path, scheme):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         browser.set_window_size(1040, 950)
         browser.get(Path(folder, "page.html").as_uri())
-        for _ in range(11):
-            browser.find_element("xpath", "//button[text()='Next']").click()
+        browser.find_element("xpath", "//button[text()='Last']").click()
         browser.save_screenshot(path)
 
 
 def main():
-    """Draw the graphs of the tutorial, its charts, whose times are measured, and the page."""
-    import matplotlib.pyplot as plt
-
+    """Draw all pictures of the tutorial and of the page on uncertainty, and the README's page."""
     sys.path.insert(0, str(DOCS.parent / "examples"))
-    from plots import draw_history, draw_tensor_costs
-
-    images = DOCS / "images"
-    names, pictures = run_examples("guide/tutorial.md")
-    for name, text in pictures.items():
-        (images / name).write_text(text, encoding="utf-8")
-    with plt.style.context(DOCS / "pictures.mplstyle"):
-        for name, draw in {
-            "history": lambda: draw_history(names["history"]),
-            "tensor_costs": draw_tensor_costs,
-        }.items():
-            draw()
-            plt.savefig(images / f"{name}.svg", metadata={"Date": None})
-    photograph_page(names["sigmoid"], images / "page.png", "light")
-    photograph_page(names["sigmoid"], images / "page-dark.png", "dark")
+    for name, text in draw_graphs("guide/tutorial.md").items():
+        (IMAGES / name).write_text(text, encoding="utf-8")
+    for page in ("guide/tutorial.md", "guide/uncertainty.md"):
+        draw_charts(page)
+    sigmoid = run_examples("guide/tutorial.md")["sigmoid"]
+    photograph_page(sigmoid, str(IMAGES / "page.png"), "light")
+    photograph_page(sigmoid, str(IMAGES / "page-dark.png"), "dark")
 
 
 if __name__ == "__main__":

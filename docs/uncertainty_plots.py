@@ -1,13 +1,7 @@
-"""Draw the pictures of the page on uncertainty: ``python docs/uncertainty_plots.py``.
-
-They are files in images/, because their networks take seconds to train.
-"""
-
-from pathlib import Path
+"""Charts of the page on uncertainty, of the names that its examples define."""
 
 import matplotlib.pyplot as plt
 import numpy as np
-from graph_directive import run_examples
 from scipy.special import softmax
 
 
@@ -15,7 +9,7 @@ def draw_coverage(names):
     """Draw the coverage of rows with much and with little noise, for two kinds of intervals."""
     asked = np.linspace(0.1, 0.95, 18)
     X, y, loud = names["X"][names["test"]], names["y"][names["test"]], names["loud"]
-    figure, panels = plt.subplots(1, 2, figsize=(7, 3), sharey=True, layout="constrained")
+    _, panels = plt.subplots(1, 2, figsize=(7, 3), sharey=True, layout="constrained")
     models = {"network": names["plain"], "Gaussian network": names["gaussian"]}
     for axes, (title, model) in zip(panels, models.items(), strict=True):
         held = np.array(
@@ -24,22 +18,21 @@ def draw_coverage(names):
                 for low, high in (model.predict_interval(X, c).T for c in asked)
             ]
         )
-        axes.plot([0, 1], [0, 1], color="0.8")
+        axes.plot([0, 1], [0, 1], color="0.5", linewidth=0.8)
         for label, rows in {"all rows": loud | ~loud, "much noise": loud, "less": ~loud}.items():
             axes.plot(asked, held[:, rows].mean(axis=1), ".-", label=label)
         axes.set_title(title)
         axes.set_xlabel("coverage asked for")
     panels[0].set_ylabel("share of targets within")
     panels[0].legend()
-    return figure
 
 
 def draw_reliability(names):
     """Draw how often rows are of the second class, before and after a temperature."""
     X, label = names["X"][names["test"]], names["label"][names["test"]]
     logits = names["model"].predict_log_proba(X)
-    figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
-    axes.plot([0, 1], [0, 1], color="0.8")
+    _, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
+    axes.plot([0, 1], [0, 1], color="0.5", linewidth=0.8)
     for title, temperature in {"as trained": 1.0, "with temperature": names["temperature"]}.items():
         p = softmax(logits / temperature, axis=1)[:, 1]
         bins = np.minimum((10 * p).astype(int), 9)
@@ -48,7 +41,6 @@ def draw_reliability(names):
     axes.set_xlabel("predicted probability")
     axes.set_ylabel("share of rows for which it is right")
     axes.legend()
-    return figure
 
 
 def draw_ensemble(names):
@@ -58,32 +50,10 @@ def draw_ensemble(names):
     mean, disagreement, total = (
         part[:, 0] for part in (prediction.mean, prediction.disagreement, prediction.std)
     )
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    axes.plot(names["rows"], names["target"], ".", color="0.5", markersize=3, label="rows")
+    _, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    axes.plot(names["rows"], names["target"], ".", markersize=3, label="rows")
     for width, label in ((total, "with noise"), (disagreement, "disagreement")):
         axes.fill_between(x, mean - 2 * width, mean + 2 * width, alpha=0.3, label=label)
-    axes.plot(x, mean, color="black", label="mean")
+    axes.plot(x, mean, color="0.5", linewidth=2, label="mean")
     axes.set_ylim(-2, 2.4)
     axes.legend(ncols=4, loc="upper center")
-    return figure
-
-
-def draw_all():
-    """Write the pictures of the page on uncertainty."""
-    plt.rcParams |= {"svg.hashsalt": "nnlayers", "svg.fonttype": "none"}
-    page = "guide/uncertainty.md"
-    draw = {
-        "coverage": (draw_coverage, "## Probabilities"),
-        "reliability": (draw_reliability, "## Ensembles"),
-        "ensemble": (draw_ensemble, None),
-    }
-    folder = Path(__file__).parent
-    lines = (folder / page).read_text(encoding="utf-8").splitlines()
-    for name, (function, end) in draw.items():
-        names = run_examples(page, before=lines.index(end) if end else None)
-        path = folder / "images" / f"{name}.svg"
-        function(names).savefig(path, metadata={"Date": None})
-
-
-if __name__ == "__main__":
-    draw_all()

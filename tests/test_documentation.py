@@ -49,3 +49,13 @@ def test_every_link_of_a_page_leads_to_a_file(path):
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_and_every_image_has_a_name(path):
     assert "[](" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_code_host_shows_pages_without_the_marks_of_sphinx(path):
+    text = path.read_text(encoding="utf-8")
+    roles_and_labels = re.findall(r"(?<!`)\{[\w-]+\}`|^\([\w-]+\)=$", text, re.MULTILINE)
+    directives = re.findall(r"^`{3,}\{([\w-]+)\}", text, re.MULTILINE)
+    # SECURITY.md is where code hosts look for it, and a page of the documentation too.
+    assert roles_and_labels == []
+    assert directives == (["include"] if path.name == "security.md" else [])

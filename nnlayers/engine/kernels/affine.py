@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnlayers.engine.kernel import Blas, Count, Matrix, Rows, Vector, kernel
-from nnlayers.engine.products import product, product_nt, product_tn
+from nnlayers.engine.products import add_product, product, product_nt, product_tn
 
 __all__ = [
     "add_bias",
@@ -41,9 +41,13 @@ def add_bias(y: Rows, b: Vector) -> None:
 
 
 @kernel
-def weight_gradient(gemm: Blas, x: Rows, dy: Rows, dW: Matrix) -> None:
-    """Compute dW = x^T dy."""
-    product_tn(gemm, x, dy, dW)
+def weight_gradient(gemm: Blas, x: Rows, dy: Rows, part: Count, dW: Matrix) -> None:
+    """Compute dW = x^T dy, so many rows at a time."""
+    product_tn(gemm, x[:part], dy[:part], dW)
+    start = part
+    while start < x.shape[0]:
+        add_product(gemm, x[start : start + part], dy[start : start + part], dW)
+        start += part
 
 
 @kernel

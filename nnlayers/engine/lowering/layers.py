@@ -47,7 +47,7 @@ def _affine(build: ProgramBuilder, layer: Affine, x: Buffer) -> Buffer:
     if b is not None:
         build.forward(affine.add_bias, y, b.value)
     if dW is not None:
-        build.backward(affine.weight_gradient, build.gemm, x, y.grad, dW)
+        build.backward(affine.weight_gradient, build.gemm, x, y.grad, part, dW)
     if db is not None:
         build.backward(affine.bias_gradient, y.grad, db)
     if x.grad is not None:

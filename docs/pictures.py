@@ -76,8 +76,8 @@ def draw_charts(page):
     run_examples(page, draw)
 
 
-def photograph_page(graph, path, scheme):
-    """Write a picture of the page of a graph, at its last step, as Chromium shows it.
+def photograph_page(owner, path, scheme, step, size=(1040, 950)):
+    """Write a picture of a step of the page of a graph or a history, as Chromium shows it.
 
     `scheme` is "light" or "dark".
     """
@@ -88,26 +88,28 @@ def photograph_page(graph, path, scheme):
     for option in ("headless", "no-sandbox", "hide-scrollbars", "force-device-scale-factor=1.5"):
         options.add_argument(f"--{option}")
     with tempfile.TemporaryDirectory() as folder, webdriver.Chrome(options, service) as browser:
-        graph.to_html(Path(folder, "page.html"))
+        owner.to_html(Path(folder, "page.html"))
         features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
         media = {"features": [{"name": key, "value": features[key]} for key in features]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        browser.set_window_size(1040, 950)
-        browser.get(Path(folder, "page.html").as_uri())
-        browser.find_element("xpath", "//button[text()='Last']").click()
+        browser.set_window_size(*size)
+        browser.get(f"{Path(folder, 'page.html').as_uri()}#step={step}")
         browser.save_screenshot(path)
 
 
 def main():
-    """Draw all pictures of the tutorial and of the page on uncertainty, and the README's page."""
+    """Draw the pictures of the tutorial and on uncertainty, and photograph two pages."""
     sys.path.insert(0, str(DOCS.parent / "examples"))
     for name, text in draw_graphs("guide/tutorial.md").items():
         (IMAGES / name).write_text(text, encoding="utf-8")
     for page in ("guide/tutorial.md", "guide/uncertainty.md"):
         draw_charts(page)
     sigmoid = run_examples("guide/tutorial.md")["sigmoid"]
-    photograph_page(sigmoid, str(IMAGES / "page.png"), "light")
-    photograph_page(sigmoid, str(IMAGES / "page-dark.png"), "dark")
+    photograph_page(sigmoid, str(IMAGES / "page.png"), "light", step=11)
+    photograph_page(sigmoid, str(IMAGES / "page-dark.png"), "dark", step=11)
+    history = run_examples("howto/film.md")["history"]
+    middle = len(history.film.epochs) // 3
+    photograph_page(history, str(IMAGES / "film.png"), "light", step=middle, size=(1280, 760))
 
 
 if __name__ == "__main__":

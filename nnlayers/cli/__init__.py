@@ -1,7 +1,7 @@
 """Run the command line.
 
 The commands are ``nnlayers init``, ``train``, ``resume``, ``evaluate``, ``predict``, ``compare``,
-``export``, ``summary``, ``graph`` and ``completion``.
+``replay``, ``export``, ``summary``, ``graph`` and ``completion``.
 
 The exit status is 0 for success, 1 for a failed run, 2 for a usage or config error, and 130 or 143
 after SIGINT or SIGTERM.

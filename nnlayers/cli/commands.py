@@ -30,7 +30,17 @@ from nnlayers.data.problems import count_of
 from nnlayers.drawing import draw
 from nnlayers.layers import Sequential
 
-__all__ = ["compare", "evaluate", "graph", "init", "predict", "resume", "summary", "train"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "graph",
+    "init",
+    "predict",
+    "replay",
+    "resume",
+    "summary",
+    "train",
+]
 
 
 def init(arguments: Namespace) -> int:
@@ -104,6 +114,25 @@ def compare(arguments: Namespace) -> int:
     with raising_on_signals():
         write_file(Path(arguments.output), lambda file: figure.savefig(file, format=kind))
     say(f"curves in {arguments.output}", lines=False)
+    return 0
+
+
+def replay(arguments: Namespace) -> int:
+    """Write a page that plays the training of a run."""
+    output, run = Path(arguments.output), load_run(arguments.directory, modules=arguments.allow)
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"-o: a page is an .html file, got {output}")
+    history, directory = run.history, run.directory
+    if not len(history):
+        raise ConfigError(f"{directory}: has not trained an epoch yet, there is nothing to replay")
+    with raising_on_signals():
+        try:
+            history.to_html(output, title=directory.resolve().name)
+        except OSError as error:
+            raise ConfigError(str(error)) from error
+    frames = len(history.film.epochs) if history.film is not None else 0
+    what = count_of(frames, "recorded epoch") if frames else "no recorded epoch, the curves alone"
+    say(f"{output}: {count_of(len(history), 'epoch')}, {what}", lines=False)
     return 0
 
 

@@ -11,7 +11,17 @@ from typing import Any, NoReturn, TextIO
 
 import nnlayers
 from nnlayers._core.interruption import exit_on_signals, exit_status, ignore_signals
-from nnlayers.cli.commands import compare, evaluate, graph, init, predict, resume, summary, train
+from nnlayers.cli.commands import (
+    compare,
+    evaluate,
+    graph,
+    init,
+    predict,
+    replay,
+    resume,
+    summary,
+    train,
+)
 from nnlayers.cli.completion import SHELLS, completion
 from nnlayers.cli.exporting import export
 from nnlayers.cli.printing import discard, inform, printable
@@ -93,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_command_of_a_table(commands)
     _add_commands_of_configs(commands, _config_arguments(modules))
     _add_commands_of_runs(commands, _run_arguments(modules))
+    _add_replay(commands, _run_arguments(modules))
     _add_export(commands, _run_arguments(modules))
     _add_command_of_several_runs(commands, modules)
     _add_completion(commands, parser)
@@ -212,6 +223,22 @@ def _add_commands_of_runs(commands: Any, run: argparse.ArgumentParser) -> None:
         "-o", dest="output", metavar="FILE", help="the output file (default: standard output)"
     )
     command.set_defaults(run=predict)
+
+
+def _add_replay(commands: Any, run: argparse.ArgumentParser) -> None:
+    """Add the command that plays a training."""
+    command = commands.add_parser(
+        "replay",
+        parents=[run],
+        help="write a page that plays a training",
+        description="Write one file that plays the training of a run in a browser: the curves and, "
+        "of the epochs that were recorded, weights, gradients, outputs of the layers and, for one "
+        "or two features, what the network makes of them.",
+    )
+    command.add_argument(
+        "-o", dest="output", required=True, metavar="FILE", help="the page, an .html file"
+    )
+    command.set_defaults(run=replay)
 
 
 def _add_export(commands: Any, run: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from nnlayers.config.checkpoint_clock import CheckpointClock
 from nnlayers.config.checks import check_callback_path, check_metrics, check_model
 from nnlayers.config.document import dumps
 from nnlayers.config.families import CALLBACKS, LAYERS, LOSSES, OPTIMIZERS
+from nnlayers.config.filming import is_recorded
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_entries import entries_of_experiment
@@ -76,7 +77,8 @@ class Sections:
     training : table
         Arguments of :class:`~nnlayers.training.Trainer` and of its ``fit``, and
         ``checkpoint_every``, the interval between two checkpoints: ``"auto"`` is after every epoch,
-        but for at most 3 % of the time; or ``"5 epochs"``, or ``"30 s"``.
+        but for at most 3 % of the time; or ``"5 epochs"``, or ``"30 s"``; and ``record``, whether
+        a :class:`~nnlayers.callbacks.Recorder` films the training for ``nnlayers replay``.
     split : table
         Arguments of :func:`nnlayers.data.split_table`.
     preprocessing : table
@@ -337,7 +339,8 @@ def _build_trainer(
 
 def training_arguments() -> dict[str, Argument]:
     """Return the arguments that the section ``training`` may have, by name."""
-    return _trainer_arguments() | _fit_arguments() | arguments_of(CheckpointClock)
+    others = arguments_of(CheckpointClock) | arguments_of(is_recorded)
+    return _trainer_arguments() | _fit_arguments() | others
 
 
 def _trainer_arguments() -> dict[str, Argument]:

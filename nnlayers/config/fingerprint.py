@@ -20,7 +20,7 @@ __all__ = ["HistoryFingerprint", "is_history", "settings_fingerprint"]
 def settings_fingerprint(config: Mapping[str, Any]) -> str:
     """Return a fingerprint of a config without what may differ when its run is resumed."""
     settings = copy.deepcopy(dict(config))
-    for name in ("epochs", "checkpoint_every", "engine"):
+    for name in ("epochs", "checkpoint_every", "engine", "record"):
         settings["training"].pop(name, None)
     return text_fingerprint(dumps(settings))
 

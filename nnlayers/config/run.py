@@ -22,6 +22,7 @@ from nnlayers.config.checkpoints import read_checkpoint, split_run_state, write_
 from nnlayers.config.checks import FILE_WRITERS
 from nnlayers.config.document import ConfigError, differences, dumps, read
 from nnlayers.config.experiment import Experiment
+from nnlayers.config.filming import RunFilm
 from nnlayers.config.fingerprint import HistoryFingerprint, settings_fingerprint
 from nnlayers.config.run_entries import entries_of_experiment
 from nnlayers.config.run_files import (
@@ -65,7 +66,7 @@ __all__ = ["Run", "keep_engine"]
 BEFORE_ENGINES = "numpy"
 
 # The settings of a run that may differ when it is resumed.
-_FREE_SETTINGS = ("epochs", "checkpoint_every", "engine")
+_FREE_SETTINGS = ("epochs", "checkpoint_every", "engine", "record")
 
 
 class Run(Described):
@@ -79,7 +80,7 @@ class Run(Described):
     ``calibration.png`` for classes, or ``predicted.png`` for numbers. Without matplotlib there are
     no pictures. Each file is whole or absent, and on the disk before the next is written, so that a
     process that is killed and a power loss cost the epochs since the last checkpoint and nothing
-    else.
+    else. What a recorder has seen of the network is in ``film.npz`` up to the last checkpoint.
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ class Run(Described):
         self._clock = CheckpointClock(experiment.config["training"]["checkpoint_every"])
         callbacks = experiment.trainer.callbacks
         self._file_writers = [item for item in callbacks if isinstance(item, FILE_WRITERS)]
-        callbacks[:] = [_Rewind(self), *callbacks, _Record(self)]
+        self._film = RunFilm(experiment)
+        callbacks[:] = [_Rewind(self), *callbacks, *self._film.callbacks, _Record(self)]
         arrays = [array for part in experiment.arrays.values() for array in part]
         self._fingerprints = {
             "data": np.array(data_fingerprint(arrays)),
@@ -134,8 +136,8 @@ class Run(Described):
         ------
         ConfigError
             If there is no run, another process is training it, its config differs in more than the
-            number of epochs, the time of checkpoints and the engine, its data differ, or a file is
-            damaged.
+            number of epochs, the time of checkpoints, the engine and the recording, its data
+            differ, or a file is damaged.
         """
         self._check_same_config()
         lock = lock_directory(self.directory)
@@ -229,6 +231,8 @@ class Run(Described):
         epoch = len(trainer.history)
         self.stopped = trainer.is_stopping and epoch < self.experiment.epochs
         state = self._state()
+        # A film that is ahead of the checkpoint is cut; one that is behind would lack its end.
+        self._film.write(self.directory)
         write_checkpoint(self.directory, state)
         self._checkpoint = state
         self._clock.end()
@@ -240,6 +244,7 @@ class Run(Described):
         epochs = int(run["epochs"])
         self.stopped = bool(run["stopped"])
         columns = trainer.history.state_dict() if epochs else {}
+        self._film.cut(epochs)
         trainer.load_state_dict(
             state | {f"history.{name}": column[:epochs] for name, column in columns.items()}
         )
@@ -289,6 +294,7 @@ class Run(Described):
         columns = read_history(self.directory / METRICS, run_state)
         self.experiment.trainer.history.load_state_dict(columns)
         self.rewind()
+        self._film.read(self.directory, int(run_state["epochs"]))
         self.experiment.rng.bit_generator.state = json.loads(str(run_state["rng"]))
 
     def _state(self) -> dict[str, Array]:
@@ -355,8 +361,8 @@ class Run(Described):
             advice = "" if old is None else f", so add --set {shlex.quote(f'{path}={was}')}"
             raise ConfigError(
                 f"{self.experiment.source}: {path}: is {now}, but {was} in the run "
-                f"{self.directory}; to resume, only training.epochs, training.checkpoint_every "
-                f"and training.engine may differ{advice}"
+                f"{self.directory}; to resume, only training.epochs, training.checkpoint_every, "
+                f"training.engine and training.record may differ{advice}"
             )
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "CONFIG",
     "CONFUSION",
     "CURVES",
+    "FILM",
     "METRICS",
     "MODEL",
     "NUMBERS",
@@ -61,6 +62,7 @@ PREVIOUS = "checkpoint-previous.npz"
 MODEL = "model.nn"
 METRICS = "metrics.csv"
 CURVES = "curves.png"
+FILM = "film.npz"
 TEST = "test.json"
 TIMING = "timing.json"
 BASELINE = "baseline.json"
@@ -70,7 +72,7 @@ CALIBRATION = "calibration.png"
 # The files of a test, which a run that is trained on no longer has.
 TEST_FILES = (TEST, CONFUSION, NUMBERS, CALIBRATION)
 RUN_FILES = frozenset(
-    {CONFIG, PREPROCESSING, CHECKPOINT, PREVIOUS, MODEL, METRICS, CURVES, TIMING, BASELINE}
+    {CONFIG, PREPROCESSING, CHECKPOINT, PREVIOUS, MODEL, METRICS, CURVES, FILM, TIMING, BASELINE}
     | set(TEST_FILES)
 )
 # Problems with a path that its user can mend. Others, such as a full disk, are failures.

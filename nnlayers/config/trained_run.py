@@ -18,6 +18,7 @@ from nnlayers._core.display import Described
 from nnlayers.config.checkpoints import load_newest_weights, read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
+from nnlayers.config.filming import read_film
 from nnlayers.config.parts import read_parts
 from nnlayers.config.predictor import Predictor
 from nnlayers.config.run_entries import entries_of_run
@@ -106,7 +107,7 @@ class TrainedRun(Described):
 
     @cached_property
     def history(self) -> History:
-        """The losses and metrics of each epoch.
+        """The losses and metrics of each epoch, with the film that the run recorded.
 
         Raises
         ------
@@ -116,6 +117,7 @@ class TrainedRun(Described):
         history = History()
         run = split_run_state(read_checkpoint(self.directory))[0]
         history.load_state_dict(read_history(self.directory / METRICS, run))
+        history.film = read_film(self.directory, int(run["epochs"]), self.preprocessing)
         return history
 
     @property

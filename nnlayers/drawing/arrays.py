@@ -12,6 +12,7 @@ from nnlayers._core.arrays import Array
 __all__ = [
     "MAX_SIDE",
     "as_table",
+    "block_means",
     "format_number",
     "format_numbers",
     "format_shape",
@@ -127,6 +128,27 @@ def _pooled_rows(table: Array, most: int) -> Array:
     high = np.array([block.max(axis=0) for block in blocks])
     low = np.array([block.min(axis=0) for block in blocks])
     return np.where(-low > high, low, high)
+
+
+def block_means(array: Array, rows: int, columns: int) -> Array:
+    """Return a table of at most so many blocks, each the mean of its entries.
+
+    Examples
+    --------
+    >>> block_means(np.array([1.0, -5.0, 2.0, 4.0]), 1, 2)
+    array([[-2.,  3.]])
+    """
+    return _means_of_rows(_means_of_rows(as_table(array), rows).T, columns).T
+
+
+def _means_of_rows(table: Array, most: int) -> Array:
+    length = len(table)
+    if length <= most:
+        return table
+    bounds = np.arange(most + 1) * length // most
+    sums = np.add.reduceat(table, bounds[:-1], axis=0)
+    means: Array = sums / np.diff(bounds)[:, None].astype(table.dtype)
+    return means
 
 
 def heat_levels(table: Array, levels: int = _LEVELS) -> Array:

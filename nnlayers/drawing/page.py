@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from html import escape
-from importlib.resources import files
-from string import Template
 
-from nnlayers._core.files import write_file
 from nnlayers.drawing.diagram import Diagram
+from nnlayers.drawing.frame import controls, fill, source, write_page
 from nnlayers.drawing.picture import ARROW, Schedule, style, to_svg
 from nnlayers.drawing.program import page_data
 from nnlayers.drawing.sections import sections
@@ -19,7 +16,8 @@ from nnlayers.drawing.trace import trace
 
 __all__ = ["to_html"]
 
-_SCRIPTS = ("arrays", "compute", "picture", "panel", "steps")
+_SCRIPTS = ("arrays", "compute", "picture", "panel", "player", "steps")
+_RESET = '<button type="button" id="reset" hidden>Reset numbers</button>\n'
 # The names of the colours of a page, which its own style sheet sets for light and for dark.
 _COLOURS = ("ink", "quiet", "line", "value", "gradient")
 _FILLS = ("input", "weight", "constant", "operation", "container")
@@ -73,23 +71,23 @@ def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
     # A low drawing leaves room for the panel below it.
     width, height = [int(length) for length in re.findall(r'(?:width|height)="(\d+)"', folded)[:2]]
     colours = {name: f"var(--{name})" for name in (*_COLOURS, *_FILLS, *_HEATS)}
-    page = Template(_source("page.html")).substitute(
-        layout="wide" if height < _MAX_HEIGHT and width > 2 * height else "tall",
-        height=height,
-        title=escape(f"{outputs} of {inputs}, step by step" if inputs else outputs),
-        style=_source("page.css") + style(colours),
+    layout = "wide" if height < _MAX_HEIGHT and width > 2 * height else "tall"
+    title = f"{outputs} of {inputs}, step by step" if inputs else outputs
+    body = fill(
+        "page.html",
+        title=escape(title),
         pictures=folded if folded == whole else f"{folded}\n{whole}",
         arrow=ARROW,
-        last=2 * len(passes.visits) + 1,
+        controls=controls("Step", 2 * len(passes.visits) + 1, _RESET),
         steps="\n".join(sections(passes)),
         text=escape(to_text(passes)),
-        # The end of a script element must not occur within it.
-        data=json.dumps(page_data(passes), separators=(",", ":")).replace("<", "\\u003c"),
-        script="".join(map(_source, [f"page_{name}.js" for name in _SCRIPTS])),
     )
-    # A name may hold half of a surrogate pair, which UTF-8 cannot encode.
-    write_file(path, lambda file: file.write(page.encode("utf-8", "xmlcharrefreplace")))
-
-
-def _source(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    write_page(
+        path,
+        title,
+        body,
+        attributes=f'class="{layout}" style="--height: {height}px"',
+        style=source("page.css") + style(colours),
+        data=page_data(passes),
+        scripts=_SCRIPTS,
+    )

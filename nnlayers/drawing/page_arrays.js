@@ -13,7 +13,11 @@ function rounded(array, type) {
   return makeArray(array.shape, data, type);
 }
 
-function bytesOf(text) { return Uint8Array.from(atob(text), letter => letter.charCodeAt(0)); }
+function bytesOf(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
 
 function decode(stored) {
   if (!("data" in stored)) {
@@ -115,12 +119,16 @@ function heatCanvas(heat, most) {
   const cell = Math.max(1, Math.min(most / columns, most / rows, 24));
   canvas.style.width = `${Math.round(columns * cell)}px`;
   canvas.style.height = `${Math.max(4, Math.round(rows * cell))}px`;
-  const image = new ImageData(Math.max(1, columns), Math.max(1, rows)), colours = heatColours();
+  paintHeat(canvas, heat, heatColours());
+  return canvas;
+}
+
+function paintHeat(canvas, { shape: [rows, columns], levels }, colours) {
+  const image = new ImageData(Math.max(1, columns), Math.max(1, rows));
   for (let i = 0; i < rows * columns; i++) {
-    image.data.set([...heatColour(heat.levels[i], colours), 255], 4 * i);
+    image.data.set([...heatColour(levels[i], colours), 255], 4 * i);
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
 }
 
 // Returns a heat map that opens into a larger one, on which the entries can be read.
@@ -137,6 +145,33 @@ function heatFigure(array, isOpen) {
   return details;
 }
 
+// Lets the pointer and the arrow keys read rows and columns of a canvas, by a function of both.
+function readBy(canvas, rows, columns, label, read) {
+  let row = 0, column = 0;
+  const go = (r, c) => {
+    row = Math.max(0, Math.min(rows - 1, r));
+    column = Math.max(0, Math.min(columns - 1, c));
+    read(row, column);
+  };
+  canvas.addEventListener("pointermove", event => {
+    const frame = canvas.getBoundingClientRect();
+    const across = (event.clientX - frame.left) / frame.width;
+    const down = (event.clientY - frame.top) / frame.height;
+    go(Math.floor(down * rows), Math.floor(across * columns));
+  });
+  for (const [name, value] of [["tabindex", 0], ["role", "img"], ["aria-label", label]]) {
+    canvas.setAttribute(name, value);
+  }
+  canvas.removeAttribute("aria-hidden");
+  canvas.addEventListener("keydown", event => {
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    go(row + moves[event.key][0], column + moves[event.key][1]);
+  });
+}
+
 function largeHeat(array) {
   const heat = heatOf(array, 32, 32, 100);
   const canvas = heatCanvas(heat, 288);
@@ -146,30 +181,11 @@ function largeHeat(array) {
   const scale = element("p", { class: "scale" }, "−", element("span", { class: "bar" }), "+");
   const columns = array.shape.length ? array.shape[array.shape.length - 1] : 1;
   const rows = columns ? sizeOf(array.shape) / columns : 0;
-  let row = 0, column = 0;
-  const read = (r, c) => {
-    row = Math.max(0, Math.min(rows - 1, r));
-    column = Math.max(0, Math.min(columns - 1, c));
+  const read = (row, column) => {
     const number = array.data ? ` = ${formatNumber(array.data[row * columns + column])}` : "";
     readout.textContent = `Row ${row + 1}, column ${column + 1}${number}`;
   };
-  canvas.addEventListener("pointermove", event => {
-    const frame = canvas.getBoundingClientRect();
-    const across = (event.clientX - frame.left) / frame.width;
-    const down = (event.clientY - frame.top) / frame.height;
-    read(Math.floor(down * rows), Math.floor(across * columns));
-  });
-  for (const [name, value] of [["tabindex", 0], ["role", "img"], ["aria-label", summaryOf(array)]]) {
-    canvas.setAttribute(name, value);
-  }
-  canvas.removeAttribute("aria-hidden");
-  canvas.addEventListener("keydown", event => {
-    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    read(row + moves[event.key][0], column + moves[event.key][1]);
-  });
+  readBy(canvas, rows, columns, summaryOf(array), read);
   return [canvas, scale, readout];
 }
 

@@ -30,6 +30,7 @@ from nnlayers.training.checkpoint_files import SavedState
 from nnlayers.training.fit_settings import describe_array, describe_value
 from nnlayers.training.fitting import resume_fit, start_callbacks
 from nnlayers.training.generators import dump_generator, load_generator
+from nnlayers.training.rows import Rows
 from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import join_states, split_state
 
@@ -193,6 +194,13 @@ class BatchFit:
         if self._has_ended:
             return 0
         return max(0, (1 if self.incremental else self.settings.max_iter) - self.epochs)
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows that are trained on; None for sparse ones."""
+        data = self._train_rows
+        is_dense = isinstance(data.X, np.ndarray)
+        return Rows(data.X, data.target, data.weight) if is_dense else None
 
     @cached_property
     def description(self) -> dict[str, str]:

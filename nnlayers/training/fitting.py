@@ -55,6 +55,10 @@ class FitInProgress(Protocol):
     def description(self) -> dict[str, str]:
         """Texts by name that must be the same when the fit is resumed."""
 
+    @property
+    def rows(self) -> Rows | None:
+        """The rows that are trained on, None where they are no arrays."""
+
     def state_dict(self) -> dict[str, Array]:
         """Return its place as arrays by name."""
 
@@ -93,6 +97,7 @@ class Fit:
     ) -> None:
         self._trainer = trainer
         self._data, self._validation = data, validation
+        self.rows: Rows | None = data
         self._epochs, self._batch_size = epochs, batch_size
         self._rng, self._shuffle = rng, shuffle
         self._done = 0
@@ -108,6 +113,7 @@ class Fit:
         """Train the epochs that are left."""
         trainer = self._trainer
         split = holdout.split(self._data, self._validation, trainer._task, self._rng)
+        self.rows = split[0]
         callbacks = [*trainer.callbacks, *bars]
         pauses = Pauses(callbacks)
         layers = trainer.model.named_layers().values()

@@ -14,8 +14,12 @@ from nnlayers._core.display import Grid
 from nnlayers.training.figures import new_figure
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from nnlayers.drawing.film import Film
 
 __all__ = ["History"]
 
@@ -71,6 +75,12 @@ class History:
     Columns are copies, so getting one takes longer the more epochs there are; a row, such as
     ``history.last`` or ``history.rows[-1]``, does not.
 
+    Attributes
+    ----------
+    film : Film or None
+        What a :class:`~nnlayers.callbacks.Recorder` has seen of the network, which
+        :meth:`to_html` shows.
+
     Examples
     --------
     >>> history = History()
@@ -90,6 +100,7 @@ class History:
 
     def __init__(self) -> None:
         self._columns: dict[str, list[float]] = {}
+        self.film: Film | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -187,6 +198,41 @@ class History:
             self._draw(panel_axes, names)
         result: Figure = all_axes[0].figure
         return result
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "Training run") -> None:
+        """Write a page that plays the training: the curves and, if it was recorded, the network.
+
+        It is one file, and needs nothing but a browser. With a
+        :class:`~nnlayers.callbacks.Recorder` among the callbacks it shows, for the epochs that were
+        recorded, the weights as heat maps, the norms of the gradients, the outputs of the layers
+        and, for one or two features, what the network makes of them.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write.
+        title : str
+            The title of the page.
+
+        Raises
+        ------
+        OSError
+            If the page cannot be written; an earlier file stays as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> history = History()
+        >>> history.append({"loss": 0.7})
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     history.to_html(Path(directory, "run.html"))
+        ...     Path(directory, "run.html").read_text(encoding="utf-8").splitlines()[0]
+        '<!DOCTYPE html>'
+        """
+        from nnlayers.drawing.film_page import film_to_html
+
+        film_to_html(self._columns, self.film, path, title)
 
     def state_dict(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the columns as arrays by name."""

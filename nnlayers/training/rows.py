@@ -25,6 +25,7 @@ __all__ = [
     "check_lengths",
     "named_arrays",
     "row_weight",
+    "spread",
 ]
 
 Indices: TypeAlias = npt.NDArray[np.intp] | slice
@@ -154,6 +155,17 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.X) if self.index is None else len(self.index)
+
+
+def spread(rows: int, count: int) -> npt.NDArray[np.intp]:
+    """Return the numbers of some rows at equal distances, the first and the last among them.
+
+    Examples
+    --------
+    >>> spread(100, 4), spread(3, 3)
+    (array([ 0, 33, 66, 99]), array([0, 1, 2]))
+    """
+    return np.linspace(0, rows - 1, count).astype(np.intp)
 
 
 def named_arrays(name: str, batch: Any) -> dict[str, Array]:

@@ -81,7 +81,9 @@ class TaskByInput(Task):
     def __init__(self, model: Graph, loss: Any, metrics: Any) -> None:
         self.input_names = [str(node.own_name) for node in model.inputs]
         super().__init__(model, loss, metrics)
-        self.network = NetworkByName(model)
+
+    def network_of(self, model: Any) -> Any:
+        return NetworkByName(model)
 
     def inputs(self, X: Any, name: str) -> Arrays:
         arrays = _by_name(name, "input", X, self.input_names)
@@ -102,8 +104,10 @@ class TaskByOutput(TaskByInput):
         self.output_names = _output_names(model)
         losses = _by_name("loss", "output", loss, self.output_names)
         super().__init__(model, LossByOutput(losses, weights), metrics)
-        self.network = NetworkByName(model, self.output_names)
         self.loss_weights = self.loss.weights
+
+    def network_of(self, model: Any) -> Any:
+        return NetworkByName(model, self.output_names)
 
     def resolve(self, metrics: Any) -> dict[str, Metrics]:
         if isinstance(metrics, list | tuple) and not metrics:

@@ -53,10 +53,14 @@ class Task:
         check_instance("model", model, Layer)
         self.model: Any = model
         self._parameters = model.parameters()
-        self.network: Any = model
+        self.network: Any = self.network_of(model)
         self.loss: Any = loss
         self.metrics: Any = self.resolve(metrics)
         self.loss_weights: dict[str, float] = {}
+
+    def network_of(self, model: Any) -> Any:
+        """Return what runs a model with the inputs and outputs of this one."""
+        return model
 
     def resolve(self, metrics: Iterable[str | Metric]) -> Any:
         """Return a user's metrics, after a check of the loss."""

@@ -334,6 +334,11 @@ class Trainer(Described):
         """The number of epochs of the fit that are not complete; 0 outside a fit."""
         return 0 if self._fit is None else self._fit.epochs_left
 
+    @property
+    def rows(self) -> Rows | None:
+        """The rows that a fit trains on, for callbacks; None outside a fit and for sparse ones."""
+        return None if self._fit is None else self._fit.rows
+
     def snapshot(self) -> dict[str, Array]:
         """Return copies of everything that a fit continues from; for ``on_pause`` of callbacks."""
         if self._fit is None:

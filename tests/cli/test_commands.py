@@ -33,6 +33,7 @@ def test_a_run_directory_holds_everything(run, workplace):
         "config.toml",
         "confusion.png",
         "curves.png",
+        "film.npz",
         "metrics.csv",
         "model.nn",
         "preprocessing.json",

@@ -190,6 +190,7 @@ def results(directory: Path) -> list[Any]:
     """Return what a run directory says and predicts."""
     run = load_run(directory)
     row = {"size": [1.0, None], "color": ["red", "x"], "day": ["2020-01-02", None]}
+    run.history.to_html(directory.parent / "page.html")
     found: list[Any] = [str(run.predict(row)), str(run.predict_proba(row)), repr(run.history)]
     return [*found, run.test_scores, run.seconds, run.evaluate()]
 

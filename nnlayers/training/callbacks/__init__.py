@@ -4,6 +4,7 @@ from nnlayers.training.callbacks.base import Callback, LambdaCallback
 from nnlayers.training.callbacks.checkpoint import Checkpoint
 from nnlayers.training.callbacks.csv_logger import CSVLogger
 from nnlayers.training.callbacks.early_stopping import EarlyStopping
+from nnlayers.training.callbacks.recorder import Recorder
 from nnlayers.training.callbacks.reduce_on_plateau import ReduceOnPlateau
 from nnlayers.training.callbacks.tensorboard import TensorBoard
 
@@ -13,6 +14,7 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "LambdaCallback",
+    "Recorder",
     "ReduceOnPlateau",
     "TensorBoard",
 ]

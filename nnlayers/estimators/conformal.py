@@ -274,11 +274,11 @@ def _rank(rows: int, coverage: float) -> int:
 
     Examples
     --------
-    >>> _rank(99, 0.9), _rank(9, 0.7), _rank(99, 0.901)
-    (90, 7, 91)
+    >>> _rank(99, 0.9), _rank(99, 0.901), _rank(99, 0.55)
+    (90, 91, 55)
     """
     coverage = check_number("coverage", coverage, above=0, below=1)
-    # A product such as 10 * 0.7 may be a little above the whole number that is meant.
+    # A product such as 100 * 0.55 may be a little above the whole number that is meant.
     return math.ceil(round((rows + 1) * coverage, 9))
 
 

@@ -43,6 +43,7 @@ def test_nine_rows_are_enough_for_nine_tenths():
     assert conformal_quantile(np.arange(9.0), 0.9) == 8
     assert conformal_quantile(np.arange(99.0), 0.9) == 89
     assert conformal_quantile(np.arange(99.0), 0.901) == 90
+    assert conformal_quantile(np.arange(99.0), 0.55) == 54  # 100 * 0.55 is above 55 in floats.
 
 
 @given(

@@ -1,9 +1,11 @@
 """Coverage and width of 90 % intervals, and calibration of probabilities, beside boosted trees.
 
-Each regressor gets intervals by CV+ of the same folds: networks with their residuals, Gaussian
-networks with residuals over the predicted standard deviation, LightGBM with its residuals and with
-two quantiles. Targets are standardised, so that widths are in standard deviations of the target.
-The calibration error is that of test rows; temperatures come from a fifth of the training rows.
+TabularRegressor gives its own intervals. The others get theirs by CV+ of the same folds: networks
+with their residuals, Gaussian networks with residuals over the predicted standard deviation,
+LightGBM with its residuals and with two quantiles. Targets are standardised, so that widths are in
+standard deviations of the target.
+The calibration error is that of test rows. TabularClassifier has a temperature of its own; those of
+the others come from a fifth of the training rows.
 """
 
 import warnings
@@ -23,6 +25,8 @@ from nnlayers.estimators import (
     ConformalRegressor,
     MLPClassifier,
     MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
     expected_calibration_error,
     fit_temperature,
 )
@@ -84,6 +88,7 @@ def conformal(estimator, **settings):
 
 
 REGRESSORS = {
+    "TabularRegressor": lambda: TabularRegressor(random_state=0),
     "network": lambda: conformal(network()),
     "Gaussian network": lambda: conformal(network("gaussian_nll"), uses_std=True),
     "LightGBM": lambda: conformal(trees()),
@@ -105,14 +110,15 @@ def coverage_and_width(model, X, y, seed):
 
 
 def calibration_errors(X, y, seed):
-    """Return the errors of a network and of trees, each as it is and with a temperature."""
+    """Return the errors of all contenders, of the last two as they are and with a temperature."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.3, stratify=y, random_state=seed
     )
     X_part, X_held, y_part, y_held = train_test_split(
         X_train, y_train, test_size=0.2, stratify=y_train, random_state=seed
     )
-    errors = []
+    tabular = TabularClassifier(random_state=0).fit(X_train, y_train)
+    errors = [expected_calibration_error(y_test, tabular.predict_proba(X_test))]
     for make in (
         lambda: make_pipeline(StandardScaler(), MLPClassifier(random_state=0)),
         lambda: LGBMClassifier(verbose=-1, n_jobs=1),
@@ -156,7 +162,13 @@ def cell(measured):
 
 
 def compare_calibration(seeds, folder):
-    kinds = ("network", "with temperature", "LightGBM", "LightGBM with temperature")
+    kinds = (
+        "TabularClassifier",
+        "network",
+        "with temperature",
+        "LightGBM",
+        "LightGBM with temperature",
+    )
     header = ("calibration error", "rows", "splits", *kinds)
     report, rows, results = Report("calibration", header, folder), [header], []
     for name, load in CLASSES.items():

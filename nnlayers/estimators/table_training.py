@@ -150,10 +150,12 @@ class HeldOutTraining:
         self._optimizer = AdamW(
             network.parameters(), schedule.lr, weight_decay=schedule.weight_decay
         )
-        self._trainer = Trainer(network, EnsembleLoss(loss), self._optimizer, engine=engine)
+        # A loss caches what its backward pass needs, and other networks train at the same time.
+        own = EnsembleLoss(copy.copy(loss))
+        self._trainer = Trainer(network, own, self._optimizer, engine=engine)
         if self._trainer.engine == "numpy" and engine == "auto":
             # An engine that runs no step would look at each whether it does by now.
-            self._trainer = Trainer(network, EnsembleLoss(loss), self._optimizer, engine="numpy")
+            self._trainer = Trainer(network, own, self._optimizer, engine="numpy")
         self._batches = _shuffled_batches(len(train), schedule.batch_size, rng)
         self._span = max(1, schedule.steps // schedule.measurements)
         pairs = zip(self.average.parameters(), network.parameters(), strict=True)

@@ -29,7 +29,7 @@ from nnlayers.training.ensemble_outputs import (
     outputs_of,
 )
 from nnlayers.training.history import History
-from nnlayers.training.member_fits import MakeTrainer, MemberFit, train_members
+from nnlayers.training.member_fits import MakeTrainer, make_fits, train_members
 from nnlayers.training.rows import ByName
 
 __all__ = ["Ensemble"]
@@ -198,10 +198,7 @@ class Ensemble(Layer, guarded=False):
         ModuleNotFoundError
             If processes are asked for and joblib is not installed.
         """
-        fits = [
-            MemberFit(number, model, stream, make_trainer)
-            for number, (model, stream) in enumerate(zip(self.models, self.streams, strict=True))
-        ]
+        fits = make_fits(self.models, self.streams, make_trainer)
         outputs = {outputs_of(fit.trainer.loss) for fit in fits}
         if len(outputs) > 1:
             raise ValueError(f"make_trainer must give one kind of loss, got {sorted(outputs)}")

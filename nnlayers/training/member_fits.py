@@ -12,9 +12,10 @@ import numpy as np
 from nnlayers._core.checks import check_choice, check_instance, check_integer, optional_library
 from nnlayers._core.showing import shown
 from nnlayers.layer import Layer
+from nnlayers.losses import Loss
 from nnlayers.training.trainer import Trainer
 
-__all__ = ["MakeTrainer", "MemberFit", "train_members"]
+__all__ = ["MakeTrainer", "MemberFit", "make_fits", "train_members"]
 
 MakeTrainer: TypeAlias = Callable[[Any], Trainer]
 
@@ -36,6 +37,7 @@ class MemberFit:
         self.number, self.model, self.stream = number, model, stream
         self.trainer = make_trainer(model)
         check_instance("what make_trainer returns", self.trainer, Trainer)
+        check_instance("the loss of make_trainer", self.trainer.loss, Loss)
         if self.trainer.model is not model:
             raise ValueError("make_trainer must return a trainer of the model that it gets")
 
@@ -47,6 +49,33 @@ class MemberFit:
             error.add_note(f"in member {self.number} of the ensemble")
             raise
         return self
+
+
+def make_fits(
+    models: list[Layer], streams: list[np.random.Generator], make_trainer: MakeTrainer
+) -> list[MemberFit]:
+    """Return the fits of all members.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `make_trainer` does not make a trainer of each model, or two trainers share a part.
+    """
+    members = zip(models, streams, strict=True)
+    fits = [MemberFit(number, *member, make_trainer) for number, member in enumerate(members)]
+    seen: dict[int, Any] = {}
+    for fit in fits:
+        # Losses and callbacks hold the state of one training, and members train at the same time.
+        loss = fit.trainer.loss
+        inner = [part for part in vars(loss).values() if isinstance(part, Loss)]
+        for part in (loss, *inner, fit.trainer.optimizer, *fit.trainer.callbacks):
+            if id(part) in seen:
+                raise ValueError(
+                    "make_trainer must make a loss, an optimizer and callbacks for each member, "
+                    f"got {shown(part)} twice"
+                )
+            seen[id(part)] = part
+    return fits
 
 
 def train_members(

@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import nnlayers as nn
 from nnlayers.estimators import TabularClassifier, TabularRegressor
 from nnlayers.estimators.tabular_base import BaseTabular
 
@@ -295,3 +296,15 @@ def test_the_compiled_engine_is_refused_where_it_does_not_know_a_layer():
 
 def test_cross_validation_gives_one_score_a_fold():
     assert (cross_val_score(Classifier(random_state=0), frame(), CLASSES, cv=2) > 0).all()
+
+
+def test_networks_that_train_at_the_same_time_have_losses_of_their_own(monkeypatch):
+    backward, used = nn.MeanSquaredError.backward, []
+
+    def record(loss):
+        used.append(loss)
+        return backward(loss)
+
+    monkeypatch.setattr(nn.MeanSquaredError, "backward", record)
+    model = Regressor(engine="numpy", random_state=0).fit(X, VALUES)
+    assert len(set(map(id, used))) == len(model.networks_) == 2

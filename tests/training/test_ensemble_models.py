@@ -238,6 +238,11 @@ def test_without_joblib_processes_say_what_to_install(monkeypatch):
 
 
 SHARED = nn.ReLU()
+SHARED_LOSS = nn.MeanSquaredError()
+
+
+def of(model, loss):
+    return nn.Trainer(model, loss, nn.optim.SGD(model.parameters(), lr=0.1))
 
 
 def fit(**changed):
@@ -259,6 +264,9 @@ def fit(**changed):
         (lambda: fit(make_trainer=None), TypeError, "make_trainer must be a function, got None"),
         (lambda: fit(make_trainer=lambda m: m), TypeError, "what make_trainer returns must be a T"),
         (lambda: fit(make_trainer=lambda m: OTHER), ValueError, "make_trainer must return a train"),
+        (lambda: fit(make_trainer=lambda m: of(m, SHARED_LOSS)), ValueError, "make_trainer must m"),
+        (lambda: fit(make_trainer=lambda m: of(m, nn.EnsembleLoss(SHARED_LOSS))), ValueError, "got "
+         r"MeanSquaredError\(\) twice"),
         (lambda: fit(workers=0), ValueError, "workers must be an integer of at least 1, got 0"),
         (lambda: fit(backend="gpu"), ValueError, "backend must be 'threads' or 'processes', got"),
         (lambda: fit(epochs=0), ValueError, "epochs must be an integer of at least 1, got 0"),

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from matplotlib import rc_params_from_file
+from sphinx.addnodes import pending_xref
 
 import nnlayers
 
@@ -25,7 +26,7 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "sphinx_copybutton",
     "sphinx_external_toc",
-    "notebook_directive",
+    "notebook_pages",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -67,7 +68,15 @@ def keep_underscores(app, what, name, item, options, lines):
     lines[:] = [re.sub(r"^(:(ivar|vartype) \w+)_:", r"\1\_:", line) for line in lines]
 
 
+def unlink_words(app, doctree):
+    """Leave words of a type without a link, such as "rows", which is an attribute somewhere."""
+    for link in list(doctree.findall(pending_xref)):
+        if link.get("reftype") == "class" and re.fullmatch("[a-z]+", link["reftarget"]):
+            link.replace_self(link.children)
+
+
 def setup(app):
     """Connect what happens during a build."""
     app.connect("builder-inited", write_page)
     app.connect("autodoc-process-docstring", keep_underscores, priority=900)
+    app.connect("doctree-read", unlink_words)

@@ -1,5 +1,6 @@
 """Structure of the documentation: every page is listed, and every link leads somewhere."""
 
+import json
 import re
 
 import documentation
@@ -8,6 +9,7 @@ import pytest
 ROOT = documentation.DOCS.parent
 PAGES = sorted(documentation.DOCS.rglob("*.md"))
 TEXTS = [*PAGES, *ROOT.glob("*.md")]
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 
 
 def links(path):
@@ -56,6 +58,18 @@ def test_a_code_host_shows_pages_without_the_marks_of_sphinx(path):
     text = path.read_text(encoding="utf-8")
     roles_and_labels = re.findall(r"(?<!`)\{[\w-]+\}`|^\([\w-]+\)=$", text, re.MULTILINE)
     directives = re.findall(r"^`{3,}\{([\w-]+)\}", text, re.MULTILINE)
-    # Code hosts show SECURITY.md and notebooks where they are.
+    # SECURITY.md is where code hosts look for it, and a page of the documentation too.
     assert roles_and_labels == []
-    assert set(directives) <= {"include", "notebook"}
+    assert directives == (["include"] if path.name == "security.md" else [])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_page_of_a_notebook_shows_its_cells_in_order(path):
+    assert (documentation.DOCS / "guide" / "notebooks" / f"{path.stem}.md").exists()
+    text = documentation.load("notebook_pages").as_markdown(path)
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    place = 0
+    for cell in cells:
+        last_line = cell["source"][-1].strip()
+        if "](" not in last_line:  # links lead elsewhere
+            place = text.index(last_line, place) + len(last_line)

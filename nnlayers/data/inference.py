@@ -78,7 +78,7 @@ class Inference:
         if len(rows) > _MOST_COLUMNS:
             rows[_MOST_COLUMNS:] = [["..."] * 5]
         grid = Grid(["column", "role", "values", "missing", ""], rows, "llrrl")
-        title = f"{count_of(self.rows, 'row')}, target {self.target.name}"
+        title = f"{count_of(self.rows, 'row')}, target {self.target.name!r}"
         return grid.html(title, self.target.description)
 
 

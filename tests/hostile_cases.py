@@ -67,6 +67,7 @@ VALID = {
     "low": lambda: 0.0,
     "loss": nn.SoftmaxCrossEntropy,
     "lr": lambda: 0.1,
+    "log_dir": lambda: "file",
     "make_layer": lambda: nn.ReLU,
     "make_model": lambda: model_of,
     "max_lr": lambda: 0.1,
@@ -133,7 +134,12 @@ TARGETS = {
     "Hinge": lambda: np.arange(4) % 2,
     "SoftmaxCrossEntropy": lambda: np.arange(4) % 2,
 }
-ARROW = {"data.feather", "data.parquet"}  # They need pyarrow.
+# What needs an optional library.
+LIBRARIES = {
+    "callbacks.TensorBoard": "tensorboard",
+    "data.feather": "pyarrow",
+    "data.parquet": "pyarrow",
+}
 CLIPS = {"nn.Clip", "nn.clip"}  # They need one of their optional arguments.
 # Classes whose objects the library makes, functions of arguments that it has checked, the trainer,
 # whose arguments belong together, and what `hostile_objects` has.
@@ -228,7 +234,8 @@ def cases():
             function = getattr(package, name)
             title = f"{room}.{name}"
             is_abstract = inspect.isclass(function) and inspect.isabstract(function)
-            is_left_out = title in MADE_BY_THE_LIBRARY or (title in ARROW and not HAS_ARROW)
+            is_missing = find_spec(LIBRARIES.get(title, "numpy")) is None
+            is_left_out = is_missing or title in MADE_BY_THE_LIBRARY
             if is_function(function) and not is_abstract and not is_left_out:
                 found[title] = _case(title, function)
     writers = ("c", "python", "program_of", "trace")

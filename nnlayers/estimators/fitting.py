@@ -124,7 +124,8 @@ class BatchFit:
             start_callbacks(run, callbacks, at_the_end)
             try:
                 while self._place or (self.epochs_left and not run.is_stopping):
-                    if not self._place and signals.run(self._join_epochs, train, batch_size, rng):
+                    is_free = not (self._place or shown)
+                    if is_free and signals.run(self._join_epochs, train, batch_size, rng):
                         loss = self.records.losses[-1]
                         continue
                     place = self._place or self._start_epoch(rng)

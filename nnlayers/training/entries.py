@@ -56,10 +56,14 @@ def describe_model(model: Layer) -> str:
     weights = sum(parameter.size for parameter in model.parameters())
     inner = sum(len(layer.named_layers()) == 1 for layer in layers)
     is_container = len(layers) > 1
-    name = f"{type(model).__name__} of {inner} layers" if is_container else shown(model)
-    return f"{name}, {weights:,} weights"
+    name = f"{type(model).__name__} of {_count(inner, 'layer')}" if is_container else shown(model)
+    return f"{name}, {_count(weights, 'weight')}"
 
 
 def describe_history(history: History) -> str:
     """Return the number of epochs, and the losses and metrics of the last one."""
     return repr(history).removeprefix("History(").removesuffix(")")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -45,6 +45,8 @@ def test_the_table_holds_what_differs_and_the_scores_of_each_run(tmp_path):
     header, *lines = str(Comparison(runs)).splitlines()
     assert header.split() == list(first)
     assert len({len(line) for line in [header, *lines]}) == 1
+    assert Comparison(runs)._repr_html_().count("<tr>") == 4
+    assert repr(Comparison(runs)) == f"Comparison({', '.join(str(tmp_path / n) for n in 'abc')})"
 
 
 def test_models_of_other_lengths_differ_as_a_whole():

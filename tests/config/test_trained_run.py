@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -39,6 +40,41 @@ def directory(tmp_path_factory):
     data = {"type": "csv", "path": str(place / "data.csv"), "target": "label"}
     train(place / "a", data=data)
     return place / "a"
+
+
+def test_a_run_says_what_it_is_made_of(directory):
+    run = load_run(directory)
+    lines = repr(run).splitlines()
+    assert lines[0] == "TrainedRun("
+    entries = dict(line.strip().split(": ", 1) for line in lines[1:-1])
+    assert entries["directory"] == str(directory)
+    assert entries["columns"] == "'kind', 'size'"
+    assert entries["target"] == "'label', 2 classes"
+    assert entries["model"] == "Sequential of 1 layer, 8 weights"
+    assert entries["trained"].startswith("3 epochs, loss=")
+    assert entries["test"].startswith("loss ")
+    assert run._repr_html_().count("<tr>") == len(entries)
+
+
+def test_a_run_of_which_files_are_missing_or_damaged_can_be_shown(directory, tmp_path):
+    place = tmp_path / "damaged"
+    shutil.copytree(directory, place)
+    run = load_run(place)
+    (place / "metrics.csv").unlink()
+    (place / "test.json").write_text("{")
+    text = repr(run)
+    assert "loss: SoftmaxCrossEntropy()" in text
+    assert "trained" not in text
+    assert "test:" not in text
+
+
+def test_a_run_and_an_experiment_say_how_far_they_are(tmp_path):
+    run = train(tmp_path / "a", epochs=2)
+    for item in (run, run.experiment):
+        assert repr(item).splitlines()[0] == f"{type(item).__name__}("
+        assert "rows: 42 train, 9 validation, 9 test" in repr(item)
+        assert "trained: 2 epochs" in repr(item)
+        assert "2 epochs" in item._repr_html_()
 
 
 def test_a_run_is_loaded_from_a_path_or_its_text(directory):

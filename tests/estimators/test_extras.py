@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 import scipy.stats
 from sklearn.datasets import load_iris, make_classification, make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
 
 import nnlayers as nn
@@ -307,6 +308,37 @@ def test_an_adaptive_learning_rate_works_with_any_optimizer():
     )
     model.fit(XR, YR)
     assert 10 < model.n_iter_ < 30  # Five divisions by 5 lead from 1e-3 to below 1e-6.
+
+
+def test_a_verbose_log_has_a_line_every_few_epochs_and_changes_nothing(capsys):
+    X, y = load_iris(return_X_y=True)
+    settings = {"max_iter": 50, "tol": 0, "n_iter_no_change": 100, "random_state": 0}
+    with pytest.warns(ConvergenceWarning):
+        quiet = MLPClassifier((4,), **settings).fit(X, y)
+    assert capsys.readouterr().out == ""
+    with pytest.warns(ConvergenceWarning):
+        logged = MLPClassifier((4,), verbose="log", **settings).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"epoch {epoch} of 50" for epoch in (1, *range(5, 51, 5))
+    ]
+    assert logged.loss_curve_ == quiet.loss_curve_
+
+
+def test_a_verbose_bar_is_not_written_to_a_pipe(capsys):
+    pytest.importorskip("rich")
+    X, y = load_iris(return_X_y=True)
+    with pytest.warns(ConvergenceWarning):
+        MLPClassifier((4,), verbose="bar", max_iter=2).fit(X, y)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_lbfgs_has_no_epochs_to_show():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="verbose='log' needs a stochastic solver"):
+        MLPClassifier((4,), solver="lbfgs", verbose="log").fit(X, y)
+    with pytest.raises(ValueError, match="'verbose' parameter"):
+        MLPClassifier((4,), verbose="loud").fit(X, y)
 
 
 def test_callbacks_see_each_epoch_and_may_stop():

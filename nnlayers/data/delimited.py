@@ -1,7 +1,8 @@
 """Read CSV and other delimited text files by pandas; errors name the file, the line and the column.
 
-pandas parses a file once. It is read again, line by line, only to find the line of an error, or if
-the last column has missing values, which may be those of rows that end too early.
+pandas parses a file once, but for columns that are text in some parts of it, or if blanks before
+text show only after its first part. It is read again, line by line, only to find the line of an
+error, or if the last column has missing values, which may be those of rows that end too early.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from nnlayers.data.texts import MISSING
 
 __all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]
 
-_CHUNK = 1 << 24
+# The numbers of bytes that are read at a time, and to see at first how a file is written.
+_CHUNK, _FIRST = 1 << 24, 1 << 20
 _NO_HEADER = (
     "; if the file has no header, name columns by number, such as 'column 1', in a config with "
     "header = false"
@@ -110,18 +112,16 @@ def read_delimited(
         if name not in known:
             problem = unknown_name("column", name, names) + header_advice(names)
             raise DataError(f"{path}: {problem}")
-    options = _pandas_options(path, dialect, names, text)
+    options = _pandas_options(dialect, names, text)
+    if dialect.separator != " ":
+        # Of a file with other columns, pandas does not notice the cells that a quote after a blank
+        # adds to a row.
+        options["skipinitialspace"] = _may_have_blanks(path, dialect, whole=only is not None)
     if only is not None:
         options["usecols"] = list(only)
-    frame = _parse(pandas, path, dialect, options)
-    if not len(frame):
-        raise DataError(f"{path}: there is a header but no row: add some{_NO_HEADER}")
-    columns = dict(frame.items())
-    del frame  # so that each column is freed when it has been converted
-    mixed = [name for name, series in columns.items() if _is_mixed(series)]
-    if mixed:
-        options |= {"usecols": mixed, "dtype": str}
-        columns |= dict(_parse(pandas, path, dialect, options).items())
+    columns = _parse_columns(pandas, path, dialect, options)
+    if not options["skipinitialspace"] and dialect.separator != " " and _have_blanks(columns):
+        columns = _parse_columns(pandas, path, dialect, options | {"skipinitialspace": True})
     if names[-1] in columns and columns[names[-1]].isna().any():
         _check_widths(path, dialect, len(names), rows=len(columns[names[-1]]))
     # Where some columns are left out, a row may have values in those.
@@ -179,9 +179,7 @@ def header_advice(names: Iterable[str]) -> str:
     return _NO_HEADER if has_number else ""
 
 
-def _pandas_options(
-    path: str, dialect: Dialect, names: list[str], text: Collection[str]
-) -> dict[str, Any]:
+def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -> dict[str, Any]:
     missing, text = [*MISSING, *dialect.missing], set(text)
     return {
         "sep": dialect.separator,
@@ -193,14 +191,42 @@ def _pandas_options(
         "header": 0 if dialect.header else None,
         "names": names,
         "index_col": False,  # Otherwise a longer first row makes the first column an index.
-        # pandas takes a third longer if it looks for them.
-        "skipinitialspace": dialect.separator != " " and _may_have_blanks(path, dialect),
+        "skipinitialspace": False,  # pandas takes a third longer if it looks for blanks.
         "keep_default_na": False,
         "na_values": {name: [""] if name in text else missing for name in names}
         if text
         else missing,
         "dtype": dict.fromkeys(text, str),
     }
+
+
+def _parse_columns(
+    pandas: Any, path: str, dialect: Dialect, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the columns of a file: numbers, booleans, or categories of text."""
+    frame = _parse(pandas, path, dialect, options)
+    if not len(frame):
+        raise DataError(f"{path}: there is a header but no row: add some{_NO_HEADER}")
+    columns = dict(frame.items())
+    del frame  # so that each column is freed when it has been converted
+    mixed = [name for name, series in columns.items() if _is_mixed(series)]
+    if mixed:
+        texts = {**options, "usecols": mixed, "dtype": str}
+        columns |= dict(_parse(pandas, path, dialect, texts).items())
+    for name, series in columns.items():
+        if isinstance(series.dtype, pandas.StringDtype):
+            categories = pandas.Categorical.from_codes(*series.factorize())
+            columns[name] = pandas.Series(categories, copy=False)
+    return columns
+
+
+def _have_blanks(columns: Mapping[str, Any]) -> bool:
+    """Return whether a cell of text begins with a blank, as each does that a blank spoils.
+
+    A missing value or a quote after a blank is read as text; a number is read as one.
+    """
+    texts = [series.cat.categories for series in columns.values() if hasattr(series, "cat")]
+    return any(text.startswith(" ") for levels in texts for text in levels)
 
 
 def _parse(pandas: Any, path: str, dialect: Dialect, options: Mapping[str, Any]) -> Any:
@@ -224,6 +250,9 @@ def _parse(pandas: Any, path: str, dialect: Dialect, options: Mapping[str, Any])
                 _check_encoding(path, dialect, record, names)
             raise DataError(f"{path}: it is not {dialect.encoding} text: set encoding") from None
         except (errors.ParserError, errors.ParserWarning) as error:
+            if not options["skipinitialspace"] and dialect.separator != " ":
+                # A quote after a blank has not been seen as one.
+                return _parse(pandas, path, dialect, {**options, "skipinitialspace": True})
             _raise_bad_record(path, dialect, names, str(error))
 
 
@@ -266,20 +295,25 @@ def _check_widths(path: str, dialect: Dialect, width: int, *, rows: int) -> None
             _check_records(path, dialect, width)
 
 
-def _may_have_blanks(path: str, dialect: Dialect) -> bool:
-    """Return whether blanks may stand before cells; False only where that is cheap to see."""
+def _may_have_blanks(path: str, dialect: Dialect, *, whole: bool) -> bool:
+    """Return whether blanks may stand before cells, of the whole file or of its first part.
+
+    False only where that is cheap to see.
+    """
     if is_compressed(path) or " ,".encode(dialect.encoding) != b" ,":
         return True
     # A cell begins after these bytes, of which the last ends the mark of UTF-8, or begins the file.
     starts = np.frombuffer(f"\r\n{dialect.separator}".encode() + b"\xbf", np.uint8)
     last = starts[:1]
-    for data in _read_bytes(path):
+    for data in _read_bytes(path, _CHUNK if whole else _FIRST):
         blanks = np.flatnonzero(data == ord(" "))
         before = data[blanks - 1]
         if len(blanks) and blanks[0] == 0:
             before[0] = last[0]
         if np.isin(before, starts).any():
             return True
+        if not whole:
+            break
         last = data[-1:]
     return False
 
@@ -293,10 +327,10 @@ def _count_bytes(path: str, *characters: str) -> list[int]:
     return counts
 
 
-def _read_bytes(path: str) -> Iterator[npt.NDArray[np.uint8]]:
+def _read_bytes(path: str, size: int = _CHUNK) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the bytes of a file in parts."""
     with open_decompressed(path) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(size):
             yield np.frombuffer(chunk, np.uint8)
 
 

@@ -149,7 +149,8 @@ def read_numbers(column: Column, notation: NumberFormat | None) -> npt.NDArray[n
         column.check(np.zeros(len(values), bool), "is a date; list the column in dates")
         return np.zeros(0)
     if column.kind == "numeric":
-        column.check(~np.isinf(values), "is infinite: replace it, or leave it blank")
+        if not np.isfinite(values).all():
+            column.check(~np.isinf(values), "is infinite: replace it, or leave it blank")
         return np.asarray(values, np.float64)
     texts, indices = levels_of(values)
     if notation is None:
@@ -202,12 +203,16 @@ class Categories:
     @classmethod
     def fit(cls, column: Column, *, min_count: int = 1, ids: bool = False) -> Self:
         """Collect the levels that at least `min_count` rows have."""
-        levels = levels_of(column.values)
+        return cls.of(levels_of(column.values), column.kind, min_count=min_count, ids=ids)
+
+    @classmethod
+    def of(cls, levels: Levels, kind: ColumnKind, *, min_count: int = 1, ids: bool = False) -> Self:
+        """Choose from the levels of a column those that at least `min_count` rows have."""
         counts = dict(zip(levels.texts, levels.counts.tolist(), strict=True))
         has_missing = counts.pop(None, 0) > 0
         frequent = sorted(text for text, count in counts.items() if text and count >= min_count)
         has_other = len(frequent) < len(counts)
-        return cls(tuple(frequent), column.kind, has_missing, has_other, ids)
+        return cls(tuple(frequent), kind, has_missing, has_other, ids)
 
     @property
     def codes(self) -> int:
@@ -236,8 +241,9 @@ class Categories:
             return (codes[levels.indices] + 1.0)[:, np.newaxis]
         if self.other:
             codes[codes < 0] = self.codes - 1
-        table = codes[:, np.newaxis] == np.arange(self.codes)
-        return np.asarray(table[levels.indices])
+        # One feature after another in memory, as its caller wants them, takes half of the time.
+        rows = codes.astype(np.int32)[levels.indices]
+        return np.asarray(rows == np.arange(self.codes, dtype=np.int32)[:, np.newaxis]).T
 
     def _remark_unknown(self, column: Column, levels: Levels, codes: Array) -> None:
         """Warn of levels that training did not see; rare ones have their own code."""

@@ -114,7 +114,7 @@ class Roles:
                 "rows, each a feature: list it in ignore, dates or embed, or set min_count",
                 stacklevel=4,
             )
-        return Categories.fit(column, min_count=self.min_count)
+        return Categories.of(levels, column.kind, min_count=self.min_count)
 
     def _fit_numbers(self, name: str, column: Column, notation: NumberFormat | None) -> Numbers:
         values = read_numbers(column, notation)

@@ -318,16 +318,28 @@ def test_the_line_of_a_row_is_that_in_the_file(write, rows, terminator):
         assert table.rows(slice(None, None, -1)).lines[0] == expected[-1]
 
 
+@pytest.mark.parametrize("columns", [None, {"a": "numeric", "b": "categorical"}])
 @pytest.mark.parametrize("chunk", [1, 2, 5, 1 << 24])
 @pytest.mark.parametrize(
-    "content",
-    ["a,b\n1,u\n2, u\n", "a,b\n1,u\n 2,u\n", 'a,b\n1,u\n2, "u"\n', "a,b\r1,u\r 2,u\r"],
+    ("content", "last"),
+    [
+        ("a,b\n1,u\n2, u\n", "u"),
+        ("a,b\n1,u\n 2,u\n", "u"),
+        ('a,b\n1,u\n2, "u"\n', "u"),
+        ("a,b\r1,u\r 2,u\r", "u"),
+        ('a,b\n1,u\n2, "u,v"\n', "u,v"),
+        ('a,b\n1,u\n2, "u\nv"\n', "u\nv"),
+        ("a,b\n1,u\n2, \n", None),
+        ("b,a\nu,1\nu, 2\n", "u"),
+        ('b,a\nu,1\n "u,v", 2\n', "u,v"),
+    ],
 )
-def test_blanks_before_a_late_cell_are_skipped(write, monkeypatch, content, chunk):
+def test_blanks_before_a_late_cell_are_skipped(write, monkeypatch, content, last, chunk, columns):
     monkeypatch.setattr(delimited, "_CHUNK", chunk)
-    table = read_rows(write(content))
+    monkeypatch.setattr(delimited, "_FIRST", chunk)
+    table = read_rows(write(content), columns)
     assert table.columns["a"].tolist() == [1.0, 2.0]
-    assert table.columns["b"].tolist() == ["u", "u"]
+    assert table.columns["b"].tolist() == ["u", last]
 
 
 @pytest.mark.parametrize(

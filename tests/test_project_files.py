@@ -19,10 +19,15 @@ def read(name):
 
 
 @pytest.fixture(scope="module")
-def metadata():
+def setup():
     parser = configparser.ConfigParser()
     parser.read_string(read("setup.cfg"))
-    return parser["metadata"]
+    return parser
+
+
+@pytest.fixture
+def metadata(setup):
+    return setup["metadata"]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +80,9 @@ def test_the_templates_for_issues_have_a_name_and_a_purpose():
     for path in templates:
         head = path.read_text(encoding="utf-8").split("---\n")[1]
         assert set(re.findall(r"^(\w+):", head, re.MULTILINE)) >= {"name", "about"}
+
+
+def test_the_readme_says_what_each_extra_is_for(setup):
+    rows = [line for line in read("README.md").splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == set(setup["options.extras_require"])

@@ -30,6 +30,7 @@ COMMANDS = {
     "tables": "tables",
     "intervals": "intervals",
     "checkpoints": "checkpoints",
+    "film": "film",
 }
 
 

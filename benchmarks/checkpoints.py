@@ -21,10 +21,10 @@ FITS = ["1 epoch", "1 s", "100 steps"]
 class Stopwatch:
     """The time that methods of callbacks take."""
 
-    def __init__(self, callbacks):
+    def __init__(self, callbacks, names=("on_epoch_end", "on_pause")):
         self.seconds = 0.0
         for callback in callbacks:
-            for name in ("on_epoch_end", "on_pause"):
+            for name in names:
                 setattr(callback, name, self._timed(getattr(callback, name)))
 
     def _timed(self, method):
@@ -47,6 +47,7 @@ def train_run(rows, epochs, every, folder):
         "optimizer": {"type": "Adam"},
         "training": {"epochs": epochs, "batch_size": BATCH, "checkpoint_every": every},
     }
+    config["training"]["record"] = False
     run = Run(prepare(config, "benchmark"), folder)
     watch = Stopwatch(run.experiment.trainer.callbacks)
     start = perf_counter()

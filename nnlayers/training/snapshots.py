@@ -100,12 +100,9 @@ def points_of(trainer: Trainer, contents: FilmContents) -> tuple[Array, Array]:
 
 @contextmanager
 def _generators_set_back(trainer: Trainer) -> Iterator[None]:
-    """Restore the random generators of a training, and those of the process, at the end."""
-    others: dict[str, Any] = {
-        f"callbacks.{i}": callback for i, callback in enumerate(trainer.callbacks)
-    }
-    others |= {"loss": trainer.loss, "metrics": trainer.metrics, "optimizer": trainer.optimizer}
-    generators = Generators(trainer.model, others)
+    """Restore the random generators of model and loss, and those of the process, at the end."""
+    # A copy of the model has its own generators, but shares those of closures and modules.
+    generators = Generators(trainer.model, {"loss": trainer.loss})
     states = generators.state_dict(), np.random.get_state(), random.getstate()
     try:
         yield

@@ -19,6 +19,7 @@ from faulty_disk import FaultyDisk, Killed, states_after_power_loss, write_state
 import nnlayers as nn
 from nnlayers._core.interruption import Interruption
 from nnlayers.config import ConfigError, Run, load_run, prepare, read
+from nnlayers.drawing.film import FilmContents, FilmLayer
 
 CONFIG = {
     "seed": 3,
@@ -43,7 +44,7 @@ CONFIG = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    """Save the time of drawing and of the real disk, which have no part in what is tested."""
+    """Save the time of drawing, of filming and of the real disk, which are not tested here."""
 
     class Figure:
         def savefig(self, file, **options):
@@ -51,6 +52,10 @@ def no_waiting(monkeypatch):
 
     monkeypatch.setattr(nn.History, "plot", lambda history: Figure())
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    contents = FilmContents((FilmLayer("0", "ReLU()"),))
+    snapshot = contents, contents.blank()
+    monkeypatch.setattr("nnlayers.training.snapshots.take_snapshot", lambda *arguments: snapshot)
+    monkeypatch.setattr("nnlayers.training.callbacks.recorder._FREE_SECONDS", 1e9)
 
 
 @functools.cache
@@ -114,9 +119,13 @@ def assert_resumes(directory, whole, resumed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # A damaged checkpoint is a warning.
         if directory.exists():
-            assert len(load_run(directory).history) <= len(whole[1].splitlines()) - 1
+            history = load_run(directory).history
+            assert len(history) <= len(whole[1].splitlines()) - 1
+            assert history.film is None or history.film.epochs == list(range(len(history) + 1))
         start(directory).train()
+        film = load_run(directory).history.film
     assert result(directory) == whole
+    assert film.epochs[-1] == len(whole[1].splitlines()) - 1
     assert not list(directory.parent.glob(".nnlayers-*"))
     assert not list(directory.glob(".nnlayers-*"))
 

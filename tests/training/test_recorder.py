@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.drawing.film import SCALE, Film
+from nnlayers.drawing.film import SCALE, Film, FilmContents
 from nnlayers.training.callbacks import recorder as recorder_module
 
 rng = np.random.default_rng(0)
@@ -96,7 +96,7 @@ def test_frames_are_recorded_while_their_share_of_the_time_lasts(monkeypatch):
     now = [0.0]
     clock = SimpleNamespace(perf_counter=lambda: now[0])
     monkeypatch.setattr(recorder_module, "time", clock)
-    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 0.02)
+    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 0.025)
 
     def pass_time(seconds):
         return nn.callbacks.LambdaCallback(lambda trainer: now.__setitem__(0, now[0] + seconds))
@@ -111,8 +111,24 @@ def test_frames_are_recorded_while_their_share_of_the_time_lasts(monkeypatch):
     model = nn.Sequential(nn.Affine(2, 2, rng=0))
     trainer = train(model, pass_time(0.1), nn.callbacks.Recorder(), epochs=100)
     frames = len(trainer.history.film.epochs)
-    assert 0.02 < (frames - 1) * 0.01 / now[0] <= 0.025
+    assert 0.02 < (frames - 2) * 0.01 / now[0] <= 0.025
     assert trainer.history.film.epochs[-1] == 100
+
+
+def test_frames_of_a_short_fit_are_spread_over_it(monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr(recorder_module, "time", clock)
+    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 0.025)
+    snapshot = FilmContents(()), FilmContents(()).blank()
+
+    def take(*arguments):
+        now[0] += 0.003
+        return snapshot
+
+    monkeypatch.setattr("nnlayers.training.snapshots.take_snapshot", take)
+    trainer = train(nn.Sequential(nn.Affine(2, 2, rng=0)), nn.callbacks.Recorder(), epochs=64)
+    assert trainer.history.film.epochs == [0, 1, 4, 9, 15, 24, 34, 46, 59, 64]
 
 
 def test_numbers_are_those_of_the_network_at_the_end_of_the_epoch():

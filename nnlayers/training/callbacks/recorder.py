@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-# The share of the time of a fit that frames may take, and the seconds that they may take in any
-# fit, so that one of a tenth of a second has a film too.
-_SHARE, _FREE_SECONDS = 0.025, 0.05
+# The share of the time of a fit that the frames between the first and the last may take, and the
+# seconds that they may take in any fit, so that one of a tenth of a second has a film too.
+_SHARE, _FREE_SECONDS = 0.025, 0.025
 
 
 class Recorder(Callback):
@@ -33,7 +34,7 @@ class Recorder(Callback):
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
     longer training, later ones are further apart. The frames between take at most 2.5 % of the time
-    of a fit, or 0.05 s if that is more. They leave no trace in the training: with and without them
+    of a fit, or 0.025 s if that is more. They leave no trace in the training: with and without them
     it ends with the same bits.
 
     Put it behind the callbacks that may end the fit, so that it sees that an epoch is the last. A
@@ -84,13 +85,15 @@ class Recorder(Callback):
         self.classes = check_strings("classes", classes, "names of classes")
         self.film: Film | None = None
         self._started = self._seconds = self._last = 0.0
+        self._epochs = 0
         self._is_between_epochs = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Record the network as it is at the start, unless the film goes on."""
-        self._started, self._seconds = time.perf_counter(), 0.0
         self._is_between_epochs = True
         self._record(trainer)
+        self._started, self._seconds = time.perf_counter(), 0.0
+        self._epochs = len(trainer.history)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
@@ -100,7 +103,7 @@ class Recorder(Callback):
         """Record a frame if the epoch is the last, or one is due and there is time for it."""
         self._is_between_epochs = True
         is_last = trainer.is_stopping or not trainer.epochs_left
-        if is_last or (self._has_time() and self._is_due(len(trainer.history))):
+        if is_last or (self._has_time(trainer) and self._is_due(len(trainer.history))):
             self._record(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:
@@ -132,10 +135,13 @@ class Recorder(Callback):
     def _is_due(self, epoch: int) -> bool:
         return self.film is None or self.film.is_due(epoch, self.frames)
 
-    def _has_time(self) -> bool:
+    def _has_time(self, trainer: Trainer) -> bool:
         """Return whether a frame that takes as long as the last one is within the share."""
         elapsed = time.perf_counter() - self._started
-        return self._seconds + self._last <= max(_SHARE * elapsed, _FREE_SECONDS)
+        done = len(trainer.history) - self._epochs
+        # The frames of a short fit are spread as those of a long one.
+        free = _FREE_SECONDS * math.sqrt(done / (done + trainer.epochs_left))
+        return self._seconds + self._last <= max(_SHARE * elapsed, free)
 
     def _record(self, trainer: Trainer) -> None:
         """Add a frame of the network as it is now, unless this epoch has one."""

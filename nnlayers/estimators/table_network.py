@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,8 +86,6 @@ def build_network(
     """
     inputs, lengths = _embed(rows, numbers, levels, size, rng)
     first = EnsembleAffine(size.members, sum(lengths), size.width, rng=rng)
-    # Each feature counts alike, however long its vector is.
-    first.W.value *= math.sqrt(sum(lengths) / len(lengths))
     # A factor for each feature, and not for each entry of its vector, makes members differ more.
     first.r.value[...] = np.repeat(rng.normal(size=(size.members, len(lengths))), lengths, axis=1)
     hidden = []
@@ -143,9 +140,9 @@ def _lines(encoding: PiecewiseLinear, dim: int, rng: np.random.Generator) -> Gro
     """Return a layer from codes to vectors that starts with a straight line for each entry."""
     edges = encoding.edges.value
     layer = GroupedAffine(encoding.features, encoding.bins, dim, rng=rng)
-    slopes = rng.normal(size=(encoding.features, 1, dim)) / math.sqrt(dim)
+    slopes = rng.normal(size=(encoding.features, 1, dim))
     # The sum of the codes, each times the width of its bin, is x minus the first edge.
     layer.W.value[...] = np.diff(edges)[:, :, np.newaxis] * slopes
-    offsets = rng.normal(size=(encoding.features, dim)) / math.sqrt(dim)
+    offsets = rng.normal(size=(encoding.features, dim))
     layer.b.value[...] = edges[:, :1] * slopes[:, 0] + offsets
     return layer

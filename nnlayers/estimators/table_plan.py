@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,6 +13,8 @@ __all__ = ["Plan"]
 
 # Tables with fewer rows than this leave each row out of one network.
 _MANY_ROWS = 5000
+# The steps after which the networks of tables like California housing no longer improve.
+_MOST_STEPS = 6000
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,16 @@ class Plan:
         is_small = rows < _MANY_ROWS
         parts = min(rows, 5) if is_small else 10
         networks = parts if is_small else 2
-        dim = min(16, max(4, 256 // max(numbers, 1)))
         size = NetworkSize(
             members=-(-members // networks),
-            width=128 if is_small else 256,
-            depth=2,
+            width=128,
+            depth=2 if is_small else 3,
             bins=48,
-            dim=dim,
-            dropout=0.1,
+            dim=min(16, max(4, 256 // max(numbers, 1))),
+            dropout=0.1 if is_small else 0.0,
         )
-        batch_size = max(16, min(256, rows // 16))
-        trained = rows - rows // parts
-        steps = 40 * max(1, round(trained / batch_size))
-        schedule = TrainingSettings(steps, batch_size, lr=2e-3, weight_decay=1e-2)
+        batch_size = min(256, max(32, 2 ** round(math.log2(rows / 256))))
+        epoch = max(1, round((rows - rows // parts) / batch_size))
+        steps = max(min(40 * epoch, _MOST_STEPS), 5 * epoch)
+        schedule = TrainingSettings(steps, batch_size, lr=4e-3, weight_decay=1e-2)
         return cls(parts, networks, size, schedule)

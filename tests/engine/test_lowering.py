@@ -104,6 +104,24 @@ def test_layers_that_begin_a_network(first, compiled):
     assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
 
 
+@pytest.mark.parametrize("rows", [1, 15, 32, 70])
+def test_products_of_more_rows_than_a_part(rows, compiled):
+    x, y = draw_batch(rows, "float64", (64,), (3, 2))
+    model = nn.Sequential(
+        nn.Affine(64, 128, rng=0), nn.ReLU(), nn.Affine(128, 129, rng=1), nn.Affine(129, 64, rng=2),
+        nn.Reshape((2, 32)), nn.Affine(32, 3, rng=3), nn.Reshape((3, 2)),
+    ).astype("float64")  # fmt: skip
+    assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
+
+
+@pytest.mark.parametrize("loss", [nn.MeanSquaredError(), nn.SoftmaxCrossEntropy()])
+def test_a_frozen_network_has_a_loss(loss, compiled):
+    x, y = draw_batch(7, "float64", (4,), (2,))
+    targets = y if loss.targets == "values" else np.arange(7) % 2
+    model = network(nn.Tanh(), dtype="float64").freeze()
+    assert_same_step(model, loss, x, targets, compiled=compiled)
+
+
 @each_dtype
 def test_embeddings(dtype, compiled):
     model = nn.Sequential(nn.Embedding(5, 3, rng=0), nn.Flatten(), nn.Affine(6, 2, rng=0))

@@ -45,7 +45,7 @@ def _operations():
     lowers_elementwise(Bell, names["bell"])
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, True], ids=["uncompiled", "compiled"])
 @pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-6), ("float64", 1e-13)])
 @pytest.mark.parametrize(
     "layer", [Bell(), Scale(3), Scale(3).freeze()], ids=["bell", "s", "frozen"]

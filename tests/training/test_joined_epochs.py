@@ -34,6 +34,9 @@ def joined(monkeypatch):
         return run_epochs(program, orders)
 
     monkeypatch.setattr(TrainingProgram, "run_epochs", counted)
+    monkeypatch.setattr(
+        "nnlayers.training.joined.CALL_SECONDS", 1000.0
+    )  # However slow the machine is.
     return counts
 
 
@@ -133,7 +136,7 @@ def test_epochs_that_something_looks_at_run_one_by_one(joined):
     assert joined == []
 
 
-def test_every_signal_ends_a_fit_after_whole_epochs_or_steps():
+def test_every_signal_ends_a_fit_after_whole_epochs_or_steps(joined):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def prepared():

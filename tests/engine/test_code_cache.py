@@ -1,6 +1,7 @@
 """Machine code is stored on disk, and read only if it is whole and nobody else can write it."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -40,6 +41,15 @@ def test_damaged_code_is_not_read(tmp_path, damage):
     assert stored.read("relu") is None
     stored.write("relu", b"machine code")
     assert stored.read("relu") == b"machine code"
+
+
+def test_a_directory_that_vanishes_is_made_again(tmp_path):
+    stored = cache(tmp_path)
+    stored.write("relu", b"code")
+    shutil.rmtree(stored.directory)
+    assert stored.read("relu") is None
+    stored.write("relu", b"code")
+    assert stored.read("relu") == b"code"
 
 
 @POSIX

@@ -50,7 +50,7 @@ def assert_same_state(setting, other, rtol=1e-12):
         np.testing.assert_allclose(setting.state()[name], array, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "uncompiled"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("gathered", [False, True])
 def test_rows_come_in_any_order_or_their_own(gathered, weighted, compiled, monkeypatch):

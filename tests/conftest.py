@@ -23,13 +23,15 @@ class BlankFigure:
 
 
 @pytest.fixture(autouse=True)
-def blank_curves(request, monkeypatch):
-    """Leave the picture of a run's history blank, because drawing it takes longer than a short run.
+def blank_pictures(request, monkeypatch):
+    """Leave the pictures of a run blank, because drawing them takes longer than a short run.
 
-    tests/cli/test_process.py holds that a command draws it.
+    tests/cli/test_process.py holds that a command draws them.
     """
     if request.path.parent.name in ("cli", "config"):
         monkeypatch.setattr("nnlayers.training.History.plot", lambda history: BlankFigure())
+        for name in ("draw_calibration", "draw_confusion", "draw_numbers"):
+            monkeypatch.setattr(f"nnlayers.config.run.{name}", lambda *arguments: BlankFigure())
 
 
 @pytest.fixture(params=["numpy", "auto"])

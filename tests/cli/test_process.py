@@ -35,7 +35,7 @@ def start(*arguments, environment, on_interrupt=signal.SIG_DFL):
     )
 
 
-def test_output_in_a_pipe_is_plain_and_short_and_curves_are_drawn(workplace, request):
+def test_output_in_a_pipe_is_plain_and_short_and_pictures_are_drawn(workplace, request):
     environment = os.environ | {"PYTHONPATH": str(request.config.rootpath)}
     process = start("train", "small.toml", "--out", "a", *NUMPY, environment=environment)
     out, err = process.communicate(timeout=60)
@@ -46,8 +46,8 @@ def test_output_in_a_pipe_is_plain_and_short_and_curves_are_drawn(workplace, req
     assert [line.split(":")[0] for line in lines[3:5]] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert out.isprintable() or all(line.isprintable() for line in lines)
     assert lines[-1].startswith("test accuracy ")
-    curves = workplace / "a" / "curves.png"
-    assert curves.read_bytes().startswith(b"\x89PNG")
+    for name in ("curves", "confusion", "calibration"):
+        assert (workplace / "a" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_closed_pipe_causes_no_traceback(workplace, environment, run):

@@ -3,16 +3,20 @@
 import inspect
 import warnings
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache, partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 from hostile_cases import Case
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.linear_model import LinearRegression
 
 import nnlayers as nn
+from nnlayers import estimators
 from nnlayers.config import Run, TrainedRun, prepare
-from nnlayers.estimators import MLPClassifier, MLPRegressor
+from nnlayers.estimators import ConformalRegressor, MLPClassifier, MLPRegressor
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 CLASSES = np.arange(40) % 2
@@ -33,6 +37,41 @@ def estimator_cases():
             found[title] = _quiet_method(make, name, valid | others)
         fitted = partial(_fitted, make)
         found[f"{estimator.__name__}.predict"] = _quiet_method(fitted, "predict", valid)
+    return found
+
+
+def uncertainty_cases():
+    """Return the cases of functions of predictions, and of what makes intervals and ensembles."""
+    row, probabilities = np.array([0.5, 1.0, 2.0]), np.full((3, 2), 0.5)
+    valid = {"y": row, "lower": row, "scores": row, "probabilities": probabilities}
+    classes = {"y": [0, 1, 1], "logits": probabilities, "probabilities": probabilities}
+    plus = {"scores": row, "folds": [0, 1, 1], "lower": probabilities}
+    functions = {
+        "conformity_scores": valid,
+        "conformal_quantile": valid,
+        "split_interval": valid,
+        "cv_plus_interval": plus,
+        "fit_temperature": classes,
+        "expected_calibration_error": classes,
+        "draw_reliability": classes,
+        "draw_coverage": {"y": row, "intervals": {0.5: np.ones((3, 2))}},
+    }
+    found = {}
+    for name, values in functions.items():
+        function = getattr(estimators, name)
+        names = inspect.signature(function).parameters
+        known = {n: partial(deepcopy, values[n]) for n in names if n in values}
+        found[f"estimators.{name}"] = Case(function, known)
+    make = partial(ConformalRegressor, LinearRegression(), folds=2, random_state=0)
+    rows = {"X": lambda: X, "y": lambda: CLASSES}
+    found["ConformalRegressor"] = _constructor_of_intervals()
+    found["ConformalRegressor.fit"] = _quiet_method(make, "fit", rows)
+    fitted = partial(_fitted, make)
+    found["ConformalRegressor.predict_interval"] = _quiet_method(fitted, "predict_interval", rows)
+    models = {"models": lambda: [nn.ReLU()]}
+    found["Ensemble.of"] = Case(nn.Ensemble.of, models)
+    ensemble = nn.Ensemble.of([nn.mlp([2, 3, 2], rng=0)])
+    found["Ensemble.predict"] = Case(ensemble.predict, {"x": lambda: X})
     return found
 
 
@@ -68,6 +107,15 @@ def _constructor(estimator):
 
     function.__signature__ = inspect.signature(estimator)
     return Case(function, {})
+
+
+def _constructor_of_intervals():
+    def function(**arguments):
+        with _without_remarks(), joblib.parallel_config(backend="threading"):
+            ConformalRegressor(**{"folds": 2} | arguments).fit(X, CLASSES)
+
+    function.__signature__ = inspect.signature(ConformalRegressor)
+    return Case(function, {"estimator": LinearRegression})
 
 
 def _fitted(make):

@@ -9,10 +9,10 @@ import warnings
 
 import pytest
 from hostile_cases import cases, write_files
-from hostile_objects import estimator_cases, run_cases, write_run
+from hostile_objects import estimator_cases, run_cases, uncertainty_cases, write_run
 from hostile_values import HOSTILE
 
-CASES = cases() | estimator_cases() | run_cases()
+CASES = cases() | estimator_cases() | run_cases() | uncertainty_cases()
 LONGEST = 503
 
 # What errors call an argument, where it is not its name.

@@ -77,7 +77,7 @@ def fit_temperature(
         raise ValueError(f"logits must have at least one row, got shape {np.shape(logits)}")
     if not np.isfinite(z).all():
         raise ValueError(f"logits must be finite, got {z[~np.isfinite(z)][0]}")
-    ids = class_ids(y, z.shape, labels)
+    ids = class_ids(y, z.shape, labels, "logits")
     w = _row_weights(sample_weight, len(z))
     if not w.any():
         raise ValueError("sample_weight must have an entry above 0, got zeros")
@@ -163,7 +163,7 @@ def expected_calibration_error(
         bad = p[~((p >= 0) & (p <= 1 + 1e-6))][0]
         raise ValueError(f"probabilities must be from 0 to 1, got {bad}")
     count = check_integer("bins", bins, minimum=1, maximum=1_000_000)
-    hits = class_ids(y, p.shape, labels) == p.argmax(axis=1)
+    hits = class_ids(y, p.shape, labels, "probabilities") == p.argmax(axis=1)
     w, confidence = _row_weights(sample_weight, len(p)), p.max(axis=1)
     if not w.any():
         return 0.0
@@ -172,8 +172,10 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / w.sum())
 
 
-def class_ids(y: npt.ArrayLike, shape: tuple[int, ...], labels: npt.ArrayLike | None) -> Array:
-    """Return the column of each row's class, in predictions of a shape.
+def class_ids(
+    y: npt.ArrayLike, shape: tuple[int, ...], labels: npt.ArrayLike | None, name: str
+) -> Array:
+    """Return the column of each row's class, in predictions of a name and a shape.
 
     Raises
     ------
@@ -182,17 +184,20 @@ def class_ids(y: npt.ArrayLike, shape: tuple[int, ...], labels: npt.ArrayLike | 
     """
     rows, classes = shape
     known = np.arange(classes) if labels is None else unmasked(labels, "labels")
-    if known.shape != (classes,) or len(np.unique(known)) < classes:
+    try:
+        columns = {label: column for column, label in enumerate(known.tolist())}
+    except TypeError:  # An array of no axes, or of objects that cannot be compared.
+        columns = {}
+    if known.shape != (classes,) or len(columns) < classes:
         raise ValueError(f"labels must hold {classes} different classes, got {shown(labels)}")
     given = as_reals(y, "y") if known.dtype.kind in "biuf" else unmasked(y, "y")
     if given.shape != (rows,):
-        raise ValueError(f"y must have shape ({rows},), got {given.shape}")
-    order = np.argsort(known)
-    found = np.searchsorted(known[order], given).clip(max=classes - 1)
-    ids: Array = order[found]
-    wrong = known[ids] != given
-    if wrong.any():
-        raise ValueError(f"y must hold classes of {shown(known)}, got {shown(given[wrong][0])}")
+        raise ValueError(
+            f"y must have a class for each row of {name}, shape ({rows},), got {given.shape}"
+        )
+    ids = np.array([columns.get(label, -1) for label in given.tolist()], np.intp)
+    if (ids < 0).any():
+        raise ValueError(f"y must hold labels of {shown(known)}, got {shown(given[ids < 0][0])}")
     return ids
 
 

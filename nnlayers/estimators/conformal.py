@@ -72,7 +72,7 @@ def conformity_scores(
     """
     targets = _finite("y", y, 1)
     low, high = _bounds(lower, upper, 1)
-    _check_shape("lower", low, targets.shape)
+    _check_shape("lower", low, targets.shape, "y")
     scores: Array = np.maximum(low - targets, targets - high) / _scale(scale, targets.shape)
     return scores
 
@@ -294,9 +294,9 @@ def _finite(name: str, values: npt.ArrayLike, axes: int) -> Array:
     return array
 
 
-def _check_shape(name: str, array: Array, shape: tuple[int, ...]) -> None:
+def _check_shape(name: str, array: Array, shape: tuple[int, ...], other: str) -> None:
     if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        raise ValueError(f"{name} must have the shape of {other}, {shape}, got {array.shape}")
 
 
 def _bounds(lower: npt.ArrayLike, upper: npt.ArrayLike | None, axes: int) -> tuple[Array, Array]:
@@ -304,7 +304,7 @@ def _bounds(lower: npt.ArrayLike, upper: npt.ArrayLike | None, axes: int) -> tup
     if upper is None:
         return low, low
     high = _finite("upper", upper, axes)
-    _check_shape("upper", high, low.shape)
+    _check_shape("upper", high, low.shape, "lower")
     return np.minimum(low, high), np.maximum(low, high)
 
 
@@ -312,7 +312,7 @@ def _scale(scale: npt.ArrayLike | None, shape: tuple[int, ...]) -> Array:
     if scale is None:
         return np.ones(shape)
     spread = _finite("scale", scale, len(shape))
-    _check_shape("scale", spread, shape)
+    _check_shape("scale", spread, shape, "lower")
     if (spread <= 0).any():
         raise ValueError(f"scale must be above 0, got {spread[spread <= 0][0]}")
     return spread
@@ -320,7 +320,7 @@ def _scale(scale: npt.ArrayLike | None, shape: tuple[int, ...]) -> Array:
 
 def _fold_ids(folds: npt.ArrayLike, rows: int, count: int) -> Array:
     ids = as_reals(folds, "folds")
-    _check_shape("folds", ids, (rows,))
+    _check_shape("folds", ids, (rows,), "scores")
     if rows and (ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= count):
         raise ValueError(
             f"folds must hold integers from 0 to {count - 1}, the columns of lower, "

@@ -17,9 +17,10 @@ from sklearn.utils import (
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from nnlayers._core.arrays import Array, refuse_masked
+from nnlayers.estimators.checks import as_row_weights, check_parameters, in_one_line
 from nnlayers.estimators.conformal import conformity_scores, cv_plus_interval
 
 __all__ = ["ConformalRegressor"]
@@ -89,7 +90,7 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         "method": [StrOptions({"cv+", "split"})],
         "folds": [Interval(Integral, 2, None, closed="left")],
         "uses_std": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, -1000, 1000, closed="both"), None],
         "random_state": ["random_state"],
     }
 
@@ -138,21 +139,20 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if self.uses_std and self.upper is not None:
             raise ValueError("uses_std=True needs one estimator, got upper as well")
         refuse_masked(y, "y")
-        X, y = indexable(X, y)
-        y = column_or_1d(y, warn=True)
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        with in_one_line():
+            X, y = indexable(X, y)
+            y = column_or_1d(y, warn=True)
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         weight = None
         if sample_weight is not None:
-            refuse_masked(sample_weight, "sample_weight")
-            weight = _check_sample_weight(sample_weight, X)
-            if (weight < 0).any():
-                raise ValueError(f"sample_weight must be at least 0, got {weight.min()}")
+            weight = as_row_weights(sample_weight, X)
             used = np.flatnonzero(weight)
             X, y, weight = _safe_indexing(X, used), y[used], weight[used]
         splits = self._splits(len(y))
-        self.models_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(self._train)(X, y, weight, train) for train, _ in splits
-        )
+        with in_one_line():
+            self.models_ = Parallel(n_jobs=self.n_jobs)(
+                delayed(self._train)(X, y, weight, train) for train, _ in splits
+            )
         scores = []
         for models, (_, held_out) in zip(self.models_, splits, strict=True):
             low, high, scale = self._predict(models, _safe_indexing(X, held_out))
@@ -204,11 +204,18 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self.scores_, self.folds_, low, high, coverage=coverage, scale=scale
         )
 
+    def _validate_params(self) -> None:
+        """Check the parameters, as scikit-learn's decorator of `fit` asks for."""
+        parameters = self.get_params(deep=False)
+        check_parameters(type(self).__name__, parameters, self._parameter_constraints)
+
     def _splits(self, rows: int) -> list[tuple[Array, Array]]:
         """Return the rows to train on and those held out, for each copy."""
         rng = check_random_state(self.random_state)
         if self.method == "split":
             return [train_test_split(np.arange(rows), test_size=_HELD_OUT, random_state=rng)]
+        if self.folds > rows:
+            raise ValueError(f"folds must be at most n_samples={rows}, got {self.folds}")
         folds = KFold(self.folds, shuffle=True, random_state=rng)
         return list(folds.split(np.arange(rows)))
 
@@ -225,7 +232,11 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _predict(self, models: Any, X: Any) -> tuple[Array, Array | None, Array | None]:
         """Return the lower and the upper prediction and the scale, of which some may be None."""
         if self.uses_std:
-            mean, std = models.predict(X, return_std=True)
+            try:
+                mean, std = models.predict(X, return_std=True)
+            except TypeError as error:
+                message = f"uses_std=True needs an estimator that predicts its error: {error}"
+                raise TypeError(message) from None
             return mean, None, std
         low, *high = (model.predict(X) for model in self._copies(models))
         return low, (high[0] if high else None), None
@@ -233,7 +244,8 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _predict_all(self, X: Any) -> tuple[Array, Array | None, Array | None]:
         """Return the predictions of all copies side by side."""
         check_is_fitted(self, "models_")
-        predictions = [self._predict(models, X) for models in self.models_]
+        with in_one_line():
+            predictions = [self._predict(models, X) for models in self.models_]
         low, *others = zip(*predictions, strict=True)
         high, scale = (None if part[0] is None else np.column_stack(part) for part in others)
         return np.column_stack(low), high, scale

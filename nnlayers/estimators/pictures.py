@@ -58,7 +58,7 @@ def draw_reliability(
     p = as_floats(probabilities, FLOAT64, "probabilities")
     if p.ndim != 2 or p.shape[1] < 2:
         raise ValueError(f"probabilities must have shape (n, classes), got {p.shape}")
-    ids = class_ids(y, p.shape, labels)
+    ids = class_ids(y, p.shape, labels, "probabilities")
     names = tuple(range(p.shape[1])) if labels is None else tuple(np.asarray(labels).tolist())
     with np.errstate(divide="ignore"):
         rows = Predictions("classes", ids, p.argmax(axis=1), np.log(p), has_log_odds=True)

@@ -151,12 +151,12 @@ def test_quantiles_that_cross_change_places():
         (lambda: conformal_quantile([1.0], 1.0), "coverage must be a finite number above 0 and be"),
         (lambda: conformal_quantile([[1.0]]), r"scores must have shape \(n,\), got \(1, 1\)"),
         (lambda: conformal_quantile([np.nan]), "scores must be finite, got nan"),
-        (lambda: conformity_scores([1.0], [1.0, 2.0]), r"lower must have shape \(1,\), got \(2,\)"),
+        (lambda: conformity_scores([1.0], [1.0, 2.0]), r"lower must have the shape of y, \(1,\)"),
         (lambda: conformity_scores([1.0], [1.0], scale=[0.0]), "scale must be above 0, got 0.0"),
-        (lambda: split_interval([1.0], [1.0], [1.0, 2.0]), r"upper must have shape \(1,\), got"),
+        (lambda: split_interval([1.0], [1.0], [1.0, 2.0]), "upper must have the shape of lower, "),
         (lambda: cv_plus_interval([1.0], [0], [1.0]), r"lower must have shape \(rows, folds\), go"),
         (lambda: cv_plus_interval([1.0], [2], [[1.0, 2.0]]), "folds must hold integers from 0 to"),
-        (lambda: cv_plus_interval([1.0], [0, 1], [[1.0]]), r"folds must have shape \(1,\), got"),
+        (lambda: cv_plus_interval([1.0], [0, 1], [[1.0]]), "folds must have the shape of scores,"),
     ],
 )  # fmt: skip
 def test_arguments_that_do_not_fit_are_named(call, message):

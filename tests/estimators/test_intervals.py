@@ -112,10 +112,12 @@ def test_threads_give_the_same_intervals():
 def test_errors_name_what_is_wrong():
     with pytest.raises(ValueError, match="uses_std=True needs one estimator, got upper as well"):
         ConformalRegressor(quantile(0.1), upper=quantile(0.9), uses_std=True).fit(X, Y)
-    with pytest.raises(ValueError, match="Cannot have number of splits n_splits=5"):
+    with pytest.raises(ValueError, match="folds must be at most n_samples=4, got 5"):
         ConformalRegressor(LinearRegression()).fit(X[:4], Y[:4])
-    with pytest.raises(ValueError, match="sample_weight must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
         ConformalRegressor(LinearRegression()).fit(X[:9], Y[:9], -np.ones(9))
+    with pytest.raises(TypeError, match="uses_std=True needs an estimator that predicts its err"):
+        ConformalRegressor(LinearRegression(), uses_std=True).fit(X, Y)
     with pytest.raises(NotFittedError):
         ConformalRegressor(LinearRegression()).predict_interval(X)
     with pytest.raises(ValueError, match="'method' parameter of ConformalRegressor must be"):

@@ -14,7 +14,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nnlayers as nn
-from nnlayers.estimators import ConformalRegressor, MLPRegressor
+from nnlayers.estimators import (
+    ConformalRegressor,
+    MLPRegressor,
+    conformity_scores,
+    split_interval,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
@@ -122,3 +127,21 @@ def test_errors_name_what_is_wrong():
         ConformalRegressor(LinearRegression()).predict_interval(X)
     with pytest.raises(ValueError, match="'method' parameter of ConformalRegressor must be"):
         ConformalRegressor(LinearRegression(), method="bootstrap").fit(X, Y)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_the_intervals_are_those_of_mapie(coverage):
+    mapie = pytest.importorskip("mapie.regression")
+    settings = {"confidence_level": coverage}
+    linear = LinearRegression().fit(X[:100], Y[:100])
+    split = mapie.SplitConformalRegressor(linear, **settings, prefit=True)
+    split.conformalize(X[100:200], Y[100:200])
+    scores = conformity_scores(Y[100:200], linear.predict(X[100:200]))
+    ours = split_interval(scores, linear.predict(X[TEST]), coverage=coverage)
+    np.testing.assert_allclose(ours, split.predict_interval(X[TEST])[1][:, :, 0], rtol=1e-12)
+    folds = KFold(5, shuffle=True, random_state=0)
+    plus = mapie.CrossConformalRegressor(LinearRegression(), **settings, cv=folds, method="plus")
+    plus.fit_conformalize(X[:200], Y[:200])
+    model = ConformalRegressor(LinearRegression(), random_state=0).fit(X[:200], Y[:200])
+    ours = model.predict_interval(X[TEST], coverage)
+    np.testing.assert_allclose(ours, plus.predict_interval(X[TEST])[1][:, :, 0], rtol=1e-12)

@@ -80,7 +80,8 @@ def draw_speed(table, path):
             for line in lines
             if line["contender"] == contender
         ]
-        axes.scatter(*zip(*points, strict=True), marker=marker, s=44, label=label)
+        if points:
+            axes.scatter(*zip(*points, strict=True), marker=marker, s=44, label=label)
     axes.set_yticks(range(len(races)), [race.partition(",")[0] for race in races])
     axes.invert_yaxis()
     axes.set_xscale("log")

@@ -52,7 +52,7 @@ def add_notebook(app, docname, source):
     """Add a notebook to the page of its name, before the page is parsed."""
     path = NOTEBOOKS / f"{docname.rpartition('/')[2]}.ipynb"
     if docname.startswith("guide/notebooks/") and path.exists():
-        app.env.dependencies[docname].add(str(path))
+        app.env.note_dependency(path)
         source[0] += "\n\n" + as_markdown(path)
 
 

@@ -11,15 +11,18 @@ LINK = re.compile(r"\]\(([^)\s#:]+\.(?:md|rst))")
 def children(index):
     """Return the pages below an index page, in the order of its first links to them.
 
-    These are pages of its own folder and of the folder of the documentation, and other indices.
+    These are pages of its own folder and of the folder of the documentation, and the indices of the
+    folders within its own.
     """
-    folder = index.parent
+    folder, top = index.parent, DOCS.resolve()
     links = LINK.findall(index.read_text(encoding="utf-8"))
     pages = dict.fromkeys((folder / link).resolve() for link in links)
-    below = [
-        page for page in pages if page.name == "index.md" or page.parent in (folder, DOCS.resolve())
+    return [
+        page
+        for page in pages
+        if (page.name != "index.md" and page.parent in (folder, top))
+        or (page.name == "index.md" and page.parent.parent == folder)
     ]
-    return [page for page in below if page not in (index, DOCS.resolve() / "index.md")]
 
 
 def entry(page, key="file"):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-# The share of the time of a fit that the frames between the first and the last may take, and the
-# seconds that they may take in any fit, so that one of a tenth of a second has a film too.
+# The share of the time of a fit that frames may take, and the seconds that those between the first
+# and the last may take in any fit, so that one of a tenth of a second has a film too.
 _SHARE, _FREE_SECONDS = 0.025, 0.025
 
 
@@ -33,9 +33,9 @@ class Recorder(Callback):
     one or two features what the network makes of the line or the plane.
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
-    longer training, later ones are further apart. The frames between take at most 2.5 % of the time
-    of a fit, or 0.025 s if that is more. They leave no trace in the training: with and without them
-    it ends with the same bits.
+    longer training, later ones are further apart. Frames take at most 2.5 % of the time of a fit; a
+    short one has the first and the last frame in any case, and as many between as take 0.025 s.
+    They leave no trace in the training: with and without them it ends with the same bits.
 
     Put it behind the callbacks that may end the fit, so that it sees that an epoch is the last. A
     film is part of the state that checkpoints keep, and goes on when a fit is resumed.
@@ -84,16 +84,16 @@ class Recorder(Callback):
         self.features = check_strings("features", features, "names of features")
         self.classes = check_strings("classes", classes, "names of classes")
         self.film: Film | None = None
-        self._started = self._seconds = self._last = 0.0
-        self._epochs = 0
+        self._costs: list[float] = []
+        self._started, self._epochs = 0.0, 0
         self._is_between_epochs = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Record the network as it is at the start, unless the film goes on."""
         self._is_between_epochs = True
+        self._costs = []
         self._record(trainer)
-        self._started, self._seconds = time.perf_counter(), 0.0
-        self._epochs = len(trainer.history)
+        self._started, self._epochs = time.perf_counter(), len(trainer.history)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
@@ -136,12 +136,16 @@ class Recorder(Callback):
         return self.film is None or self.film.is_due(epoch, self.frames)
 
     def _has_time(self, trainer: Trainer) -> bool:
-        """Return whether a frame that takes as long as the last one is within the share."""
+        """Return whether there is time for a frame that takes as long as those before."""
         elapsed = time.perf_counter() - self._started
-        done = len(trainer.history) - self._epochs
+        total, count = sum(self._costs), len(self._costs)
+        cost = max(self._costs[-1], total / count) if count else 0.0
+        if total + 2 * cost <= _SHARE * elapsed:  # The last frame counts, too.
+            return True
         # The frames of a short fit are spread as those of a long one.
+        done = len(trainer.history) - self._epochs
         free = _FREE_SECONDS * math.sqrt(done / (done + trainer.epochs_left))
-        return self._seconds + self._last <= max(_SHARE * elapsed, free)
+        return sum(self._costs[1:]) + cost <= free
 
     def _record(self, trainer: Trainer) -> None:
         """Add a frame of the network as it is now, unless this epoch has one."""
@@ -158,6 +162,5 @@ class Recorder(Callback):
                 film = Film()
                 film.start(contents, *points_of(trainer, contents))
             film.add(epoch, frame, self.frames)
-            self._last = time.perf_counter() - begun
-            self._seconds += self._last
+            self._costs.append(time.perf_counter() - begun)
         self.film = trainer.history.film = film

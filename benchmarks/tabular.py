@@ -132,7 +132,7 @@ def contender(name, is_class, seed):
         import lightgbm
 
         kind = lightgbm.LGBMClassifier if is_class else lightgbm.LGBMRegressor
-        return kind(random_state=seed, verbose=-1)
+        return kind(random_state=seed, verbose=-1, n_jobs=1)
     if name == "HistGradientBoosting":
         kind = HistGradientBoostingClassifier if is_class else HistGradientBoostingRegressor
         return kind(categorical_features="from_dtype", random_state=seed)

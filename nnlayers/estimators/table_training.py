@@ -36,7 +36,7 @@ _BLOCK = 512
 # The steps after which one network waits for the others, so that the end of the time finds all of
 # them equally far.
 _ROUND = 50
-# The share of a time limit that is left for the last measurement.
+# The share of a time limit that is left for what comes after the last measurement.
 _RESERVE = 0.05
 
 
@@ -102,8 +102,14 @@ class Clock:
 
     def progress(self, share: float) -> float:
         """Return how much is done, given the share of steps; 1 is the end."""
-        passed = (perf_counter() - self._start) / self._limit
-        return 1.0 if self._is_cancelled else min(1.0, max(share, passed))
+        passed = perf_counter() - self._start
+        if self._is_cancelled or passed >= self._limit:
+            return 1.0
+        return min(1.0, max(share, passed / self._limit))
+
+    def reserve(self, seconds: float) -> None:
+        """Leave so many seconds for what comes after the training."""
+        self._limit -= seconds
 
     def cancel(self) -> None:
         """End the training in all threads."""
@@ -171,7 +177,8 @@ class HeldOutTraining:
             self._optimizer.lr = self._schedule.lr * (1 + math.cos(math.pi * progress)) / 2
             rows = self._train.take(next(self._batches))
             self._trainer.step(rows.x, rows.target, rows.weight)
-            rate = 1 / min(self._optimizer.steps, self._span)
+            # A training that ends early has a mean over its last steps, and not over all.
+            rate = 1 / min(1 + self._optimizer.steps // 8, self._span)
             for mean, parameter in self._pairs:
                 mean.value += np.float32(rate) * (parameter.value - mean.value)
 
@@ -183,6 +190,13 @@ class HeldOutTraining:
     def predict_held_out(self) -> Array:
         """Return the outputs for the held-out rows, of shape (rows, members, outputs)."""
         return predict_members(self.average, self._held_out.x)
+
+    def measurement_seconds(self) -> float:
+        """Return about how long a prediction for the held-out rows takes."""
+        rows = self._held_out.x[:_BLOCK]
+        start = perf_counter()
+        predict_members(self.average, rows)
+        return (perf_counter() - start) * len(self._held_out) / len(rows)
 
     def keep(self) -> None:
         """Remember the mean weights as the best."""
@@ -205,7 +219,7 @@ def train_together(
     schedule: TrainingSettings,
     clock: Clock,
     measure: Callable[[list[Array]], float],
-) -> list[float]:
+) -> tuple[list[float], list[Array]]:
     """Train all, and restore the weights with the best held-out outputs of all together.
 
     Parameters
@@ -223,15 +237,24 @@ def train_together(
     -------
     list of float
         The losses, one for each measurement.
+    list of ndarray
+        The best held-out outputs.
     """
     losses: list[float] = []
-    with _workers(len(trainings)) as run:
+    best_outputs: list[Array] = []
+    threads = min(_count_threads(), len(trainings))
+    with _workers(threads) as run:
         try:
+            # Weights that were never measured are of no use, so the end of the time leaves some.
+            times = list(run(HeldOutTraining.measurement_seconds, trainings))
+            clock.reserve(2 * max(times) * math.ceil(len(trainings) / threads))
             for stop in np.linspace(0, schedule.steps, schedule.measurements + 1)[1:]:
                 _run_rounds(run, trainings, round(stop), clock)
-                losses.append(measure(list(run(HeldOutTraining.predict_held_out, trainings))))
+                outputs = list(run(HeldOutTraining.predict_held_out, trainings))
+                losses.append(measure(outputs))
                 best = int(np.argmin(losses))
                 if best == len(losses) - 1:
+                    best_outputs = outputs
                     list(run(HeldOutTraining.keep, trainings))
                 if len(losses) - best > schedule.patience or clock.progress(0.0) >= 1:
                     break
@@ -240,7 +263,7 @@ def train_together(
             raise
     for training in trainings:
         training.restore()
-    return losses
+    return losses, best_outputs
 
 
 def _run_rounds(
@@ -260,21 +283,22 @@ def _shuffled_batches(rows: int, size: int, rng: np.random.Generator) -> Iterato
         yield from np.array_split(rng.permutation(rows), max(1, round(rows / size)))
 
 
+def _count_threads() -> int:
+    """Return the number of threads in which products of matrices are computed."""
+    libraries = threadpoolctl.threadpool_info()
+    return max((item["num_threads"] for item in libraries if item["user_api"] == "blas"), default=1)
+
+
 @contextmanager
-def _workers(count: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Yield a function like ``map`` that works in as many threads as products of matrices would.
+def _workers(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Yield a function like ``map`` that works in threads, each of which multiplies by itself.
 
     A network on each core is faster than the products of one network on all of them, because
     everything else that a step computes then runs on all cores too.
     """
-    libraries = threadpoolctl.threadpool_info()
-    cores = max(
-        (item["num_threads"] for item in libraries if item["user_api"] == "blas"), default=1
-    )
-    threads = min(cores, count)
     if threads == 1:
         yield map
         return
-    limits = threadpoolctl.threadpool_limits(max(1, cores // threads), user_api="blas")
+    limits = threadpoolctl.threadpool_limits(1, user_api="blas")
     with limits, ThreadPoolExecutor(threads) as pool:
         yield pool.map

@@ -153,15 +153,15 @@ class BaseTabular(BaseEstimator, ABC):
                 )
             )
         together = rows.take(np.concatenate(parts))
-        self.losses_ = train_together(
+        self.losses_, best = train_together(
             trainings,
             plan.schedule,
             clock,
             lambda outputs: self._measure(np.concatenate(outputs), together),
         )
+        folds = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         self.networks_ = [training.average for training in trainings]
-        outputs = np.concatenate([training.predict_held_out() for training in trainings])
-        self._finish(outputs, together, np.repeat(np.arange(len(parts)), list(map(len, parts))))
+        self._finish(np.concatenate(best), together, folds)
 
     def _plan(self, rows: EncodedRows) -> Plan:
         """Return the sizes of the networks and of their training."""

@@ -60,7 +60,7 @@ class FilmLayer:
 
 @dataclass(frozen=True)
 class FilmView:
-    """What a model makes of the plane or the line of its inputs.
+    """Predictions over the plane or the line of a model's inputs.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class FilmView:
 
 @dataclass(frozen=True)
 class FilmContents:
-    """What every frame of a film shows.
+    """Contents of every frame of a film.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a model makes of the line or the plane of its inputs, for a film."""
+"""Predictions over the line or the plane of a model's inputs, for a film."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class HistoryFingerprint:
     >>> history = History()
     >>> history.append({"loss": 0.5})
     >>> HistoryFingerprint().update(history)[:10]
-    '1 52e57d5c'
+    '1 74b9ccf0'
     """
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import check_path
 from nnlayers._core.display import Described
+from nnlayers.config.builder import Builder
 from nnlayers.config.checkpoints import load_newest_weights, read_checkpoint, split_run_state
 from nnlayers.config.document import ConfigError, read
 from nnlayers.config.experiment import build_loss, read_metrics, read_sections
@@ -51,6 +52,7 @@ from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.saving import load
 from nnlayers.training import History
+from nnlayers.training.metrics import Metrics
 
 __all__ = ["TrainedRun", "load_run"]
 
@@ -215,12 +217,14 @@ class TrainedRun(Described):
         Raises
         ------
         ConfigError
-            If the config names a metric of a module that `modules` does not, or a file is damaged.
+            If the config names a metric of a module that `modules` does not, or one that does not
+            fit the loss, or a file is damaged.
         DataError
             As in :meth:`evaluate`.
         """
         source = str(self.directory / CONFIG)
         metrics = read_metrics(read_sections(self.config, source), source, self._modules)
+        Builder(source).attempt("training.metrics", (), lambda: Metrics(metrics, self.loss))
         table = self.labelled_table(rows, target)
         return score(self.predictor, table, metrics, self._baseline())
 

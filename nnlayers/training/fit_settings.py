@@ -105,7 +105,10 @@ def load_settings(array: npt.ArrayLike) -> dict[str, str]:
     ValueError
         If it is something else.
     """
-    settings = json.loads(str(np.asarray(array)))
+    try:
+        settings = json.loads(str(np.asarray(array)))
+    except RecursionError as error:
+        raise ValueError(f"settings must be a table: {error}") from None
     if not isinstance(settings, dict):
         raise ValueError("settings must be a table")
     return settings

@@ -128,7 +128,7 @@ def load_generator(generator: Any, state: npt.ArrayLike, name: str) -> None:
             generator.set_state(content)
         else:
             generator.bit_generator.state = content
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except (LookupError, OverflowError, RecursionError, TypeError, ValueError) as error:
         kind = type(getattr(generator, "bit_generator", generator)).__name__
         raise ValueError(
             f"state entry {name!r} must be the state of a {kind} generator: {error}"

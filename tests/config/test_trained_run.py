@@ -214,6 +214,18 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, file, content, use):
 
 
 @pytest.mark.parametrize(
+    ("metric", "message"),
+    [("acuracy", "unknown metric 'acuracy'"), ("r2", "metric 'r2' needs a loss whose targets")],
+)
+def test_a_metric_of_an_altered_config_is_an_error_that_names_it(tmp_path, metric, message):
+    train(tmp_path / "a", epochs=1)
+    path = tmp_path / "a" / "config.toml"
+    path.write_text(path.read_text().replace("metrics = []", f'metrics = ["{metric}"]'))
+    with pytest.raises(ConfigError, match=rf"config\.toml: training\.metrics: {message}"):
+        load_run(tmp_path / "a").evaluate()
+
+
+@pytest.mark.parametrize(
     ("file", "use"),
     [
         ("timing.json", lambda run: run.seconds),

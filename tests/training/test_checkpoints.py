@@ -18,6 +18,8 @@ from kills import Killer, needs_fork, run_and_die
 import nnlayers as nn
 from nnlayers.optim import schedules
 from nnlayers.training.callbacks import Checkpoint, EarlyStopping, LambdaCallback, ReduceOnPlateau
+from nnlayers.training.fit_settings import load_settings
+from nnlayers.training.generators import load_generator
 
 X = np.random.default_rng(0).normal(size=(22, 3)).astype(np.float32)
 Y = np.arange(22) % 3
@@ -617,6 +619,14 @@ def test_a_checkpoint_without_a_parent_directory_fails_before_the_first_epoch(fo
     with pytest.raises(FileNotFoundError, match="missing"):
         trainer.fit(X, Y, **FIT)
     assert len(trainer.history) == 0
+
+
+def test_text_nested_too_deep_is_no_state_of_a_generator_and_no_settings():
+    text = np.array("[" * 100_000)
+    with pytest.raises(ValueError, match="'rng' must be the state of a PCG64 generator"):
+        load_generator(np.random.default_rng(0), text, "rng")
+    with pytest.raises(ValueError, match="settings must be a table"):
+        load_settings(text)
 
 
 def test_a_snapshot_is_taken_in_a_fit_alone(folder):

@@ -10,10 +10,13 @@ FOLDER = str(Path(nnlayers.__file__).parent)
 
 
 class Interrupter:
-    """Call `strike` at the n-th line of library code that runs in the body of the ``with``."""
+    """Call `strike` at the n-th line of library code that runs in the body of the ``with``.
 
-    def __init__(self, line, strike):
-        self.line, self.strike = line, strike
+    The code is that of files whose path begins with `folder`.
+    """
+
+    def __init__(self, line, strike, folder=FOLDER):
+        self.line, self.strike, self.folder = line, strike, folder
         self.lines = 0
 
     def __enter__(self):
@@ -25,7 +28,7 @@ class Interrupter:
         sys.settrace(self._before)
 
     def _trace(self, frame, event, argument):
-        if not frame.f_code.co_filename.startswith(FOLDER):
+        if not frame.f_code.co_filename.startswith(self.folder):
             return None
         if event == "line":
             self.lines += 1

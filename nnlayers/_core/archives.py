@@ -14,6 +14,7 @@ import numpy as np
 from nnlayers._core.array_headers import read_array_header
 from nnlayers._core.arrays import Array
 from nnlayers._core.files import write_file
+from nnlayers._core.signals import DelayedSignals
 
 __all__ = ["Archive", "one_line", "read_arrays", "write_archive", "write_arrays"]
 
@@ -154,15 +155,22 @@ def write_archive(
     comment : bytes
         The archive's comment, which ends the file.
     """
-    # np.savez leaves its archive open when Ctrl-C interrupts it, which fails later and elsewhere.
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, text in (texts or {}).items():
-            archive.writestr(zipfile.ZipInfo(name), text)
-        for name, array in arrays.items():
-            # A ZipInfo of a name alone has no time, so that equal arrays give equal files.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
-        archive.comment = comment
+
+    def write() -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, text in (texts or {}).items():
+                archive.writestr(zipfile.ZipInfo(name), text)
+            for name, array in arrays.items():
+                # A ZipInfo of a name alone has no time, so that equal arrays give equal files.
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                with archive.open(entry, "w", force_zip64=True) as stream:
+                    np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
+            archive.comment = comment
+
+    # Ctrl-C in the middle of an entry would leave it open, and the archive with it, which would
+    # raise another error instead.
+    with DelayedSignals() as signals:
+        signals.run(write)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.signals import DelayedSignals
 from nnlayers.estimators.networks import Data, SparseInput, network_for, trainable_parameters
 from nnlayers.estimators.objectives import PenalizedLoss, gradient
 from nnlayers.estimators.solvers import NONFINITE, make_optimizer
@@ -24,7 +25,6 @@ from nnlayers.training.engines import Engine, EngineName
 from nnlayers.training.epoch import CALL_SECONDS, STEP_CALLBACKS
 from nnlayers.training.fitting import FitInProgress
 from nnlayers.training.rows import Rows
-from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.task import Task
 
 if TYPE_CHECKING:

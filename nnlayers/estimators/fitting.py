@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.signals import DelayedSignals
 from nnlayers._core.state import read_count
 from nnlayers.estimators.fit_run import EpochPlace, FitRun
 from nnlayers.estimators.networks import Data, is_finite
@@ -31,7 +32,6 @@ from nnlayers.training.fit_settings import describe_array, describe_value
 from nnlayers.training.fitting import resume_fit, start_callbacks
 from nnlayers.training.generators import dump_generator, load_generator
 from nnlayers.training.rows import Rows
-from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import join_states, split_state
 
 __all__ = ["BatchFit", "first_generator"]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.signals import DelayedSignals
 from nnlayers._core.state import read_count
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.divergence import QUIET, are_weights_finite, divergence_error
 from nnlayers.training.generators import dump_generator
 from nnlayers.training.rows import Indices, Rows
-from nnlayers.training.signals import DelayedSignals
 
 if TYPE_CHECKING:
     from nnlayers.engine import TrainingProgram

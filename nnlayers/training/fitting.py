@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.signals import DelayedSignals
 from nnlayers._core.state import read_count
 from nnlayers.layer import Layer, Parameter
 from nnlayers.training.callbacks import Callback
@@ -28,7 +29,6 @@ from nnlayers.training.gradients import discard_gradients
 from nnlayers.training.holdout import Holdout
 from nnlayers.training.joined import run_joined
 from nnlayers.training.rows import Rows
-from nnlayers.training.signals import DelayedSignals
 from nnlayers.training.state import Stateful, join_states, split_state
 
 if TYPE_CHECKING:

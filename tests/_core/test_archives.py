@@ -1,5 +1,8 @@
 import io
+import os
+import signal
 import struct
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -8,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from effort import cases
+from interrupts import Interrupter
 
 from nnlayers._core.archives import Archive, one_line, write_archive
 
@@ -216,3 +220,18 @@ def test_a_position_before_the_file_is_not_an_error_of_the_disk(tmp_path):
     path.write_bytes(content)
     with path.open("rb") as file, pytest.raises(ValueError, match=r"array 'a' cannot be read"):
         read_file(file)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no os.kill of SIGINT")
+def test_ctrl_c_within_an_archive_is_answered_after_it(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    module = zipfile.__file__.removesuffix("__init__.py")
+    expected = written(ARRAYS)
+    for line in range(0, 300, 3):
+        file = io.BytesIO()
+        press = Interrupter(line, lambda: os.kill(os.getpid(), signal.SIGINT), module)
+        with pytest.raises(KeyboardInterrupt), press:
+            write_archive(file, ARRAYS)
+        assert file.getvalue() == expected
+    assert not ignored

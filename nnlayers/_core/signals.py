@@ -1,4 +1,4 @@
-"""Delay signals until a training step has ended."""
+"""Delay signals until a step of training, or of writing, has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class DelayedSignals:
-    """Let Ctrl-C and SIGTERM end training between two steps and never within one.
+    """Let Ctrl-C and SIGTERM end work between two steps, such as those of training, not within one.
 
     A context manager. Only the main thread receives signals, so nothing changes in other threads.
     A signal that is ignored, or not handled by Python code, is left alone.

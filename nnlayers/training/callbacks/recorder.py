@@ -86,14 +86,15 @@ class Recorder(Callback):
         self.film: Film | None = None
         self._costs: list[float] = []
         self._started, self._epochs = 0.0, 0
+        self._ready = self._ready_epoch = 0.0
         self._is_between_epochs = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Record the network as it is at the start, unless the film goes on."""
         self._is_between_epochs = True
         self._costs = []
-        self._record(trainer)
         self._started, self._epochs = time.perf_counter(), len(trainer.history)
+        self._record(trainer)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
@@ -137,15 +138,23 @@ class Recorder(Callback):
 
     def _has_time(self, trainer: Trainer) -> bool:
         """Return whether there is time for a frame that takes as long as those before."""
-        elapsed = time.perf_counter() - self._started
-        total, count = sum(self._costs), len(self._costs)
-        cost = max(self._costs[-1], total / count) if count else 0.0
-        if total + 2 * cost <= _SHARE * elapsed:  # The last frame counts, too.
-            return True
+        return time.perf_counter() >= self._ready or len(trainer.history) >= self._ready_epoch
+
+    def _plan(self, trainer: Trainer) -> None:
+        """Find the time, and the epoch, from which on there is time for another frame.
+
+        After each epoch there is only a look at both, because an epoch may take microseconds.
+        """
+        costs, epoch = self._costs, len(trainer.history)
+        # The first frame takes longer than others, because all of its code is new to the processor.
+        later = costs[1:] or [cost / 3 for cost in costs] or [0.0]
+        cost = max(later[-1], sum(later) / len(later))
+        # The last frame counts, too.
+        self._ready = self._started + (sum(costs) + 2 * cost) / _SHARE
         # The frames of a short fit are spread as those of a long one.
-        done = len(trainer.history) - self._epochs
-        free = _FREE_SECONDS * math.sqrt(done / (done + trainer.epochs_left))
-        return sum(self._costs[1:]) + cost <= free
+        part = ((sum(costs[1:]) + cost) / _FREE_SECONDS) ** 2
+        total = epoch - self._epochs + trainer.epochs_left
+        self._ready_epoch = self._epochs + part * total if part <= 1 else math.inf
 
     def _record(self, trainer: Trainer) -> None:
         """Add a frame of the network as it is now, unless this epoch has one."""
@@ -164,3 +173,4 @@ class Recorder(Callback):
             film.add(epoch, frame, self.frames)
             self._costs.append(time.perf_counter() - begun)
         self.film = trainer.history.film = film
+        self._plan(trainer)

@@ -43,7 +43,7 @@ class Plan:
         """Return the plan for a number of rows, of which some features are numbers."""
         is_small = rows < _MANY_ROWS
         parts = min(rows, 5) if is_small else 10
-        networks = parts if is_small else 2
+        networks = parts if is_small else 4
         size = NetworkSize(
             members=-(-members // networks),
             width=128,

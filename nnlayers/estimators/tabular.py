@@ -26,8 +26,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     It takes numbers of any distribution, booleans, categories, text, dates and missing values, from
     a DataFrame or an array. :doc:`/guide/tabular` says what is made of each column.
 
-    Several networks are trained, each without some of the rows: of up to 5,000 rows five networks,
-    of which each leaves out another fifth, of more rows two that leave out a tenth. A network
+    Several networks are trained, each without some of the rows: below 5,000 rows five networks, of
+    which each leaves out another fifth, from then on four that leave out a tenth each. A network
     consists of members that share most of their weights, see :class:`nnlayers.EnsembleAffine`. The
     weights are those of the moment at which the rows left out were predicted best, and
     probabilities are means over all members, calibrated by a temperature T on the same rows:

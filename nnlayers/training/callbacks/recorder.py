@@ -21,7 +21,7 @@ __all__ = ["Recorder"]
 
 # The share of the time of a fit that frames may take, and the seconds that those between the first
 # and the last may take in any fit, so that one of a tenth of a second has a film too.
-_SHARE, _FREE_SECONDS = 0.025, 0.025
+_SHARE, _FREE_SECONDS = 0.02, 0.025
 
 
 class Recorder(Callback):
@@ -33,7 +33,7 @@ class Recorder(Callback):
     one or two features what the network makes of the line or the plane.
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
-    longer training, later ones are further apart. Frames take at most 2.5 % of the time of a fit; a
+    longer training, later ones are further apart. Frames take at most 2 % of the time of a fit; a
     short one has the first and the last frame in any case, and as many between as take 0.025 s.
     They leave no trace in the training: with and without them it ends with the same bits.
 

@@ -220,14 +220,14 @@ def test_a_missing_file_is_one_line(run, workplace):
     assert (status, err) == (2, ["nnlayers: none.csv: No such file or directory"])
 
 
-def test_a_table_of_thousands_of_columns_is_shown_in_part(run, workplace):
+def test_a_table_of_many_columns_is_shown_in_part(run, workplace):
     rng = np.random.default_rng(0)
-    header = ",".join([*(f"x{number}" for number in range(3000)), "y"])
-    rows = np.column_stack([rng.normal(size=(30, 3000)).round(2), np.arange(30) % 2])
+    header = ",".join([*(f"x{number}" for number in range(500)), "y"])
+    rows = np.column_stack([rng.normal(size=(30, 500)).round(2), np.arange(30) % 2])
     np.savetxt(workplace / "wide.csv", rows, fmt="%g", delimiter=",", header=header, comments="")
     status, out, err = run("init", "wide.csv", "--target", "y")
     assert (status, err) == (0, [])
-    assert out[-2] == "... and 2,800 more columns"
+    assert out[-2] == "... and 300 more columns"
     assert len((workplace / "wide.toml").read_text().splitlines()) < 60
     train = ("train", "wide.toml", "--set", "training.epochs=1", "--out", "a")
     assert run(*train)[0] == 0

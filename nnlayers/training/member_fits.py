@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
@@ -40,14 +41,19 @@ class MemberFit:
         check_instance("the loss of make_trainer", self.trainer.loss, Loss)
         if self.trainer.model is not model:
             raise ValueError("make_trainer must return a trainer of the model that it gets")
+        self.is_running = self.is_cancelled = False
 
     def run(self, X: Any, y: Any, settings: Mapping[str, Any]) -> MemberFit:
         """Train the member, and return the fit, which comes from another process as a copy."""
+        self.is_running = True
         try:
-            self.trainer.fit(X, y, rng=self.stream, **settings)
+            if not self.is_cancelled:
+                self.trainer.fit(X, y, rng=self.stream, **settings)
         except Exception as error:
             error.add_note(f"in member {self.number} of the ensemble")
             raise
+        finally:
+            self.is_running = False
         return self
 
 
@@ -103,14 +109,22 @@ def _in_threads(
     fits: list[MemberFit], X: Any, y: Any, settings: Mapping[str, Any], workers: int
 ) -> list[MemberFit]:
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(fit.run, X, y, settings) for fit in fits]
         try:
+            futures = [pool.submit(fit.run, X, y, settings) for fit in fits]
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
         except BaseException:
-            for future in futures:
-                future.cancel()
-            for fit in fits:
-                fit.trainer.stop()
+            _cancel(fits)
             raise
     return fits
+
+
+def _cancel(fits: list[MemberFit]) -> None:
+    """End all trainings after their epochs; those that have not begun never do."""
+    for fit in fits:
+        fit.is_cancelled = True
+    # A fit that begins right now forgets that it was told to stop.
+    while any(fit.is_running for fit in fits):
+        for fit in fits:
+            fit.trainer.stop()
+        time.sleep(0.001)

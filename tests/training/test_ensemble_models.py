@@ -6,6 +6,7 @@ import runpy
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -206,29 +207,52 @@ def test_a_member_that_diverges_is_named_and_ends_the_others():
 
     ensemble = nn.Ensemble(make_model, 3)
     with pytest.raises(nn.DivergenceError) as caught:
-        ensemble.fit(trainer_of, X, CLASSES, epochs=1_000_000)
+        ensemble.fit(trainer_of, X, CLASSES, epochs=20_000)
     assert caught.value.__notes__ == ["in member 1 of the ensemble"]
 
 
 def test_ctrl_c_ends_all_members_after_their_epoch():
+    trainers = []
+
     class Interrupt(nn.callbacks.Callback):
         def on_epoch_end(self, trainer):
             if len(trainer.history) == 2 and trainer.model is ensemble.models[0]:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     def trainer_of(model):
-        trainer = make_trainer(model)
-        trainer.callbacks.append(Interrupt())
-        return trainer
+        trainers.append(make_trainer(model))
+        trainers[-1].callbacks.append(Interrupt())
+        return trainers[-1]
 
     ensemble = nn.Ensemble(make_model, 2)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            ensemble.fit(trainer_of, X, CLASSES, epochs=1_000_000, workers=2)
+            ensemble.fit(trainer_of, X, CLASSES, epochs=20_000, workers=2)
     finally:
         signal.signal(signal.SIGINT, handler)
+    assert max(len(trainer.history) for trainer in trainers) < 20_000
     assert np.isfinite(ensemble.predict(X)).all()
+
+
+@pytest.mark.parametrize("begun", [0, 1, 2])
+def test_ctrl_c_while_members_begin_ends_those_that_have(monkeypatch, begun):
+    submit, trainers, submitted = ThreadPoolExecutor.submit, [], []
+
+    def submit_or_raise(*arguments):
+        if len(submitted) == begun:
+            raise KeyboardInterrupt
+        submitted.append(arguments)
+        return submit(*arguments)
+
+    def trainer_of(model):
+        trainers.append(make_trainer(model))
+        return trainers[-1]
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_or_raise)
+    with pytest.raises(KeyboardInterrupt):
+        nn.Ensemble(make_model, 3).fit(trainer_of, X, CLASSES, epochs=20_000, workers=2)
+    assert max(len(trainer.history) for trainer in trainers) < 20_000
 
 
 def test_without_joblib_processes_say_what_to_install(monkeypatch):

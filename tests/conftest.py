@@ -8,11 +8,11 @@ from hypothesis import settings
 # of L-BFGS. NumPy reads the variable when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Timing depends on the machine, so no example has a deadline. Few examples keep the suite fast;
-# .ci/run tries more of them with --hypothesis-profile=thorough, and the same in each run, so that a
-# change does not fail by another's fault. --hypothesis-profile=random looks for new ones.
+# Timing depends on the machine, so no example has a deadline. Few examples keep the suite fast, and
+# the same ones in each run, so that a change does not fail by another's fault. More are tried by
+# --hypothesis-profile=thorough, and new ones by --hypothesis-profile=random.
 settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
-settings.register_profile("thorough", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=100, derandomize=True)
 settings.register_profile("random", deadline=None, max_examples=100)
 settings.load_profile("quick")
 

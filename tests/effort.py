@@ -4,7 +4,7 @@ from hypothesis import settings
 
 
 def cases(quick):
-    """Return a number of cases, twice as large with ``--hypothesis-profile=thorough``."""
+    """Return a number of cases, four times as large with ``--hypothesis-profile=thorough``."""
     return quick * settings().max_examples // 25
 
 

@@ -19,7 +19,7 @@ __all__ = ["JoinedEpochs", "run_joined"]
 
 
 class JoinedEpochs(NamedTuple):
-    """What became of epochs that were joined in one call.
+    """Result of epochs that ran in one call.
 
     Attributes
     ----------

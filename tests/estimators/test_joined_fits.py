@@ -32,9 +32,8 @@ def joined(monkeypatch):
         return run_epochs(program, orders)
 
     monkeypatch.setattr(TrainingProgram, "run_epochs", counted)
-    monkeypatch.setattr(
-        "nnlayers.estimators.fit_run.CALL_SECONDS", 1000.0
-    )  # However slow the machine is.
+    # A slow machine would do fewer epochs in one call.
+    monkeypatch.setattr("nnlayers.estimators.fit_run.CALL_SECONDS", 1000.0)
     return counts
 
 

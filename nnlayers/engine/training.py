@@ -27,6 +27,7 @@ from nnlayers.engine.program import Buffer, KernelCall, KernelProgram
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer
+from nnlayers.optim.base import drops_subnormals
 
 __all__ = ["TrainingProgram"]
 
@@ -39,12 +40,18 @@ ORDER_ROWS = 1 << 17
 
 
 class _Update(NamedTuple):
-    """The coefficients of weights that move alike, which depend on the step."""
+    """The numbers that depend on the step, of weights that move alike."""
 
     rule: UpdateRule
     skipped: int
     lr_scale: float
     buffer: Buffer
+
+    def coefficients(self, lr: Any, steps: Any) -> tuple[Any, ...]:
+        """Return those of the rule, and last the number below which the state is set to 0."""
+        t = steps - self.skipped
+        smallest = drops_subnormals(t) * np.finfo(self.buffer.memory.dtype).tiny
+        return *self.rule.coefficients(lr * self.lr_scale, t), smallest
 
 
 class TrainingProgram:
@@ -140,12 +147,14 @@ class TrainingProgram:
             settings = run.skipped, run.lr_scale, run.decay
             if settings not in updates:
                 rule = lower_optimizer(self.optimizer, run.decay)
-                width = len(rule.coefficients(0.0, 1))
+                width = len(rule.coefficients(0.0, 1)) + 1
                 memory = np.zeros((1, width), self.dtype)
                 buffer = Buffer(memory, (width,), stride=memory.nbytes)
                 updates[settings] = _Update(rule, run.skipped, run.lr_scale, buffer)
             rule, _, _, buffer = updates[settings]
             yield KernelCall(rule.kernel, rule.operands(self.optimizer, run, buffer))
+            if run.state:
+                yield KernelCall(kernels.drop_subnormals, (buffer, *run.state))
         self._updates = list(updates.values())
 
     def _steps_in_memory(self) -> int:
@@ -262,8 +271,8 @@ class TrainingProgram:
             return None
         batch.fill(x, y, weight)
         lr, t = optimizer.lr, optimizer.steps + 1
-        for rule, skipped, lr_scale, buffer in self._updates:
-            buffer.memory[0] = rule.coefficients(lr * lr_scale, t - skipped)
+        for update in self._updates:
+            update.buffer.memory[0] = update.coefficients(lr, t)
         for state in self._build.states:
             state.array[...] = getattr(state.layer, state.name)
         self._one_count[0] = len(x)
@@ -302,10 +311,10 @@ class TrainingProgram:
 
     def _set_coefficients(self, lrs: Array) -> None:
         first = self.optimizer.steps + 1
-        for rule, skipped, lr_scale, buffer in self._updates:
-            t = np.arange(first - skipped, first - skipped + len(lrs))
-            for column, values in enumerate(rule.coefficients(lrs * lr_scale, t)):
-                buffer.memory[: len(lrs), column] = values
+        steps = np.arange(first, first + len(lrs))
+        for update in self._updates:
+            for column, values in enumerate(update.coefficients(lrs, steps)):
+                update.buffer.memory[: len(lrs), column] = values
 
     def _draw(self, counts: Ints) -> list[tuple[np.random.Generator, Any]]:
         """Draw the random numbers of steps; return the generators with their states before."""

@@ -22,11 +22,15 @@ __all__ = [
     "LearningRate",
     "NonfiniteGradientError",
     "Optimizer",
+    "drops_subnormals",
     "unique_parameters",
 ]
 
 # More steps than anyone takes, from which a count can go on without leaving 64 bits.
 MOST_STEPS = 2**62
+
+# The number of steps after which subnormal numbers are dropped from the state once.
+SUBNORMAL_PERIOD = 256
 
 LearningRate: TypeAlias = float | Callable[[int], float]
 
@@ -211,7 +215,11 @@ class Optimizer(ABC):
             rate = lr * lr_scale
             if weight_decay and decay:
                 grads = self.add_decay(values, grads, rate)
-            self.update(values, grads, state, rate, steps - skipped)
+            t = steps - skipped
+            self.update(values, grads, state, rate, t)
+            if drops_subnormals(t):
+                for array in state:
+                    array[np.abs(array) < np.finfo(array.dtype).tiny] = 0
 
     def _check_gradients(self) -> None:
         for index, parameter in enumerate(self.params):
@@ -304,6 +312,15 @@ class Optimizer(ABC):
     def __repr__(self) -> str:
         size = sum(parameter.size for parameter in self.params)
         return f"{type(self).__name__}({size:,} weights in {len(self.params)} parameters)"
+
+
+def drops_subnormals(t: Any) -> Any:
+    """Return whether step t sets entries of the state to 0 that are below the normal numbers.
+
+    The averages of a gradient that has become 0, as that of a dead unit, shrink until they come to
+    rest at subnormal numbers, with which processors compute many times more slowly.
+    """
+    return t % SUBNORMAL_PERIOD == 0
 
 
 def unique_parameters(params: Iterable[Parameter]) -> list[Parameter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -41,7 +42,7 @@ class HistoryRows(Sequence[dict[str, float]]):
     True
     """
 
-    def __init__(self, columns: Mapping[str, list[float]]) -> None:
+    def __init__(self, columns: Mapping[str, Sequence[float]]) -> None:
         self._columns = columns
 
     @overload
@@ -99,7 +100,8 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[float]] = {}
+        # An array takes a quarter of the memory of a list, and no collection of garbage visits it.
+        self._columns: dict[str, array[float]] = {}
         self.film: Film | None = None
 
     @property
@@ -130,7 +132,7 @@ class History:
         epochs = len(self)
         for name in row:
             if name not in self._columns:
-                self._columns[name] = [math.nan] * epochs
+                self._columns[name] = array("d", [math.nan]) * epochs
         for name, column in self._columns.items():
             column.append(float(row.get(name, math.nan)))
 
@@ -250,7 +252,7 @@ class History:
         shapes = {name: column.shape for name, column in columns.items()}
         if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
             raise ValueError(f"columns of a History must be of one length, got shapes {shapes}")
-        self._columns = {name: column.tolist() for name, column in columns.items()}
+        self._columns = {name: array("d", column.tobytes()) for name, column in columns.items()}
 
     def _draw(self, axes: Axes, names: list[str]) -> None:
         epochs = range(1, len(self) + 1)

@@ -174,3 +174,25 @@ def test_a_parameter_of_another_kind_is_lowered_anew():
         program = programs.program_for(kind)
         if isinstance(program, str):
             break
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+def test_state_drops_subnormal_numbers(make, dtype):
+    model, loss, optimizer = training(make, dtype)
+    # Units that are never active have gradients of 0, so that their state only shrinks.
+    model[0].b.value[...] = -1e3
+    tiny = np.finfo(dtype).tiny
+    state = optimizer.state_dict()
+    of_dead = [name for name in state if name.startswith("0.")]
+    at_255 = {"steps": 255, "parameter_steps": np.full_like(state["parameter_steps"], 255)}
+    optimizer.load_state_dict(
+        state | at_255 | {name: np.full_like(state[name], tiny / 8) for name in of_dead}
+    )
+    program = program_for(model, loss, optimizer)
+    X, y = data(dtype)
+    program.load(X, y, None)
+    assert program.run(np.arange(BATCH), counts(1)) == 1
+    for name, array in optimizer.state_dict().items():
+        if name in of_dead:
+            assert ((array == 0) | (np.abs(array) >= tiny)).all(), name

@@ -506,3 +506,23 @@ def test_nadam_lists_the_products_of_some_hundred_momenta_only():
     before = sys.getallocatedblocks()
     assert 1 - optimizer.momentum_product(100_000) == 1
     assert sys.getallocatedblocks() - before < 1_000
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_state_drops_subnormal_numbers(make, dtype):
+    parameter = nn.Parameter(np.ones(3, dtype))
+    optimizer = make([parameter])
+    tiny = np.finfo(dtype).tiny
+    state = optimizer.state_dict()
+    arrays = {name: array for name, array in state.items() if name.startswith("0.")}
+    optimizer.load_state_dict(
+        state
+        | {key: [tiny / 8, 1.0, 0.0] for key in arrays}
+        | {"steps": 255, "parameter_steps": [255]}
+    )
+    optimizer.step()
+    for name, array in optimizer.state_dict().items():
+        if name in arrays:
+            assert array[0] == 0, name
+            assert array[1] > 0, name

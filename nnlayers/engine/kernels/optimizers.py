@@ -29,6 +29,7 @@ __all__ = [
     "check_finite",
     "check_weights",
     "clip",
+    "drop_subnormals",
     "lion",
     "nadam",
     "rmsprop",
@@ -201,6 +202,17 @@ def lion(
         sign = 1.0 if direction > 0.0 else -1.0 if direction < 0.0 else 0.0
         p[i] = shrink * p[i] - rate * sign
         m[i] = beta2 * m[i] + rest2 * g[i]
+
+
+@kernel
+def drop_subnormals(step: Vector, *states: Vector) -> None:
+    """Compute 0 for entries of the state below the last number of `step`, 0 in most steps."""
+    smallest = step[step.size - 1]
+    if smallest > 0.0:
+        for state in states:
+            for i in range(state.size):
+                if abs(state[i]) < smallest:
+                    state[i] = 0.0
 
 
 @kernel

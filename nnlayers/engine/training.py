@@ -45,13 +45,14 @@ class _Update(NamedTuple):
     rule: UpdateRule
     skipped: int
     lr_scale: float
+    smallest: float
     buffer: Buffer
 
     def coefficients(self, lr: Any, steps: Any) -> tuple[Any, ...]:
         """Return those of the rule, and last the number below which the state is set to 0."""
         t = steps - self.skipped
-        smallest = drops_subnormals(t) * np.finfo(self.buffer.memory.dtype).tiny
-        return *self.rule.coefficients(lr * self.lr_scale, t), smallest
+        last = drops_subnormals(t) * self.smallest
+        return *self.rule.coefficients(lr * self.lr_scale, t), last
 
 
 class TrainingProgram:
@@ -150,8 +151,9 @@ class TrainingProgram:
                 width = len(rule.coefficients(0.0, 1)) + 1
                 memory = np.zeros((1, width), self.dtype)
                 buffer = Buffer(memory, (width,), stride=memory.nbytes)
-                updates[settings] = _Update(rule, run.skipped, run.lr_scale, buffer)
-            rule, _, _, buffer = updates[settings]
+                smallest = float(np.finfo(self.dtype).tiny)
+                updates[settings] = _Update(rule, run.skipped, run.lr_scale, smallest, buffer)
+            rule, buffer = updates[settings].rule, updates[settings].buffer
             yield KernelCall(rule.kernel, rule.operands(self.optimizer, run, buffer))
             if run.state:
                 yield KernelCall(kernels.drop_subnormals, (buffer, *run.state))

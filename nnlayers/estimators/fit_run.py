@@ -100,16 +100,19 @@ class FitRun(Trainer):
         """The engine that runs the steps."""
         return self._programs.name
 
-    def begin(self, fit: FitInProgress | None) -> None:
-        """Note the fit in progress, whose place a snapshot holds; None at its end."""
-        self._fit = fit
+    def begin(self, fit: FitInProgress, alpha: float) -> None:
+        """Note the fit in progress, whose place a snapshot holds, and its penalty."""
+        self._fit, self._objective.alpha = fit, alpha
+
+    def end(self) -> None:
+        """Forget the fit that was in progress."""
+        self._fit = None
 
     def train_epoch(
         self,
         data: Data,
         order: npt.NDArray[np.intp] | None,
         batch_size: int,
-        alpha: float,
         signals: DelayedSignals,
         place: EpochPlace,
         pauses: Pauses,
@@ -117,7 +120,6 @@ class FitRun(Trainer):
         """Go through the rows from a place on; return the mean over all of the batches' losses."""
         before, after = hooks(self.callbacks, "on_step_start"), hooks(self.callbacks, "on_step_end")
         network = network_for(self.model, data.X)
-        self._objective.alpha = alpha
         is_sparse = network is not self.model
         is_stepwise = bool(before or after or is_sparse)
         if is_stepwise:
@@ -133,7 +135,7 @@ class FitRun(Trainer):
                 for hook in before:
                     hook(self)
                 rows = data.batch(batch if order is None else order[batch])
-                self.step_loss = signals.run(self._train_batch, network, rows, alpha)
+                self.step_loss = signals.run(self._train_batch, network, rows)
                 done = [(self.step_loss, count)]
                 for hook in after:
                     hook(self)
@@ -178,13 +180,12 @@ class FitRun(Trainer):
         return 1 if program is None else program.epochs_within(CALL_SECONDS, len(data))
 
     def train_epochs(
-        self, data: Data, orders: Sequence[npt.NDArray[np.intp]], batch_size: int, alpha: float
+        self, data: Data, orders: Sequence[npt.NDArray[np.intp]], batch_size: int
     ) -> list[EpochPlace]:
         """Go through the rows once in each order, in one call; return the places in the epochs.
 
         There are fewer, or the last is not at the end, where NumPy must do the next step.
         """
-        self._objective.alpha = alpha
         program = self._program(data, batch_size, is_gathered=True)
         steps = 0 if program is None else program.run_epochs(orders)
         if program is None or not steps:
@@ -212,8 +213,8 @@ class FitRun(Trainer):
         self,
         network: Layer | SparseInput,
         batch: tuple[Any, Array, Array | None],
-        alpha: float,
     ) -> float:
+        alpha = self._objective.alpha
         value = gradient(network, self.loss, self.optimizer.params, batch, alpha)
         try:
             self.optimizer.step()

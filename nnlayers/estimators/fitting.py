@@ -99,7 +99,7 @@ class BatchFit:
         self.records.start_fit(self.run.model, self.settings.early_stopping, has_scores)
         self._train_rows, self._held_out, self._rng = train, held_out, rng
         self._order = np.arange(len(train)) if self.settings.shuffle else None
-        self.run.begin(self)
+        self.run.begin(self, self.settings.alpha)
         self.run.is_stopping = False
         try:
             with nullcontext() if self.incremental else self._warning_if_worse(train):
@@ -107,7 +107,7 @@ class BatchFit:
                     resume_fit(self.run, self, saved)
                 self._train(train, held_out, rng)
         finally:
-            self.run.begin(None)
+            self.run.end()
         if self.settings.early_stopping:
             self._restore_best()
 
@@ -129,9 +129,7 @@ class BatchFit:
                         loss = self.records.losses[-1]
                         continue
                     place = self._place or self._start_epoch(rng)
-                    loss = run.train_epoch(
-                        train, self._order, batch_size, settings.alpha, signals, place, pauses
-                    )
+                    loss = run.train_epoch(train, self._order, batch_size, signals, place, pauses)
                     signals.run(self._record_epoch, loss, len(train), held_out)
                     for callback in callbacks:
                         callback.on_epoch_end(run)
@@ -168,7 +166,7 @@ class BatchFit:
         for _ in range(epochs):
             order = order[rng.permutation(len(order))]
             orders.append(order)
-        places = self.run.train_epochs(train, orders, batch_size, settings.alpha)
+        places = self.run.train_epochs(train, orders, batch_size)
         whole = [place for place in places if place.start == len(train)]
         for place in whole:
             loss = place.total / len(train)

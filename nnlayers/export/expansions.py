@@ -20,7 +20,9 @@ def _piecewise_linear(layer: PiecewiseLinear) -> Layer:
     left, right = edges[:, :-1], edges[:, 1:]
     has_width = right > left
     width = functions.where(has_width, right - left, 1.0)
-    y = functions.where(has_width, (x[..., np.newaxis] - left) / width, 0.0)
+    largest = float(np.finfo(layer.edges.dtype).max)
+    scale = functions.where(has_width, functions.minimum(1 / width, largest), 0.0)
+    y = (x[..., np.newaxis] - left) * scale
     return Graph(functions.maximum(functions.minimum(y, high), low), inputs=[x])
 
 

@@ -20,6 +20,7 @@ ADDS_UP = (
     "Norm",
     "Residual",
     "Graph",
+    "Ensemble",
 )
 
 
@@ -42,17 +43,29 @@ def shapes_of(entry):
     return {name: shape[1:] for name, shape in zip(names, entry.shapes, strict=False)}
 
 
+def shake(model):
+    """Return a model with weights and statistics that are not the initial ones.
+
+    A bias of 0 or a scale of 1 that an exporter leaves out would not be missed.
+    """
+    rng = np.random.default_rng(0)
+    state = model.state_dict()
+    model.load_state_dict({name: a + rng.uniform(0.1, 0.6, a.shape) for name, a in state.items()})
+    return model
+
+
 def in_dtype(entry, dtype):
     """Return an entry's layer in a graph of a dtype, which a layer without weights has not.
 
-    Before each input is a PReLU of slope 1, which changes nothing.
+    Its weights are not the initial ones. Before each input is a PReLU of slope 1, which changes
+    nothing.
     """
     nodes = []
     for name in shapes_of(entry):
         unchanged = nn.PReLU(dtype=dtype)
         unchanged.a.value[...] = 1
         nodes.append(unchanged(nn.Input(name)))
-    return nn.Graph(entry.make().astype(dtype)(*nodes))
+    return nn.Graph(shake(entry.make().astype(dtype))(*nodes))
 
 
 def assert_agree(name, y, expected, *inputs):

@@ -13,7 +13,7 @@ from c_compiler import (
     predict_rows,
     run_program,
 )
-from catalogue import ENTRIES
+from entries import ENTRIES
 from models import KEYS, Own, OwnInLayers, several_outputs
 from random_graphs import WIDTH, draw_graph, draw_rows
 from rows import assert_agree, edge_rows, in_dtype, shapes_of

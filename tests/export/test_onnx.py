@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from catalogue import ENTRIES
+from entries import ENTRIES
 from models import KEYS, Own, Swish, several_outputs
 from random_graphs import WIDTH, draw_graph, draw_rows
 from rows import assert_agree, edge_rows, in_dtype, shapes_of

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from catalogue import ENTRIES
+from entries import ENTRIES
 from mixed_runs import draw_rows
 from mixed_runs import make_run as make_mixed_run
 from models import KEYS, Own, several_outputs

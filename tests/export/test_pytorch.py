@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from catalogue import ENTRIES
+from entries import ENTRIES
 from models import KEYS, Own, Swish, several_outputs
 from random_graphs import draw_graph, draw_rows
 from rows import in_dtype

@@ -52,6 +52,7 @@ def raw_columns():
         "in pieces": rng.gamma(2, size=ROWS) * 1e5,
         "constant": np.full(ROWS, 7.0),
         HOSTILE: TEXTS[rng.integers(0, len(TEXTS), ROWS)],
+        "shape": choose(["round", "oval", "rare"], p=[0.6, 0.3998, 0.0002]),
         "code": missing(rng.integers(0, 7, ROWS)),
         "embedded": choose(["a", "b", "rare", None], p=[0.6, 0.1998, 0.0002, 0.2]),
         "embedded code": missing(rng.integers(0, 5, ROWS) + 0.5),
@@ -86,7 +87,13 @@ def make_run(loss_name, dtype="float32"):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         preprocessing.fit(table.rows(slice(0, 5000)), target_kind)
-        names = {HOSTILE: "green", "code": 99.0, "embedded": "new", "embedded code": -1.0}
+        names = {
+            HOSTILE: "green",
+            "shape": "square",
+            "code": 99.0,
+            "embedded": "new",
+            "embedded code": -1.0,
+        }
         columns = {name: column.copy() for name, column in table.columns.items()}
         for name, level in names.items():
             columns[name][::100] = level

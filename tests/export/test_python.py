@@ -232,7 +232,7 @@ def test_bad_rows_are_an_error_that_names_the_column(tmp_path):
             module["predict"]([row | change])
     with pytest.raises(ValueError, match="column 'price' is missing"):
         module["predict"]([{name: cell for name, cell in row.items() if name != "price"}])
-    with pytest.raises(ValueError, match="expected 14 columns, got 2"):
+    with pytest.raises(ValueError, match="expected 15 columns, got 2"):
         module["predict"](np.ones((3, 2)))
     with pytest.warns(UserWarning, match=r"column 'code' has 1 row of a category that training"):
         module["predict"]([row | {"code": 77, "embedded": "a", "embedded code": 0.5}])

@@ -33,11 +33,11 @@ myst_heading_anchors = 3
 external_toc_path = import_module("site_map").write(here / "_build" / "site_map.yml")
 html_theme = "furo"
 html_title = f"nnlayers {release}"
-html_css_files = ["docs.css"]
+html_css_files, html_js_files = ["docs.css"], ["docs.js"]
 # Formulas are drawn by MathJax as SVG, by one script that needs no font and no network.
 mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
 mathjax_path = "tex-svg.js"
-html_static_path = ["_static", str(mathjax / mathjax_path)]
+html_static_path = ["_static", "images/film-dark.png", str(mathjax / mathjax_path)]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 exclude_patterns = ["_build", "package_index.md"]

@@ -109,7 +109,8 @@ def main():
     photograph_page(sigmoid, str(IMAGES / "page-dark.png"), "dark", step=11)
     history = run_examples("howto/film.md")["history"]
     middle = len(history.film.epochs) // 3
-    photograph_page(history, str(IMAGES / "film.png"), "light", step=middle, size=(1280, 760))
+    for name, scheme in (("film.png", "light"), ("film-dark.png", "dark")):
+        photograph_page(history, str(IMAGES / name), scheme, step=middle, size=(1280, 760))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).parents[1] / "examples" / "notebooks"
-# The compiled engine says so where it has to compile, which takes its time.
-WITHOUT_NUMBA = "import sys; sys.modules['numba'] = None"
+STYLE = Path(__file__).parents[1] / "docs" / "pictures.mplstyle"
+# The compiled engine says so where it has to compile, which takes its time. Plots suit light and
+# dark pages, as the other pictures of the documentation do.
+SETUP = f"import os, sys; sys.modules['numba'] = None; os.environ['MATPLOTLIBRC'] = {str(STYLE)!r}"
 # For a cell, on a machine that is busy with other tests.
 SECONDS = 120
 
@@ -38,7 +40,7 @@ def execute(path):
             timeout=SECONDS,
             kernel_name="python3",
             resources=resources,
-            extra_arguments=[f"--IPKernelApp.exec_lines={WITHOUT_NUMBA}"],
+            extra_arguments=[f"--IPKernelApp.exec_lines={SETUP}"],
         )
         return tidy(client.execute())
 

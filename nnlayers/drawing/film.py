@@ -211,11 +211,11 @@ class Film:
     --------
     >>> film = Film()
     >>> film.start(FilmContents(layers=()), np.empty((0, 0)), np.empty(0))
-    >>> for epoch in range(1000):
-    ...     if film.is_due(epoch, most=10):
-    ...         film.add(epoch, film.contents.blank(), most=10)
+    >>> for epoch in range(3):
+    ...     film.add(epoch, film.contents.blank())
+    >>> film.cut(1)
     >>> film.epochs
-    [0, 16, 45, 118, 190, 306, 492, 623, 789, 999]
+    [0, 1]
     """
 
     def __init__(self) -> None:
@@ -231,27 +231,15 @@ class Film:
         """Note what the frames show that follow, and rows of the training data."""
         self.contents, self.points, self.targets = contents, points, targets
 
-    def is_due(self, epoch: int, most: int) -> bool:
-        """Return whether an epoch needs a frame in a film of `most`.
+    def add(self, epoch: int, frame: dict[str, Array]) -> None:
+        """Add the frame of an epoch, which comes after all others."""
+        self.epochs.append(epoch)
+        self.frames.append(frame)
 
-        The first epochs have one each; then the distances grow with the root of the epoch, because
-        a network changes more at first.
-        """
-        if len(self.epochs) < most:
-            return not self.epochs or epoch > self.epochs[-1]
-        start, last = self.epochs[0], self.epochs[-1]
-        now = math.sqrt(epoch - start)
-        return now - math.sqrt(last - start) >= now / (most - 1)
-
-    def add(self, epoch: int, frame: dict[str, Array], most: int) -> None:
-        """Add the frame of an epoch; of more than `most` the one goes that is missed least."""
-        epochs, frames = [*self.epochs, epoch], [*self.frames, frame]
-        while len(epochs) > most:
-            roots = [math.sqrt(number - epochs[0]) for number in epochs]
-            gaps = [roots[i + 1] - roots[i - 1] for i in range(1, len(roots) - 1)]
-            least = 1 + gaps.index(min(gaps))
-            del epochs[least], frames[least]
-        self.epochs, self.frames = epochs, frames
+    def remove(self, epoch: int) -> None:
+        """Leave out the frame of an epoch."""
+        place = self.epochs.index(epoch)
+        del self.epochs[place], self.frames[place]
 
     def cut(self, epoch: int) -> None:
         """Leave out what comes after an epoch."""

@@ -12,23 +12,23 @@ from nnlayers.drawing.film import MOST_CLASSES, MOST_CURVES, FilmView, levels
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.training.predictions import Predictions, gives_log_odds
-from nnlayers.training.rows import Rows, spread
+from nnlayers.training.rows import Rows
 
-__all__ = ["rows_in_view", "see_view", "view_of"]
+__all__ = ["MOST_POINTS", "has_view", "rows_in_view", "see_view", "view_of"]
 
 # Rows that are points of a view, and the margin around them.
-_MOST_POINTS, _MARGIN = 400, 0.08
+MOST_POINTS, _MARGIN = 400, 0.08
 
 
 def view_of(
-    rows: Rows, model: Layer, loss: Any, features: Sequence[str], classes: Sequence[str]
+    points: Array, model: Layer, loss: Any, features: Sequence[str], classes: Sequence[str]
 ) -> FilmView | None:
-    """Return the view of a model on rows of one or two features; None for others.
+    """Return the view of a model on rows of one or two features; None for too many classes.
 
     Parameters
     ----------
-    rows : Rows
-        The rows of the training, around which the view is.
+    points : ndarray, shape (rows, features)
+        Rows of the training, around which the view is.
     model : Layer
         The model, to which the loss belongs.
     loss : Loss
@@ -36,13 +36,8 @@ def view_of(
     features, classes : sequence of str
         The names of the features and the classes, where they are known.
     """
-    x = rows.X
-    is_flat = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] in (1, 2)
-    if not (is_flat and isinstance(loss, Loss)):
-        return None
-    points, _ = rows_in_view(rows, loss)
     ranges = tuple(_range_of(column) for column in points.T)
-    names = tuple(f"x{i + 1}" for i in range(x.shape[1]))
+    names = tuple(f"x{i + 1}" for i in range(len(ranges)))
     names = tuple(features) if len(features) == len(names) else names
     kind, values = _seen(model, loss, FilmView("values", 1, ranges, names).grid())
     curves = len(values)
@@ -54,10 +49,16 @@ def view_of(
     return FilmView(kind, curves, ranges, names, known)
 
 
+def has_view(rows: Rows, loss: Any) -> bool:
+    """Return whether rows have one or two features."""
+    x = rows.X
+    is_flat = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] in (1, 2)
+    return is_flat and isinstance(loss, Loss)
+
+
 def rows_in_view(rows: Rows, loss: Any) -> tuple[Array, Array]:
-    """Return some rows with finite features, and their classes or values."""
-    indices = rows.indices(spread(len(rows), min(len(rows), _MOST_POINTS)))
-    x, y = np.asarray(rows.inputs(indices), FLOAT64), np.asarray(rows.targets(indices)[0])
+    """Return the rows with finite features, and their classes or values."""
+    x, y = np.asarray(rows.X, FLOAT64), np.asarray(rows.y)
     if loss.targets == "classes" and y.ndim > 1:  # probabilities
         y = y.argmax(axis=-1)
     y = y.reshape(len(y), -1)[:, 0].astype(FLOAT64)

@@ -131,9 +131,10 @@ class Fit:
                 # Callbacks may have changed the mode, so it is set in every epoch.
                 for layer in layers:
                     layer.training = True
-                if not (callbacks or self._resumed) and self._join_epochs(*split, signals):
+                if self._resumed or not self._join_epochs(*split, signals, callbacks):
+                    self._run_epoch(*split, signals, callbacks, pauses)
+                if self._resumed:  # An epoch in its middle, which has to go on in another way.
                     continue
-                self._run_epoch(*split, signals, callbacks, pauses)
                 for callback in callbacks:
                     callback.on_epoch_end(trainer)
                 pauses.run(trainer)
@@ -146,15 +147,22 @@ class Fit:
         discard_gradients(self._trainer.model, self._trainer.optimizer)
 
     def _join_epochs(
-        self, rows: Rows, validation_rows: Rows | None, signals: DelayedSignals
+        self,
+        rows: Rows,
+        validation_rows: Rows | None,
+        signals: DelayedSignals,
+        callbacks: Sequence[Callback],
     ) -> bool:
         """Train several epochs in one call if nothing looks at the end of each; say whether so."""
         trainer = self._trainer
         if validation_rows is not None or trainer.metrics or not self._shuffle:
             return False
+        wanted = [callback.epochs_to_call(trainer) for callback in callbacks]
+        most = min(self.epochs_left, *wanted) if wanted else self.epochs_left
+        if most < 2:
+            return False
 
         def train() -> bool:
-            most = self.epochs_left
             joined = run_joined(trainer, rows, self._batch_size, self._rng, most)
             if joined is None:
                 return False

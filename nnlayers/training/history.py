@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nnlayers.drawing.film import Film
+    from nnlayers.training.reel import Reel
 
 __all__ = ["History"]
 
@@ -78,9 +79,8 @@ class History:
 
     Attributes
     ----------
-    film : Film or None
-        What a :class:`~nnlayers.callbacks.Recorder` has seen of the network, which
-        :meth:`to_html` shows.
+    reel : Reel or None
+        The film while it is recorded.
 
     Examples
     --------
@@ -102,7 +102,21 @@ class History:
     def __init__(self) -> None:
         # An array takes a quarter of the memory of a list, and no collection of garbage visits it.
         self._columns: dict[str, array[float]] = {}
-        self.film: Film | None = None
+        self.reel: Reel | None = None
+
+    @property
+    def film(self) -> Film | None:
+        """What a :class:`~nnlayers.callbacks.Recorder` has seen of the network; None without one.
+
+        Reading it makes frames of the copies of the weights, see :meth:`to_html`.
+        """
+        return None if self.reel is None else self.reel.film
+
+    @film.setter
+    def film(self, film: Film | None) -> None:
+        from nnlayers.training.reel import Reel
+
+        self.reel = None if film is None else Reel(film)
 
     @property
     def columns(self) -> tuple[str, ...]:

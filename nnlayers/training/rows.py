@@ -144,6 +144,11 @@ class Rows:
         """Return the targets at these indices of X, and the weights, None without any."""
         return self.y[indices], None if self.weight is None else self.weight[indices]
 
+    def part(self, batch: Indices) -> Rows:
+        """Return copies of a batch of the selected rows."""
+        indices = self.indices(batch)
+        return Rows(self.inputs(indices), *self.targets(indices))
+
     def predict(self, network: Any) -> Any:
         """Return a network's outputs for the selected rows."""
         chunks = map(self.indices, batches(len(self), PREDICT_ROWS))

@@ -14,6 +14,7 @@ import numpy as np
 
 from nnlayers._core.arrays import FLOAT64, Array
 from nnlayers._core.showing import shown
+from nnlayers._core.tree import join
 from nnlayers.drawing.arrays import block_means
 from nnlayers.drawing.film import (
     BINS,
@@ -22,13 +23,12 @@ from nnlayers.drawing.film import (
     SCALE,
     FilmContents,
     FilmLayer,
-    FilmView,
     grid_sides,
     levels,
 )
 from nnlayers.graphs import Graph, Node, as_graph
 from nnlayers.layer import Layer, Parameter
-from nnlayers.training.film_views import rows_in_view, see_view, view_of
+from nnlayers.training.film_views import MOST_POINTS, has_view, rows_in_view, see_view, view_of
 from nnlayers.training.generators import Generators
 from nnlayers.training.rows import Rows, spread
 from nnlayers.training.task import Task
@@ -36,73 +36,126 @@ from nnlayers.training.task import Task
 if TYPE_CHECKING:
     from nnlayers.training.trainer import Trainer
 
-__all__ = ["points_of", "take_snapshot"]
+__all__ = ["Camera", "Exposure"]
 
 # Gradients and outputs are those of at most so many rows, and of fewer for a large network, with
 # which a pass then takes some milliseconds.
 _MOST_ROWS, _FEWEST_ROWS, _MOST_PRODUCTS = 200, 16, 20_000_000
 
+# Copies of weights and state by name, from which a frame is made later.
+Exposure = dict[str, Array]
 
-def take_snapshot(
-    trainer: Trainer,
-    contents: FilmContents | None,
-    features: Sequence[str] = (),
-    classes: Sequence[str] = (),
-) -> tuple[FilmContents, dict[str, Array]]:
-    """Return what a film shows of the network as it is now: the contents, and the arrays.
 
-    The passes are those of a copy of the model in evaluation mode, in which dropout is off, on rows
-    at equal distances in the training data. Nothing of the training changes: its random generators,
-    and those of the process, are set back.
+class Camera:
+    """Copies the weights of a network in training, and makes frames of the copies later.
+
+    A copy takes microseconds, a frame milliseconds. What a frame needs beside it, some rows of the
+    data, is copied at the start of a fit.
 
     Parameters
     ----------
     trainer : Trainer
         The trainer, in a fit.
-    contents : FilmContents, optional
-        Those of the film so far, whose view stays.
     features, classes : sequence of str
         Names of the features and of the classes, where they are known.
-
-    Returns
-    -------
-    contents : FilmContents
-        Other ones than before if the model has other layers now.
-    frame : dict of str to ndarray
-        The arrays by name.
     """
-    rows, loss = trainer.rows, trainer.loss
-    with np.errstate(all="ignore"), _generators_set_back(trainer):
-        subject = _Subject(trainer.model)
-        found = subject.contents(rows, None if contents is None else contents.view)
-        # A user's layer may fail in any way in another mode or on other rows. That must not end the
-        # training: the frame then lacks what could not be seen.
-        if contents is None and rows is not None:
-            with suppress(Exception):
-                found = replace(found, view=view_of(rows, subject.model, loss, features, classes))
-        frame = found.blank()
-        subject.see_weights(found, frame)
+
+    def __init__(
+        self, trainer: Trainer, features: Sequence[str] = (), classes: Sequence[str] = ()
+    ) -> None:
+        self._model, self._loss, self._task = trainer.model, trainer.loss, trainer._task
+        self._names = features, classes
+        self._parameters = self._model.named_parameters()
+        self._layers = self._model.named_layers()
+        self._states = [
+            (join(prefix, name), layer, name)
+            for prefix, layer in self._layers.items()
+            for name in layer.state_names
+        ]
+        size = sum(parameter.size for parameter in self._parameters.values())
+        self._most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_PRODUCTS // max(1, size)))
+        self._rows: Rows | None = None
+        rows = trainer.rows
+        self._has_view = rows is not None and has_view(rows, self._loss)
+        if rows is not None:
+            most = max(MOST_POINTS, self._most) if self._has_view else self._most
+            self._rows = rows.part(spread(len(rows), min(len(rows), most)))
+
+    def expose(self) -> Exposure:
+        """Return copies of the weights and the state of the network as it is now."""
+        copies = {name: parameter.value.copy() for name, parameter in self._parameters.items()}
+        for name, layer, attribute in self._states:
+            copies[name] = getattr(layer, attribute).copy()
+        return copies
+
+    def develop(
+        self, exposures: Sequence[Exposure], contents: FilmContents | None
+    ) -> tuple[FilmContents, list[dict[str, Array]]]:
+        """Return what a film shows of the network as it was: the contents, and the frames.
+
+        The passes are those of a copy of the model in evaluation mode, in which dropout is off, on
+        rows at equal distances in the training data. Nothing of the training changes: its random
+        generators, and those of the process, are set back.
+
+        Parameters
+        ----------
+        exposures : sequence of dict
+            Copies of the network.
+        contents : FilmContents, optional
+            Those of the film so far, whose view stays.
+
+        Returns
+        -------
+        contents : FilmContents
+            Other ones than before if the model has other layers now.
+        frames : list of dict
+            The arrays of each frame by name.
+        """
+        rows = self._rows
+        if rows is not None:
+            rows = rows.part(spread(len(rows), min(len(rows), self._most)))
+        with np.errstate(all="ignore"), _generators_set_back(self._model, self._loss):
+            subject = _Subject(self._model, self._layers, self._parameters)
+            found = subject.contents(0 if rows is None else len(rows))
+            view = None if contents is None else contents.view
+            # A user's layer may fail in any way in another mode or on other rows. That must not end
+            # a training: the frame then lacks what could not be seen.
+            if contents is None and self._rows is not None and self._has_view and subject.is_copy:
+                with suppress(Exception):
+                    points, _ = rows_in_view(self._rows, self._loss)
+                    view = view_of(points, subject.model, self._loss, *self._names)
+            found = replace(found, view=view)
+            return found, [self._frame(subject, found, copies, rows) for copies in exposures]
+
+    def points(self, contents: FilmContents) -> tuple[Array, Array]:
+        """Return rows of the training and their targets for a view; none without one."""
+        if contents.view is None or self._rows is None:
+            return np.empty((0, 0)), np.empty(0)
+        return rows_in_view(self._rows, self._loss)
+
+    def _frame(
+        self, subject: _Subject, contents: FilmContents, copies: Exposure, rows: Rows | None
+    ) -> dict[str, Array]:
+        """Return the arrays of the frame of a copy."""
+        frame = contents.blank()
+        subject.see_weights(contents, copies, frame)
+        if not subject.is_copy:
+            return frame
+        subject.load(copies, self._states)
         if rows is not None:
             with suppress(Exception):
-                subject.see_passes(trainer._task, rows, found.rows, frame)
-        if found.view is not None:
+                subject.see_passes(self._task, rows, frame)
+        if contents.view is not None:
             with suppress(Exception):
-                see_view(found.view, subject.model, loss, frame)
-    return found, frame
-
-
-def points_of(trainer: Trainer, contents: FilmContents) -> tuple[Array, Array]:
-    """Return rows of the training and their targets for the view of a film; none without one."""
-    if contents.view is None or trainer.rows is None:
-        return np.empty((0, 0)), np.empty(0)
-    return rows_in_view(trainer.rows, trainer.loss)
+                see_view(contents.view, subject.model, self._loss, frame)
+        return frame
 
 
 @contextmanager
-def _generators_set_back(trainer: Trainer) -> Iterator[None]:
+def _generators_set_back(model: Layer, loss: Any) -> Iterator[None]:
     """Restore the random generators of model and loss, and those of the process, at the end."""
     # A copy of the model has its own generators, but shares those of closures and modules.
-    generators = Generators(trainer.model, {"loss": trainer.loss})
+    generators = Generators(model, {"loss": loss})
     states = generators.state_dict(), np.random.get_state(), random.getstate()
     try:
         yield
@@ -118,21 +171,28 @@ class _Subject:
     Attributes
     ----------
     model : Layer
-        The copy, or the model itself if it cannot be copied.
+        The copy.
+    is_copy : bool
+        Whether the model could be copied; otherwise only its weights can be seen.
     graph : Graph or None
         The graph of the copy, None without one.
     """
 
-    def __init__(self, model: Layer) -> None:
+    def __init__(
+        self, model: Layer, layers: dict[str, Layer], parameters: dict[str, Parameter]
+    ) -> None:
         self.model: Layer = model
         self.graph: Graph | None = None
-        layers, parameters = model.named_layers(), model.named_parameters()
-        with suppress(Exception):  # A user's layer may refuse to be copied in any way.
+        self.is_copy = False
+        # A user's layer may refuse to be copied in any way, or have lost layers since.
+        with suppress(Exception):
             copies = _copies(layers, parameters)
             self.model = copies[id(model)]
-            self.graph = as_graph(self.model)
-            layers = {name: copies[id(layer)] for name, layer in layers.items()}
+            self._originals = {id(layer): copies[id(layer)] for layer in layers.values()}
             parameters = {name: copies[id(p)] for name, p in parameters.items()}
+            layers = {name: copies[id(layer)] for name, layer in layers.items()}
+            self.is_copy = True
+            self.graph = as_graph(self.model)
         self.parameters: dict[str, Parameter] = parameters
         parts = list(self._find_parts(layers))
         totals = accumulate(len(layer.weights) for layer, _ in parts)
@@ -140,20 +200,26 @@ class _Subject:
         self._parts = fitting[:MOST_LAYERS]
         self._left_out = len(parts) - len(self._parts)
 
-    def contents(self, rows: Rows | None, view: FilmView | None) -> FilmContents:
-        """Return what a frame shows."""
-        size = sum(parameter.size for parameter in self.parameters.values())
-        most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_PRODUCTS // max(1, size)))
-        layers = tuple(layer for layer, _ in self._parts)
-        count = 0 if rows is None else min(len(rows), most)
-        return FilmContents(layers, count, self._left_out, view)
+    def contents(self, rows: int) -> FilmContents:
+        """Return what a frame shows, but for a view."""
+        return FilmContents(tuple(layer for layer, _ in self._parts), rows, self._left_out)
 
-    def see_weights(self, contents: FilmContents, frame: dict[str, Array]) -> None:
+    def load(self, copies: Exposure, states: Sequence[tuple[str, Layer, str]]) -> None:
+        """Set the weights and the state of the copy."""
+        for name, parameter in self.parameters.items():
+            parameter.value = copies[name]
+            parameter.zero_grad()
+        for name, layer, attribute in states:
+            setattr(self._originals[id(layer)], attribute, copies[name].copy())
+
+    def see_weights(
+        self, contents: FilmContents, copies: Exposure, frame: dict[str, Array]
+    ) -> None:
         """Note heat maps of the parameters, their ranges and means."""
         cells = []
         sides = grid_sides(contents.weights.values())
         for i, (name, side) in enumerate(zip(contents.weights, sides, strict=True)):
-            value = self.parameters[name].value
+            value = copies[name]
             if value.size:
                 means = block_means(value, *side)
                 scale = float(np.abs(means[np.isfinite(means)]).max(initial=0.0))
@@ -161,17 +227,17 @@ class _Subject:
                 frame["weights"][i] = value.min(), value.max(), value.mean(dtype=FLOAT64), scale
         frame["cells"] = np.concatenate([frame["cells"][:0], *cells])
 
-    def see_passes(self, task: Task, rows: Rows, count: int, frame: dict[str, Array]) -> None:
+    def see_passes(self, task: Task, rows: Rows, frame: dict[str, Array]) -> None:
         """Note the outputs of the layers, and the norms of the gradients of their weights."""
         if self.graph is None:
             return
-        indices = rows.indices(spread(len(rows), count))
+        every = slice(0, len(rows))
         network, loss = task.network_of(self.graph), copy.deepcopy(task.loss)
-        output = network.forward(rows.inputs(indices))
+        output = network.forward(rows.inputs(every))
         for i, (layer, node) in enumerate(self._parts):
             if node is not None:
                 _see_output(node, not layer.weights, i, frame)
-        loss.forward(output, *rows.targets(indices))
+        loss.forward(output, *rows.targets(every))
         network.backward_parameters(loss.backward())
         for i, (layer, _) in enumerate(self._parts):
             if layer.weights:

@@ -18,7 +18,7 @@ from faulty_disk import FaultyDisk, Killed, states_after_power_loss, write_state
 
 import nnlayers as nn
 from nnlayers._core.interruption import Interruption
-from nnlayers.config import ConfigError, Run, load_run, prepare, read
+from nnlayers.config import ConfigError, Run, filming, load_run, prepare, read
 from nnlayers.drawing.film import FilmContents, FilmLayer
 
 CONFIG = {
@@ -53,9 +53,13 @@ def no_waiting(monkeypatch):
     monkeypatch.setattr(nn.History, "plot", lambda history: Figure())
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     contents = FilmContents((FilmLayer("0", "ReLU()"),))
-    snapshot = contents, contents.blank()
-    monkeypatch.setattr("nnlayers.training.snapshots.take_snapshot", lambda *arguments: snapshot)
-    monkeypatch.setattr("nnlayers.training.callbacks.recorder._FREE_SECONDS", 1e9)
+
+    def develop(camera, exposures, before):
+        return contents, [contents.blank() for _ in exposures]
+
+    monkeypatch.setattr("nnlayers.training.snapshots.Camera.develop", develop)
+    every = functools.partial(filming.RunRecorder, share=None)
+    monkeypatch.setattr(filming, "RunRecorder", every)
 
 
 @functools.cache

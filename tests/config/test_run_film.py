@@ -1,14 +1,14 @@
 """A run films its training in its directory, and goes on with the film when it is resumed."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.config import ConfigError, Run, load_run, prepare
+from nnlayers.config import ConfigError, Run, filming, load_run, prepare
 from nnlayers.config.run_files import write_arrays
-from nnlayers.training.callbacks import recorder as recorder_module
 
 CONFIG = {
     "data": {"type": "moons", "rows": 60},
@@ -21,7 +21,8 @@ CONFIG = {
 
 @pytest.fixture(autouse=True)
 def no_haste(monkeypatch):
-    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 1e9)
+    every = functools.partial(filming.RunRecorder, share=None)
+    monkeypatch.setattr(filming, "RunRecorder", every)
 
 
 def start(directory, *, config=CONFIG, **training):

@@ -9,8 +9,7 @@ from nnlayers.training import History
 
 def trained(model, x, y, loss, *, epochs=6, **names):
     """Return a trainer after a fit whose epochs have all been recorded."""
-    recorder = nn.callbacks.Recorder(**names)
-    recorder._has_time = lambda trainer: True  # The machine of a test may be busy.
+    recorder = nn.callbacks.Recorder(**names, share=None)
     optimizer = nn.optim.Adam(model.parameters(), lr=0.02)
     trainer = nn.Trainer(model, loss, optimizer, callbacks=[recorder], engine="numpy")
     trainer.fit(x, y, epochs=epochs, validation=(x, y), rng=0)
@@ -56,7 +55,7 @@ def film_of(layers, frames, view=None, names=("0", "Affine", "0.W")):
             array[...] = (
                 rng.normal(size=array.shape) if is_float else rng.integers(0, 256, array.shape)
             )
-        film.add(epoch, frame, most=50)
+        film.add(epoch, frame)
     return film
 
 

@@ -1,6 +1,7 @@
 """A film shows what the network was like, in bounded time, and leaves no trace in the training."""
 
 import copy
+import pickle
 import random
 from types import SimpleNamespace
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.drawing.film import SCALE, Film, FilmContents
-from nnlayers.training import snapshots
+from nnlayers.drawing.film import SCALE, Film
+from nnlayers.training import reel, snapshots
 from nnlayers.training.callbacks import recorder as recorder_module
 
 rng = np.random.default_rng(0)
@@ -18,10 +19,9 @@ CLASSES = (X[:, 0] * X[:, 1] > 0).astype(int)
 VALUES = X[:, :1] - X[:, 1:]
 
 
-@pytest.fixture(autouse=True)
-def no_haste(monkeypatch):
-    """Let frames take as long as they do, so that tests do not depend on the machine."""
-    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 1e9)
+def every_epoch(**options):
+    """Return a recorder of every epoch, so that tests do not depend on the speed of the machine."""
+    return nn.callbacks.Recorder(**{"share": None} | options)
 
 
 class Careless(nn.Layer):
@@ -53,7 +53,7 @@ def train(model, *callbacks, epochs=4, x=X, y=CLASSES, loss=None, **options):
 
 
 def film_of(model, **options):
-    return train(model, nn.callbacks.Recorder(), **options).history.film
+    return train(model, every_epoch(), **options).history.film
 
 
 def state_of(trainer):
@@ -63,7 +63,7 @@ def state_of(trainer):
 
 @pytest.mark.usefixtures("each_engine")
 def test_a_training_ends_with_the_same_bits_as_without_a_film():
-    filmed = train(network(), nn.callbacks.Recorder(), metrics=["accuracy"], clip_norm=1.0)
+    filmed = train(network(), every_epoch(), metrics=["accuracy"], clip_norm=1.0)
     assert len(filmed.history.film.epochs) == 5
     plain = train(network(), metrics=["accuracy"], clip_norm=1.0)
     assert state_of(filmed) == state_of(plain)
@@ -71,7 +71,7 @@ def test_a_training_ends_with_the_same_bits_as_without_a_film():
 
 def test_generators_of_closures_and_of_the_process_are_set_back():
     results = []
-    for callbacks in ([], [nn.callbacks.Recorder()]):
+    for callbacks in ([], [every_epoch()]):
         np.random.seed(1)
         random.seed(1)
         trainer = train(network(Careless()), *callbacks)
@@ -81,7 +81,7 @@ def test_generators_of_closures_and_of_the_process_are_set_back():
 
 def test_a_film_has_the_start_the_end_and_at_most_fifty_frames():
     model = nn.Sequential(nn.Affine(2, 2, rng=0))
-    recorder = nn.callbacks.Recorder()
+    recorder = every_epoch()
     trainer = train(model, recorder, epochs=1)
     assert trainer.history.film.epochs == [0, 1]
     trainer.fit(X, CLASSES, epochs=699, batch_size=90)
@@ -93,47 +93,142 @@ def test_a_film_has_the_start_the_end_and_at_most_fifty_frames():
     assert gaps.max() < 4 * np.sqrt(700) / 49
 
 
-def test_frames_are_recorded_while_their_share_of_the_time_lasts(monkeypatch):
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that hardly moves unless a test moves it, by the first entry; a copy takes 1 ms."""
     now = [0.0]
-    clock = SimpleNamespace(perf_counter=lambda: now[0])
+
+    def tick():
+        now[0] += 1e-6
+        return now[0]
+
+    clock = SimpleNamespace(perf_counter=tick)
     monkeypatch.setattr(recorder_module, "time", clock)
-    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 0.025)
+    monkeypatch.setattr(reel, "time", clock)
+    expose = snapshots.Camera.expose
 
-    def pass_time(seconds):
-        return nn.callbacks.LambdaCallback(lambda trainer: now.__setitem__(0, now[0] + seconds))
+    def expose_slowly(camera):
+        now[0] += 0.001
+        return expose(camera)
 
-    take = snapshots.take_snapshot
+    monkeypatch.setattr(snapshots.Camera, "expose", expose_slowly)
+    return now
 
-    def take_slowly(*arguments):
-        now[0] += 0.01
-        return take(*arguments)
 
-    monkeypatch.setattr("nnlayers.training.snapshots.take_snapshot", take_slowly)
+def pass_time(clock, seconds):
+    """Return a callback that lets each epoch take some seconds."""
+    return nn.callbacks.LambdaCallback(lambda trainer: clock.__setitem__(0, clock[0] + seconds))
+
+
+@pytest.mark.parametrize(("seconds", "least"), [(0.0001, 2), (0.002, 3), (0.01, 15), (0.05, 50)])
+def test_copies_take_at_most_their_share_of_the_time_of_a_fit(clock, seconds, least):
     model = nn.Sequential(nn.Affine(2, 2, rng=0))
-    trainer = train(model, pass_time(0.1), nn.callbacks.Recorder(), epochs=100)
-    frames = len(trainer.history.film.epochs)
-    assert 0.015 < frames * 0.01 / now[0] <= 0.02
-    assert trainer.history.film.epochs[-1] == 100
+    trainer = train(model, pass_time(clock, seconds), nn.callbacks.Recorder(), epochs=100)
+    epochs = trainer.history.film.epochs
+    assert (epochs[0], epochs[-1]) == (0, 100)
+    assert least <= len(epochs) <= 50
+    copies = len(epochs) - 1  # beside the first
+    assert copies == 1 or 0.001 * copies <= 0.02 * clock[0]
 
 
-def test_frames_of_a_short_fit_are_spread_over_it(monkeypatch):
-    now = [0.0]
-    clock = SimpleNamespace(perf_counter=lambda: now[0])
-    monkeypatch.setattr(recorder_module, "time", clock)
-    monkeypatch.setattr(recorder_module, "_FREE_SECONDS", 0.025)
-    snapshot = FilmContents(()), FilmContents(()).blank()
+def test_frames_that_a_checkpoint_needs_count_as_time_of_the_film(clock, monkeypatch):
+    develop = snapshots.Camera.develop
 
-    def take(*arguments):
-        now[0] += 0.003
-        return snapshot
+    def develop_slowly(camera, exposures, contents):
+        clock[0] += 0.01 * len(exposures)
+        return develop(camera, exposures, contents)
 
-    monkeypatch.setattr("nnlayers.training.snapshots.take_snapshot", take)
-    trainer = train(nn.Sequential(nn.Affine(2, 2, rng=0)), nn.callbacks.Recorder(), epochs=64)
-    assert trainer.history.film.epochs == [0, 1, 4, 9, 15, 24, 34, 46, 59, 64]
+    monkeypatch.setattr(snapshots.Camera, "develop", develop_slowly)
+    recorder = nn.callbacks.Recorder()
+    read = nn.callbacks.LambdaCallback(lambda trainer: recorder.state_dict())
+    model = nn.Sequential(nn.Affine(2, 2, rng=0))
+    train(model, pass_time(clock, 0.1), recorder, read, epochs=100)
+    frames = len(recorder.film.epochs)
+    assert 10 < frames < 50
+    assert 0.011 * frames <= 0.02 * clock[0] + 0.011
+
+
+def test_copies_that_would_take_much_memory_become_frames_at_once(monkeypatch):
+    monkeypatch.setattr(reel, "_MOST_BYTES", 500)
+    counts = []
+    develop = snapshots.Camera.develop
+
+    def develop_and_count(camera, exposures, contents):
+        counts.append(len(exposures))
+        return develop(camera, exposures, contents)
+
+    monkeypatch.setattr(snapshots.Camera, "develop", develop_and_count)
+    trainer = train(nn.mlp([2, 8, 2], rng=0), every_epoch(), epochs=9)  # 168 bytes
+    assert counts == [3, 3, 3]
+    assert trainer.history.film.epochs == list(range(10))
+    assert counts == [3, 3, 3, 1]
+
+
+def test_a_film_that_is_read_later_shows_the_network_as_it_was():
+    models = [network(), network()]
+    at_once, later = (train(model, every_epoch()) for model in models)
+    before = at_once.history.film.stacked()
+    models[1].initialize(9)
+    models[1].train()
+    np.random.seed(5)
+    after = later.history.film.stacked()
+    assert np.random.random() == np.random.RandomState(5).random()
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+
+
+class Pair(nn.Layer):
+    """Two layers in a row."""
+
+    def __init__(self):
+        self.first, self.second = nn.Affine(2, 2, rng=0), nn.Affine(2, 2, rng=1)
+
+    def forward(self, x):
+        return self.second.forward(self.first.forward(x))
+
+    def backward(self, dout):
+        return self.first.backward(self.second.backward(dout))
+
+
+def test_a_model_that_has_lost_a_layer_since_still_shows_its_weights():
+    model = Pair()
+    trainer = train(model, every_epoch())
+    value = model.second.W.value.copy()
+    model.second = nn.Identity()
+    film = trainer.history.film
+    assert [*film.contents.weights] == ["first.W", "first.b", "second.W", "second.b"]
+    assert film.frames[-1]["weights"][2][0] == value.min()
+    assert np.isnan(film.frames[-1]["gradients"]).all()
+
+
+def test_a_copy_of_a_history_has_the_film_and_not_the_model():
+    trainer = train(network(), every_epoch())
+    copied = pickle.loads(pickle.dumps(trainer.history))
+    assert copied.film.epochs == [0, 1, 2, 3, 4]
+    assert vars(copied.reel).keys() == vars(trainer.history.reel).keys()
+    assert not vars(copied.reel)["_exposures"]
+
+
+def test_short_epochs_run_in_one_call_beside_a_film(clock):
+    pytest.importorskip("numba")
+    calls = []
+
+    class Ends(nn.callbacks.Callback):
+        def epochs_to_call(self, trainer):
+            return trainer.epochs_left
+
+        def on_epoch_end(self, trainer):
+            calls.append(len(trainer.history))
+
+    filmed = train(nn.mlp([2, 3, 2], rng=0), nn.callbacks.Recorder(), Ends(), epochs=200)
+    assert filmed.history.film.epochs == [0, 200]
+    assert calls[-1] == len(filmed.history) == 200
+    assert len(calls) < 20
+    assert state_of(filmed) == state_of(train(nn.mlp([2, 3, 2], rng=0), epochs=200))
 
 
 def test_numbers_are_those_of_the_network_at_the_end_of_the_epoch():
-    trainer = train(network(), nn.callbacks.Recorder())
+    trainer = train(network(), every_epoch())
     film, model = trainer.history.film, copy.deepcopy(trainer.model).eval()
     frame, names = film.frames[-1], list(film.contents.weights)
     assert names == list(model.named_parameters())
@@ -170,7 +265,7 @@ def test_units_that_are_zero_for_all_rows_are_dead():
 
 
 def test_a_view_of_two_features_shows_classes_and_probabilities():
-    trainer = train(network(), nn.callbacks.Recorder(features=["a", "b"], classes=["no", "yes"]))
+    trainer = train(network(), every_epoch(features=["a", "b"], classes=["no", "yes"]))
     film = trainer.history.film
     view = film.contents.view
     assert (view.kind, view.features, view.classes) == ("classes", ("a", "b"), ("no", "yes"))
@@ -189,9 +284,7 @@ def test_a_view_of_two_features_shows_classes_and_probabilities():
 @pytest.mark.parametrize("features", [1, 2])
 def test_a_view_of_values_has_them_in_their_range(features):
     model = nn.mlp([features, 5, 1], rng=0)
-    trainer = train(
-        model, nn.callbacks.Recorder(), x=X[:, :features], y=VALUES, loss=nn.MeanSquaredError()
-    )
+    trainer = train(model, every_epoch(), x=X[:, :features], y=VALUES, loss=nn.MeanSquaredError())
     film = trainer.history.film
     expected = model.predict(film.contents.view.grid().astype(np.float32)).ravel()
     low, high = film.frames[-1]["view_range"]
@@ -241,7 +334,7 @@ class Fragile(nn.Layer):
 @pytest.mark.parametrize("is_copied", [True, False])
 def test_a_layer_that_fails_in_a_copy_does_not_end_the_training(is_copied):
     model = nn.Sequential(nn.Affine(2, 2, rng=0), Fragile(is_copied))
-    trainer = train(model, nn.callbacks.Recorder())
+    trainer = train(model, every_epoch())
     frame = trainer.history.film.frames[-1]
     assert frame["weights"][0][0] == model[0].W.value.min()
     assert np.isnan(frame["gradients"]).all()
@@ -253,7 +346,7 @@ def test_the_last_epoch_is_recorded_wherever_the_recorder_stands(is_first):
     stop = nn.callbacks.LambdaCallback(
         lambda trainer: trainer.stop() if len(trainer.history) == 3 else None
     )
-    recorder = nn.callbacks.Recorder(frames=2)
+    recorder = every_epoch(frames=2)
     callbacks = [recorder, stop] if is_first else [stop, recorder]
     trainer = train(nn.Sequential(nn.Affine(2, 2, rng=0)), *callbacks, epochs=9)
     assert trainer.history.film.epochs == [0, 3]
@@ -264,7 +357,7 @@ def test_a_fit_that_is_interrupted_within_an_epoch_has_no_frame_of_it():
         if len(trainer.history) == 2:
             raise KeyboardInterrupt
 
-    recorder = nn.callbacks.Recorder()
+    recorder = every_epoch()
     stop = nn.callbacks.LambdaCallback(on_step_end=interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(nn.Sequential(nn.Affine(2, 2, rng=0)), recorder, stop, epochs=9)
@@ -272,7 +365,7 @@ def test_a_fit_that_is_interrupted_within_an_epoch_has_no_frame_of_it():
 
 
 def test_a_recorder_of_another_training_begins_a_new_film():
-    recorder = nn.callbacks.Recorder()
+    recorder = every_epoch()
     first = train(nn.Sequential(nn.Affine(2, 2, rng=0)), recorder).history.film
     second = train(nn.mlp([2, 3, 2], rng=0), recorder, epochs=2).history.film
     assert (first.epochs, second.epochs) == ([0, 1, 2, 3, 4], [0, 1, 2])
@@ -283,7 +376,7 @@ def test_a_resumed_fit_goes_on_with_its_film(tmp_path):
         model = network()
         keep = nn.callbacks.Checkpoint(tmp_path / "checkpoints")
         optimizer = nn.optim.Adam(model.parameters())
-        callbacks = [nn.callbacks.Recorder(), keep]
+        callbacks = [every_epoch(), keep]
         trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, callbacks=callbacks)
         return trainer.fit(X, CLASSES, epochs=epochs, rng=0, resume=resume)
 
@@ -363,7 +456,7 @@ def test_huge_weights_and_features_that_are_nan_do_not_end_the_training():
 
 def test_estimators_record_films():
     estimators = pytest.importorskip("nnlayers.estimators")
-    recorder = nn.callbacks.Recorder()
+    recorder = every_epoch()
     model = estimators.MLPClassifier((4,), max_iter=3, callbacks=[recorder], random_state=0)
     with pytest.warns(UserWarning, match="iterations"):
         model.fit(X, CLASSES)
@@ -397,6 +490,8 @@ def test_a_state_that_is_not_that_of_a_film_is_refused(name):
 
 
 def test_arguments_are_checked():
+    with pytest.raises(ValueError, match="share must be a finite number above 0"):
+        nn.callbacks.Recorder(share=3)
     with pytest.raises(ValueError, match="frames must be"):
         nn.callbacks.Recorder(frames=1)
     with pytest.raises(ValueError, match="frames must be"):

@@ -77,6 +77,15 @@ class Callback:
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Run after each epoch, when its row of the history is complete."""
 
+    def epochs_to_call(self, trainer: Trainer) -> int:
+        """Return the number of epochs after which :meth:`on_epoch_end` is needed, at least 1.
+
+        Where no callback, metric, validation or schedule looks in between, the compiled engine runs
+        short epochs in one call. Of these only the first has :meth:`on_epoch_start` and the last
+        :meth:`on_epoch_end`; the history has the rows of all. There may be fewer than asked for.
+        """
+        return 1
+
     def on_pause(self, trainer: Trainer) -> None:
         """Run where training can be continued from: between steps, and after each epoch.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,18 +11,19 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
-from nnlayers._core.checks import check_integer, check_strings
+from nnlayers._core.checks import check_integer, check_number, check_strings
 from nnlayers.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from nnlayers.drawing.film import Film
+    from nnlayers.training.reel import Reel
+    from nnlayers.training.snapshots import Camera
     from nnlayers.training.trainer import Trainer
 
 __all__ = ["Recorder"]
 
-# The share of the time of a fit that frames may take, and the seconds that those between the first
-# and the last may take in any fit, so that one of a tenth of a second has a film too.
-_SHARE, _FREE_SECONDS = 0.02, 0.025
+# The seconds by which a fit is longer for each end of a call that would otherwise run more epochs.
+_STOP_SECONDS = 0.0002
 
 
 class Recorder(Callback):
@@ -33,9 +35,11 @@ class Recorder(Callback):
     one or two features what the network makes of the line or the plane.
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
-    longer training, later ones are further apart. Frames take at most 2 % of the time of a fit; a
-    short one has the first and the last frame in any case, and as many between as take 0.025 s.
-    They leave no trace in the training: with and without them it ends with the same bits.
+    longer training, later ones are further apart. While the network learns, only its weights are
+    copied, for at most a share of the time of a fit, beside some 0.2 ms at its start. Frames are
+    made of the copies when the film is read, for a page or a checkpoint, which takes some
+    milliseconds each, or at once where copies would take more than 32 MB. They leave no trace in
+    the training: with and without them it ends with the same bits.
 
     Put it behind the callbacks that may end the fit, so that it sees that an epoch is the last. A
     film is part of the state that checkpoints keep, and goes on when a fit is resumed.
@@ -48,6 +52,9 @@ class Recorder(Callback):
         Names of one or two features.
     classes : list of str
         Names of the classes, by their ids.
+    share : float or None
+        The largest share of the time of a fit, above 0 and at most 1; None records every epoch that
+        is due, whatever it takes, as for a training of a tenth of a second that is to be shown.
 
     Attributes
     ----------
@@ -78,33 +85,75 @@ class Recorder(Callback):
     """
 
     def __init__(
-        self, frames: int = 50, features: Sequence[str] = (), classes: Sequence[str] = ()
+        self,
+        frames: int = 50,
+        features: Sequence[str] = (),
+        classes: Sequence[str] = (),
+        share: float | None = 0.02,
     ) -> None:
         self.frames = check_integer("frames", frames, minimum=2, maximum=50)
         self.features = check_strings("features", features, "names of features")
         self.classes = check_strings("classes", classes, "names of classes")
-        self.film: Film | None = None
-        self._costs: list[float] = []
-        self._started, self._epochs = 0.0, 0
-        self._ready = self._ready_epoch = 0.0
-        self._is_between_epochs = False
+        self.share = None if share is None else check_number("share", share, above=0, maximum=1)
+        self._reel: Reel | None = None
+        self._camera: Camera | None = None
+        # The start of the fit, the seconds that the film had taken before and those of the first
+        # copy, the number of copies since, and the time and the epoch of the next.
+        self._started, self._before, self._first, self._count = 0.0, 0.0, 0.0, 0
+        self._ready, self._due = -math.inf, 0.0
+        # The time and the epoch of the last call, and the seconds of an epoch since.
+        self._called, self._epoch, self._epoch_seconds = 0.0, 0, 0.0
+        self._is_between_epochs = self._is_joined = False
+
+    @property
+    def film(self) -> Film | None:
+        """The film; reading it makes frames of the copies of the weights."""
+        return None if self._reel is None else self._reel.film
+
+    @film.setter
+    def film(self, film: Film | None) -> None:
+        from nnlayers.training.reel import Reel
+
+        self._reel = None if film is None else Reel(film)
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Record the network as it is at the start, unless the film goes on."""
-        self._is_between_epochs = True
-        self._costs = []
-        self._started, self._epochs = time.perf_counter(), len(trainer.history)
+        from nnlayers.training.reel import Reel
+        from nnlayers.training.snapshots import Camera
+
+        self._started, self._epoch = time.perf_counter(), len(trainer.history)
+        self._is_between_epochs, self._is_joined = True, False
+        if self._reel is None or self._reel.epochs[-1:] > [self._epoch]:
+            self._reel = Reel()  # The one so far is that of another training.
+        trainer.history.reel = self._reel
+        self._camera = Camera(trainer, self.features, self.classes)
+        self._before, self._epoch_seconds = self._reel.seconds, 0.0
         self._record(trainer)
+        self._first, self._before = self._reel.seconds - self._before, self._reel.seconds
+        self._count = 0
+        self._plan()
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
         self._is_between_epochs = False
+        self._called, self._epoch = time.perf_counter(), len(trainer.history)
+
+    def epochs_to_call(self, trainer: Trainer) -> int:
+        """Return the number of epochs until a frame is due and there is time for it."""
+        if not self._epoch_seconds:
+            return 1
+        left = (self._ready - self._called) / self._epoch_seconds
+        return math.ceil(min(max(self._due - self._epoch, left, 1), sys.maxsize))
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Record a frame if the epoch is the last, or one is due and there is time for it."""
+        now, epoch = time.perf_counter(), len(trainer.history)
         self._is_between_epochs = True
+        count = epoch - self._epoch
+        self._is_joined = self._is_joined or count > 1
+        self._epoch_seconds = (now - self._called) / max(1, count)
         is_last = trainer.is_stopping or not trainer.epochs_left
-        if is_last or (self._has_time(trainer) and self._is_due(len(trainer.history))):
+        if is_last or (now >= self._ready and epoch >= self._due):
             self._record(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:
@@ -112,10 +161,12 @@ class Recorder(Callback):
         if self._is_between_epochs and len(trainer.history):
             self._record(trainer)
         self._is_between_epochs = False
+        self._camera = None
 
     def state_dict(self) -> dict[str, Array]:
         """Return the film; nothing before the first frame."""
-        state = {} if self.film is None else self.film.state_dict()
+        film = self.film
+        state = {} if film is None else film.state_dict()
         return {f"film.{name}": array for name, array in state.items()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
@@ -129,48 +180,32 @@ class Recorder(Callback):
         # Drawing is imported where it is used, because most programs draw nothing.
         from nnlayers.drawing.film import Film
 
-        film = Film() if self.film is None else self.film
+        film = self.film or Film()
         film.load_state_dict({name.removeprefix("film."): a for name, a in state.items()})
         self.film = film
 
-    def _is_due(self, epoch: int) -> bool:
-        return self.film is None or self.film.is_due(epoch, self.frames)
-
-    def _has_time(self, trainer: Trainer) -> bool:
-        """Return whether there is time for a frame that takes as long as those before."""
-        return time.perf_counter() >= self._ready or len(trainer.history) >= self._ready_epoch
-
-    def _plan(self, trainer: Trainer) -> None:
-        """Find the time, and the epoch, from which on there is time for another frame.
-
-        After each epoch there is only a look at both, because an epoch may take microseconds.
-        """
-        costs, epoch = self._costs, len(trainer.history)
-        # The first frame takes longer than others, because all of its code is new to the processor.
-        later = costs[1:] or [cost / 3 for cost in costs] or [0.0]
-        cost = max(later[-1], sum(later) / len(later))
-        # The last frame counts, too.
-        self._ready = self._started + (sum(costs) + 2 * cost) / _SHARE
-        # The frames of a short fit are spread as those of a long one.
-        part = ((sum(costs[1:]) + cost) / _FREE_SECONDS) ** 2
-        total = epoch - self._epochs + trainer.epochs_left
-        self._ready_epoch = self._epochs + part * total if part <= 1 else math.inf
-
     def _record(self, trainer: Trainer) -> None:
-        """Add a frame of the network as it is now, unless this epoch has one."""
-        from nnlayers.drawing.film import Film
-        from nnlayers.training.snapshots import points_of, take_snapshot
+        """Copy the network as it is now, unless this epoch has a frame."""
+        reel, epoch = self._reel, len(trainer.history)
+        if reel is None or self._camera is None:  # It could not start.
+            return
+        if epoch not in reel.epochs[-1:]:
+            reel.expose(epoch, self._camera, self.frames)
+            self._count += 1
+            self._plan()
 
-        epoch, film = len(trainer.history), self.film or Film()
-        if film.epochs and film.epochs[-1] > epoch:
-            film = Film()  # The one so far is that of another training.
-        if not (film.epochs and film.epochs[-1] == epoch):
-            begun = time.perf_counter()
-            contents, frame = take_snapshot(trainer, film.contents, self.features, self.classes)
-            if contents != film.contents:  # It has just begun, or the model has other layers now.
-                film = Film()
-                film.start(contents, *points_of(trainer, contents))
-            film.add(epoch, frame, self.frames)
-            self._costs.append(time.perf_counter() - begun)
-        self.film = trainer.history.film = film
-        self._plan(trainer)
+    def _plan(self) -> None:
+        """Find the time and the epoch of the next frame.
+
+        After each epoch there is only a look at these two, because an epoch may take microseconds.
+        """
+        assert self._reel is not None
+        self._due = self._reel.next_due(self.frames)
+        if self.share is None:
+            return
+        spent = self._reel.seconds - self._before
+        cost = spent / self._count if self._count else self._first
+        if self._is_joined:
+            spent, cost = spent + self._count * _STOP_SECONDS, cost + _STOP_SECONDS
+        # The last frame counts, too.
+        self._ready = self._started + (spent + 2 * cost) / self.share

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnlayers._core.arrays import FLOAT32
+from nnlayers._core.arrays import FLOAT32, FLOAT64
 from nnlayers.export import c_shaping
 from nnlayers.export.c_builder import CBuilder, Place
 from nnlayers.export.c_functions import EXPRESSIONS, ExpressionRule
 from nnlayers.export.c_loops import contiguous, loop_nest
 from nnlayers.export.c_shaping import Rule, row_axes, row_shape
 from nnlayers.export.c_text import c_type, literal
-from nnlayers.export.program import Instruction
+from nnlayers.export.program import Instruction, Value
 from nnlayers.export.rules import Rules
 from nnlayers.layers import (
     Affine,
@@ -51,12 +51,29 @@ for _kind, _expression in EXPRESSIONS.items():
     RULES.add(_kind)(_pointwise_rule(_expression))
 
 
+# A sum of more terms is added up in double: rounding in float grows with their number, to 1e-5 at
+# 20,000 terms of one sign. Layers of so many inputs are not for devices without double.
+_MOST_TERMS = 4096
+
+
+def _total(builder: CBuilder, output: Value, terms: int) -> Place:
+    """Return a new array for the sums that a layer gives, in a dtype that has their accuracy."""
+    return builder.scratch(row_shape(output), FLOAT64 if terms > _MOST_TERMS else output.dtype)
+
+
+def _rounded(builder: CBuilder, total: Place, output: Value) -> Place:
+    """Return sums in the dtype of the output."""
+    if total.dtype == output.dtype:
+        return total
+    return builder.pointwise(total.shape, output.dtype, [total], f"({c_type(output.dtype)}){{0}}")
+
+
 @RULES.add(Affine)
 def _affine(builder: CBuilder, instruction: Instruction, x: Place) -> Place:
     layer: Affine = instruction.layer
     n, m = layer.in_features, layer.out_features
     weights = builder.weight(layer.W.value, instruction, "W")
-    y = builder.scratch(row_shape(instruction.output), instruction.output.dtype)
+    y = _total(builder, instruction.output, n)
     rows = x.size // n
     bias = "0"
     if layer.b is not None:
@@ -76,7 +93,7 @@ def _affine(builder: CBuilder, instruction: Instruction, x: Place) -> Place:
         "}",
     ]
     builder.add(_repeated(lines, "r", rows), [x], [y])
-    return y
+    return _rounded(builder, y, instruction.output)
 
 
 @RULES.add(MatMul)
@@ -87,7 +104,7 @@ def _matmul(builder: CBuilder, instruction: Instruction, a: Place, b: Place) -> 
     right = b.shape if len(b.shape) > 1 else (*b.shape, 1)
     batch = np.broadcast_shapes(left[:-2], right[:-2])
     n, k, m = left[-2], left[-1], right[-1]
-    y = builder.scratch(row_shape(instruction.output), instruction.output.dtype)
+    y = _total(builder, instruction.output, k)
     shape = (*batch, n, k, m)
     builder.products += math.prod(shape)
     steps = contiguous((*batch, n, m))
@@ -97,8 +114,9 @@ def _matmul(builder: CBuilder, instruction: Instruction, a: Place, b: Place) -> 
         "b": b.access((*_batch_strides(right, batch), 0, m, 1)),
     }
     zero = loop_nest(y.shape, {"y": y.access()}, "{y} = 0;")
-    builder.add(zero + loop_nest(shape, accesses, "{y} += {a} * {b};"), [a, b], [y])
-    return y
+    cast = "" if y.dtype == instruction.output.dtype else "(double)"
+    builder.add(zero + loop_nest(shape, accesses, f"{{y}} += {cast}{{a}} * {{b}};"), [a, b], [y])
+    return _rounded(builder, y, instruction.output)
 
 
 @RULES.add(BatchNorm)

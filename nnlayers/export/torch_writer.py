@@ -14,7 +14,7 @@ from nnlayers._core.state import check_finite
 from nnlayers._core.tree import join
 from nnlayers.export import torch_modules as modules
 from nnlayers.export.torch_rules import RULES, WEIGHT_NAMES
-from nnlayers.export.tracing import expand, library_class
+from nnlayers.export.tracing import check_expansions, expand, library_class
 from nnlayers.graphs import Graph, Input, Node
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Affine, Embedding, EntityEmbedding, Residual, Sequential
@@ -24,7 +24,9 @@ __all__ = ["load_state", "to_module"]
 
 def to_module(model: Layer) -> torch.nn.Module:
     """Return the module of a model in evaluation mode, see :func:`nnlayers.export.to_torch`."""
-    return _Converter(model).module.eval()
+    module = _Converter(model).module.eval()
+    check_expansions(model)
+    return module
 
 
 def load_state(model: Layer, state: Mapping[str, Any], allow_nonfinite: bool) -> None:

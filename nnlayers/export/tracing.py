@@ -21,7 +21,14 @@ from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
 from nnlayers.layers import Add, Residual, Sequential
 
-__all__ = ["LIBRARY_CLASSES", "HasLayers", "expand", "library_class", "trace"]
+__all__ = [
+    "LIBRARY_CLASSES",
+    "HasLayers",
+    "check_expansions",
+    "expand",
+    "library_class",
+    "trace",
+]
 
 Dtype: TypeAlias = np.dtype[Any]
 
@@ -107,14 +114,36 @@ def expand(layer: Layer, path: str) -> Layer:
 
     Raises
     ------
+    TypeError
+        If the layer says that it is made of something that is not a layer.
     ValueError
         If the layer is not one of the library, and does not say what it is made of.
     """
     if isinstance(layer, HasLayers):
-        return layer.to_layers()
+        inner = layer.to_layers()
+        if not isinstance(inner, Layer):
+            name = _name(layer, path)
+            raise TypeError(f"{name} must return a Layer from to_layers(), got {shown(inner)}")
+        return inner
     if type(layer) not in EXPANSIONS:
         raise _layer_error(layer, path)
     return EXPANSIONS[type(layer)](layer)
+
+
+def check_expansions(model: Layer) -> None:
+    """Raise an error if a layer outside the library predicts something else than its `to_layers`.
+
+    A model that does not say the shape of its rows is not checked.
+    """
+    layers = model.named_layers().values()
+    if not any(isinstance(layer, HasLayers) and library_class(layer) is None for layer in layers):
+        return
+    try:
+        probes = probes_of(model)
+    except ValueError:
+        return
+    tracer = Tracer()
+    tracer.apply(model, "", [tracer.add_input(probe) for probe in probes])
 
 
 def trace(model: Layer, input_shape: InputShape = None, *, empty: bool = False) -> Program:

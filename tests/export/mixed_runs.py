@@ -25,7 +25,8 @@ def draw_rows(count, *, seed=0, unseen=False, classes=("no", "yes", '*/ "maybe" 
         "plain 2": 1000 + 8 * rng.integers(0, 99, count),
         "gaps": gaps,
         "skewed": skewed * rng.choice([-1, 1], count),
-        "ranks": np.where(rng.random(count) < 0.3, 0.1, skewed.round(1)),  # With many ties.
+        # With many ties, and few numbers far out.
+        "ranks": np.where(rng.random(count) < 0.3, 0.1, (skewed - 1 / skewed).round(1)),
         "pieces": np.where(rng.random(count) < 0.05, np.nan, skewed),
         "kind\n??/": kinds,
         # The name holds words of the templates from which modules are written.

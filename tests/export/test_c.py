@@ -135,6 +135,19 @@ def test_products_with_constants_and_inner_axes(tmp_path):
 
 
 @needs_compiler
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_of_very_many_terms_keep_their_digits(dtype, tmp_path):
+    layer = nn.Affine(50_000, 2, dtype=dtype, rng=0)
+    layer.W.value[...] = np.abs(layer.W.value)
+    x = nn.Input("x")
+    model = nn.Graph(nn.concatenate(layer(x), x @ layer.W.value))
+    rows = np.abs(np.random.default_rng(0).normal(size=(20, 50_000))).astype(np.float32)
+    expected = rows.astype(np.float64) @ layer.W.value.astype(np.float64)
+    y = run(model, tmp_path, rows)
+    np.testing.assert_allclose(y, np.hstack([expected, expected]), rtol=1e-6)
+
+
+@needs_compiler
 def test_several_inputs_and_outputs_lie_one_after_the_other(tmp_path):
     model = several_outputs()
     a, b = edge_rows((4,), np.float32)[:8000], edge_rows((2,), np.float32)[:8000]

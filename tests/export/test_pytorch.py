@@ -139,6 +139,15 @@ def test_a_layer_outside_the_library_becomes_its_layers():
     np.testing.assert_array_equal(other.predict(rows), model.predict(rows))
 
 
+def test_a_layer_that_is_not_what_it_says_is_refused():
+    class Wrong(Own):
+        def to_layers(self):
+            return nn.Softmax()
+
+    with pytest.raises(ValueError, match=r"layer 1, .*Wrong\(\), predicts something else than its"):
+        nn.export.to_torch(nn.Sequential(nn.Affine(2, 2, rng=0), Wrong()))
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_random_graphs_give_what_they_predict_in_each_dtype(seed):
     model, rows = draw_graph(np.random.default_rng(seed)), draw_rows(500, seed)

@@ -144,6 +144,17 @@ def test_a_layer_outside_the_library_says_what_it_is_made_of():
         trace(nn.Sequential(nn.Affine(3, 2), OpenScale(2, factor=1.01)))
 
 
+def test_what_a_layer_is_made_of_must_be_a_layer():
+    class Numbered(Scale):
+        def to_layers(self):
+            return 3
+
+    with pytest.raises(
+        TypeError, match=r"layer 1, .* must return a Layer from to_layers\(\), got 3"
+    ):
+        trace(nn.Sequential(nn.Affine(3, 2), Numbered()))
+
+
 def test_a_model_with_nan_is_refused_by_the_name_of_the_weight():
     model = nn.Sequential(nn.ReLU(), nn.Affine(2, 1))
     model[1].b.value[...] = np.nan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from .measuring import BrokenPromiseError, hold
 from .targets import Target
 
 MOST_MEMORY = 6 << 30
+# Seconds of the processor for one input, after which its process ends. Those of a clock would count
+# the time of other processes too.
 STUCK = 60
 
 
@@ -64,13 +67,15 @@ def _run(target_class: type[Target], directory: Path, seconds: float, start: int
     warnings.simplefilter("ignore")
     target, found, number = target_class(directory / "files"), Counter[str](), start
     target.warm_up(20)
+    # SIGPROF shows where the target is stuck, and ends the process.
+    faulthandler.register(signal.SIGPROF, chain=True)
     accepted, began = 0, time.monotonic()
     with open(directory / "number", "w") as file:
         while time.monotonic() - began < seconds:
             file.seek(0)
             file.write(str(number))
             file.flush()
-            faulthandler.dump_traceback_later(STUCK, exit=True)
+            signal.setitimer(signal.ITIMER_PROF, STUCK)
             try:
                 case = target.case(number)
                 accepted += hold(lambda: target.read(case), target.errors, target.size(case))  # noqa: B023
@@ -80,7 +85,7 @@ def _run(target_class: type[Target], directory: Path, seconds: float, start: int
                 if found[kind] == 1:
                     print(f"{target.name}: case {number}: {error} at {kind}", flush=True)
             number += 1
-    faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_PROF, 0)
     print(
         f"{target.name}: {number - start:,} inputs in {time.monotonic() - began:.0f} s, "
         f"{accepted:,} read, {sum(found.values()):,} findings of {len(found)} kinds",

@@ -17,6 +17,12 @@ def read_only(values):
     return array
 
 
+def list_of_itself():
+    values = []
+    values.append(values)
+    return values
+
+
 HOSTILE = {
     "no value": None,
     "true": True,
@@ -62,6 +68,8 @@ HOSTILE = {
     "an array of three axes": np.zeros((2, 2, 6)),
     "an empty list": [],
     "a ragged list": [[1, 2], [3]],
+    "a matrix": np.ones((8, 2)).view(np.matrix),
+    "a list that contains itself": list_of_itself(),
     "a list of booleans": [True],
     "a list of None": [None],
     "a list of a size beyond memory": [3, 2**60],

@@ -30,6 +30,9 @@ Array: TypeAlias = npt.NDArray[Any]
 # Multiplications of a part of a product, and entries of a matrix for which parts are faster.
 PART, SMALL_MATRIX = 1 << 19, 1 << 14
 
+# As many axes as an array of NumPy can have.
+_MOST_AXES = 64
+
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 
@@ -136,19 +139,21 @@ def _as_array(x: npt.ArrayLike, name: str) -> Array:
 
 
 def refuse_masked(x: Any, name: str) -> None:
-    """Raise ``ValueError`` if an entry of `x` is masked."""
-    count = _count_masked(x)
+    """Raise ``ValueError`` if an entry of `x` is masked, or if lists are nested without end."""
+    count = _count_masked(x, name, ())
     if count:
         raise ValueError(f"{name} must have no masked entries, got {count}: drop or fill them")
 
 
-def _count_masked(x: Any) -> int:
+def _count_masked(x: Any, name: str, outer: tuple[Any, ...]) -> int:
     if isinstance(x, np.ma.MaskedArray):
         return int(np.count_nonzero(x.mask))
     # Looking at the types of a list of numbers is faster than converting it.
     holders = (np.ma.MaskedArray, list, tuple)
     if isinstance(x, list | tuple) and any(issubclass(kind, holders) for kind in set(map(type, x))):
-        return sum(map(_count_masked, x))
+        if len(outer) == _MOST_AXES or any(x is holder for holder in outer):
+            raise ValueError(f"{name} must be an array or lists of equal length, got endless ones")
+        return sum(_count_masked(item, name, (*outer, x)) for item in x)
     return 0
 
 

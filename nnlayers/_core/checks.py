@@ -235,13 +235,26 @@ def as_generator(rng: int | np.random.Generator | None, name: str = "rng") -> np
         f"got {shown(rng)}"
     )
     try:
-        if isinstance(rng, bool | np.bool_ | str | bytes | bytearray):
+        if isinstance(rng, bool | np.bool_ | str | bytes | bytearray) or _is_nested(rng):
             raise TypeError
         return np.random.default_rng(rng)
     except TypeError:
         raise TypeError(message) from None
     except ValueError:
         raise ValueError(message) from None
+
+
+def _is_nested(seeds: object) -> bool:
+    """Return whether one can iterate over something that does not hold integers side by side.
+
+    NumPy looks for integers in what is nested, without end in a matrix or in a list that contains
+    itself, and then crashes.
+    """
+    if isinstance(seeds, np.ndarray):
+        return seeds.ndim > 1 or seeds.dtype.kind not in "iu"
+    if isinstance(seeds, list | tuple | range):
+        return not all(isinstance(seed, int | np.integer) for seed in seeds)
+    return is_iterable(seeds)
 
 
 def check_number(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import nnlayers as nn
 from nnlayers._core.checks import (
+    as_generator,
     check_boolean,
     check_choice,
     check_integer,
@@ -185,3 +186,15 @@ def test_true_and_false_are_not_numbers(value):
         nn.Dropout(value)
     with pytest.raises(TypeError, match="in_features must be an integer"):
         nn.Affine(value, 1)
+
+
+def test_seeds_are_integers_side_by_side():
+    itself = []
+    itself.append(itself)
+    state = np.random.default_rng([1, 2]).bit_generator.state
+    for seeds in ([1, 2], (1, 2), range(1, 3), np.array([1, 2])):
+        assert as_generator(seeds).bit_generator.state == state
+    # NumPy crashes on the first two, which end in themselves.
+    for seeds in (itself, np.ones((1, 2), int).view(np.matrix), [[1]], ["1"], {1: 2}, [1.0]):
+        with pytest.raises(TypeError, match=r"^rng must be an integer of at least 0, "):
+            as_generator(seeds)

@@ -107,3 +107,14 @@ def test_masked_entries_are_counted_in_lists_of_arrays_and_numbers(entries):
             unmasked(x, "target")
     with pytest.raises(ValueError, match=r"no masked entries, got 1:"):
         unmasked([1.0, np.ma.masked])
+
+
+def test_lists_that_are_nested_without_end_are_refused():
+    itself, twice, deep = [], [], []
+    itself.append(itself)
+    twice += [twice, twice]
+    for _ in range(100_000):
+        deep = [deep]
+    for x in (itself, twice, deep, [[itself]]):
+        with pytest.raises(ValueError, match=r"^target must be an array or lists .* got endless"):
+            unmasked(x, "target")

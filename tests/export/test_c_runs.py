@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from c_compiler import build_program, load_library, needs_compiler, run_program
+from c_compiler import build_program, load_library, needs_compiler, predict_rows, run_program
 from mixed_runs import HOSTILE, draw_rows, make_run
 from rows import assert_agree
 
@@ -71,12 +71,12 @@ def test_every_kind_of_column_gives_what_the_run_predicts(number, program):
     assert_agree("Graph", y, expected, np.full((len(y), 1), np.abs(expected).max()))
 
 
-def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path):
+def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path, capfd):
     run = make_run("classes")
     nn.export.c(run, tmp_path / "model.c", name="CASES")
     text = (tmp_path / "model.c").read_bytes()
     assert text.isascii()
-    library = load_library(tmp_path / "model.c")
+    library = load_library(tmp_path / "model.c", "-fsanitize=undefined")
     library.CASES_category.argtypes = [ctypes.c_int, ctypes.c_char_p]
     library.CASES_class.restype = ctypes.c_char_p
     # A string of C ends with its first null byte.
@@ -92,6 +92,7 @@ def test_names_of_classes_and_categories_are_those_of_the_run(tmp_path):
                 assert library.CASES_category(index, str(level).encode()) == code
         assert library.CASES_category(index, b"unseen") == -1
     assert library.CASES_category(99, b"x") == -1
+    assert capfd.readouterr().err == ""  # An index beyond a table would be reported here.
     assert re.search(rb"x\[6\]: kind____, the code of a category", text)
 
 
@@ -102,6 +103,33 @@ def test_two_classes_of_one_output_have_two_probabilities(tmp_path):
     library.COUNT_class.restype = ctypes.c_char_p
     assert [library.COUNT_class(index) for index in range(2)] == [b"-3", b"7"]
     assert library.COUNT_decide((ctypes.c_float * 2)(0.7, 0.3)) == 0
+
+
+def test_a_code_that_does_not_exist_is_an_unknown_category(tmp_path):
+    run = make_run("values")
+    nn.export.c(run, tmp_path / "model.c")
+    library = load_library(tmp_path / "model.c")
+    columns, _ = draw_rows(1)
+    known = raw_floats(columns, lambda index, text: 0)
+    for index, encoder in enumerate(run.preprocessing.encoders.values()):
+        if isinstance(encoder, Categories):
+            rows = known.repeat(6, axis=0)
+            count = len(encoder.values)
+            rows[:, index] = [-1, count, count + 1, -2, 1e30, -np.inf]
+            y = predict_rows(library, rows, 1)
+            np.testing.assert_array_equal(y, y[0].repeat(6)[:, np.newaxis])
+            assert y[0] != predict_rows(library, known, 1)
+
+
+def test_one_score_of_two_classes_decides_by_its_sign(tmp_path):
+    class Sign(nn.MeanSquaredError):
+        targets = "binary"
+
+    run = make_run("binary")
+    nn.export.c(type(run)(run.model, Sign(), run.preprocessing, run.dtype), tmp_path / "model.c")
+    library = load_library(tmp_path / "model.c")
+    scores = [-1.0, 0.0, 0.25, 2.0]
+    assert [library.model_decide((ctypes.c_float * 1)(y)) for y in scores] == [0, 0, 1, 1]
 
 
 def test_plain_numbers_are_standardised_in_one_loop(tmp_path):

@@ -12,10 +12,19 @@ from nnlayers.data import Preprocessing, Table
 ROWS = 10_000
 HOSTILE = 'a "b"\n\0%*/??/\\\u202e🙂'
 TEXTS = np.array(["red", "blue", HOSTILE, "x\0y", "x", "🙂", "%s", "*/", '"\\', None, "?"], object)
+
+
+class Sign(nn.MeanSquaredError):
+    """A loss of one score of two classes, which is no probability."""
+
+    targets = "binary"
+
+
 LOSSES = {
     "classes": (nn.SoftmaxCrossEntropy, "classes", 7),
     "margins": (nn.Hinge, "classes", 3),
     "binary": (nn.SigmoidCrossEntropy, "binary", 1),
+    "sign": (Sign, "binary", 1),
     "values": (nn.MeanSquaredError, "values", 1),
     "counts": (nn.Poisson, "values", 1),
     "means": (nn.GaussianNLL, "values", 2),
@@ -71,6 +80,7 @@ def make_run(loss_name, dtype="float32"):
         "classes": TEXTS[rng.integers(0, 7, ROWS)],
         "margins": rng.integers(-1, 2, ROWS) * 2**40,
         "binary": rng.integers(3, 5, ROWS),
+        "sign": rng.integers(3, 5, ROWS),
         "counts": rng.poisson(3, ROWS),
     }
     target = targets.get(loss_name, rng.normal(size=ROWS) * 100 + 5)

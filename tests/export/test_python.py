@@ -1,5 +1,6 @@
 """Models and runs as Python modules that need NumPy alone."""
 
+import datetime
 import runpy
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from rows import assert_agree, edge_rows, in_dtype, shapes_of
 from runs import HOSTILE, LOSSES, make_run
 
 import nnlayers as nn
-from nnlayers.data import Table
+from nnlayers.data import Preprocessing, Table, table_from_rows
 from nnlayers.export.python_rules import RULES
 from nnlayers.export.tracing import LIBRARY_CLASSES
 
@@ -215,6 +216,29 @@ def test_text_may_be_that_of_numpy(tmp_path):
     np.testing.assert_allclose(quiet(module["predict"], texts), expected, rtol=1e-5)
     with pytest.raises(ValueError, match=r"column 'price', row 0 .*: 'many' is not a number"):
         module["predict"](texts | {"price": np.array(["many"] * 20)})
+
+
+def test_dates_of_other_time_zones_are_those_of_the_run(tmp_path):
+    days = np.arange("2026-03-20", "2026-05-20", 5, "datetime64[h]")
+    table = Table({"when": days}, np.arange(len(days)) * 1.0)
+    preprocessing = Preprocessing(dates={"when": "ISO8601"}).fit(table, "values")
+    run = make_mixed_run("values", "float64")
+    model = nn.Affine(preprocessing.width, 1, dtype=np.float64, rng=0)
+    run = type(run)(model, run.loss, preprocessing, "float64")
+    module = module_of(run, tmp_path)
+    zone = datetime.timezone(datetime.timedelta(hours=-7))
+    expected = run.predict(Table({"when": np.array(["2026-04-01T06:30"], "datetime64[us]")}))
+    for cell in [
+        "2026-04-01T06:30:00",
+        "2026-04-01T08:30:00+02:00",
+        "2026-04-01 06:30:00Z",
+        datetime.datetime(2026, 3, 31, 23, 30, tzinfo=zone),
+        datetime.datetime(2026, 4, 1, 6, 30),
+    ]:
+        rows = {"when": [cell]}
+        np.testing.assert_allclose(module["predict"](rows), expected, rtol=1e-12)
+        there = run.predict(table_from_rows(rows, preprocessing.columns))
+        np.testing.assert_allclose(there, expected, rtol=1e-12)
 
 
 def test_bad_rows_are_an_error_that_names_the_column(tmp_path):

@@ -21,7 +21,7 @@ _RESET = '<button type="button" id="reset" hidden>Reset numbers</button>\n'
 # The names of the colours of a page, which its own style sheet sets for light and for dark.
 _COLOURS = ("ink", "quiet", "line", "value", "gradient")
 _FILLS = ("input", "weight", "constant", "operation", "container")
-_MAX_HEIGHT = 360
+_MAX_HEIGHT, _MOST_NAMES = 360, 6
 _HEATS = tuple(f"heat{level}" for level in range(-3, 5))
 
 
@@ -62,8 +62,8 @@ def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
     passes = trace(diagram, "to_html")
     schedule = Schedule([visit.node for visit in passes.visits])
     labels = dict(zip(diagram.nodes, passes.labels, strict=True))
-    inputs = ", ".join(labels[node] for node in diagram.inputs)
-    outputs = ", ".join(passes.labels[i] for i in passes.starts)
+    inputs = _enumerate([labels[node] for node in diagram.inputs])
+    outputs = _enumerate([passes.labels[i] for i in passes.starts])
     folded = to_svg(diagram, is_file=False, schedule=schedule)
     whole = to_svg(diagram, is_file=False, schedule=schedule, expand=True)
     if folded != whole:
@@ -91,3 +91,16 @@ def to_html(diagram: Diagram, path: str | os.PathLike[str]) -> None:
         data=page_data(passes),
         scripts=_SCRIPTS,
     )
+
+
+def _enumerate(names: list[str]) -> str:
+    """Return names in a row, of many the first ones.
+
+    Examples
+    --------
+    >>> _enumerate(["w", "x"]), _enumerate([f"x{i}" for i in range(50)])
+    ('w, x', 'x0, x1, x2, x3 and 46 more')
+    """
+    shown = names if len(names) <= _MOST_NAMES else names[: _MOST_NAMES - 2]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more

@@ -148,8 +148,11 @@ class Where(Operation):
 
     .. math::
 
-        y = \begin{cases} a & \text{condition} \ne 0 \\ b & \text{condition} = 0 \end{cases},
-        \qquad
+        y = \begin{cases} a & \text{condition} \ne 0 \\ b & \text{condition} = 0
+        \end{cases}
+
+    .. math::
+
         \frac{\partial\ell}{\partial a} = \frac{\partial\ell}{\partial y} \odot
         1(\text{condition} \ne 0), \quad
         \frac{\partial\ell}{\partial b} = \frac{\partial\ell}{\partial y} \odot

@@ -35,7 +35,7 @@ class EnsembleAffine(Layer, guarded=False):
 
         \frac{\partial\ell}{\partial p} = \frac{\partial\ell}{\partial y} \odot s, \qquad
         \frac{\partial\ell}{\partial W} = z^T \frac{\partial\ell}{\partial p}, \qquad
-        \frac{\partial\ell}{\partial z} = \frac{\partial\ell}{\partial p} W^T, \qquad
+        \frac{\partial\ell}{\partial z} = \frac{\partial\ell}{\partial p} W^T, \\
         \frac{\partial\ell}{\partial x} = \frac{\partial\ell}{\partial z} \odot r, \qquad
         \frac{\partial\ell}{\partial r} = \sum_\text{rows} \frac{\partial\ell}{\partial z} \odot x,
         \qquad

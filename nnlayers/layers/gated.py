@@ -165,7 +165,7 @@ class Mish(Gated):
 
     .. math::
 
-        y = x \tanh(\log(1 + e^x)) = x \frac{n (n + 2)}{n (n + 2) + 2}, \qquad
+        y = x \tanh(\log(1 + e^x)) = x \frac{n (n + 2)}{n (n + 2) + 2}, \\
         \frac{dy}{dx} = \frac{y}{x} + \frac{4 x n (n + 1)}{(n (n + 2) + 2)^2}, \qquad n = e^x
 
     References

@@ -27,7 +27,7 @@ class PiecewiseLinear(Layer, guarded=False):
 
         y_t = \min\Big(1, \max\Big(0, \frac{x - e_{t-1}}{e_t - e_{t-1}}\Big)\Big), \qquad
         \frac{\partial y_t}{\partial x} = \frac{1}{e_t - e_{t-1}}
-        \text{ for } e_{t-1} \le x \le e_t, \text{ else } 0, \qquad
+        \text{ for } e_{t-1} \le x \le e_t, \text{ else } 0, \\
         \frac{\partial y_t}{\partial e_{t-1}} = (y_t - 1) \frac{\partial y_t}{\partial x}, \qquad
         \frac{\partial y_t}{\partial e_t} = -y_t \frac{\partial y_t}{\partial x},
 

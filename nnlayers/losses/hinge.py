@@ -21,7 +21,7 @@ class Hinge(ElementwiseLoss):
     .. math::
 
         \ell_i = \frac{1}{K} \sum_{k \ne y_i} h_{ik}, \quad
-        h_{ik} = \max(0, z_{ik} - z_{i y_i} + m), \qquad
+        h_{ik} = \max(0, z_{ik} - z_{i y_i} + m), \\
         \frac{\partial\ell_i}{\partial z_{ik}} = \frac{1(h_{ik} > 0)}{K}, \quad
         \frac{\partial\ell_i}{\partial z_{i y_i}}
         = -\sum_{k \ne y_i} \frac{\partial\ell_i}{\partial z_{ik}}

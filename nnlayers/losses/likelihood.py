@@ -78,8 +78,7 @@ class GaussianNLL(ElementwiseLoss):
 
     .. math::
 
-        \ell = \frac{1}{2} \Big(\log v + \frac{(t - m)^2}{v}\Big), \quad v = \max(e^s, 10^{-6}),
-        \qquad
+        \ell = \frac{1}{2} \Big(\log v + \frac{(t - m)^2}{v}\Big), \quad v = \max(e^s, 10^{-6}), \\
         \frac{d\ell}{dm} = \frac{m - t}{v}, \quad
         \frac{d\ell}{ds} = \frac{e^s}{2v} \Big(1 - \frac{(t - m)^2}{v}\Big)
 

@@ -6,23 +6,22 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, Literal
 
-import numpy as np
-
 from nnlayers._core.archives import one_line
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import optional_library, unknown_name
 from nnlayers.data.compression import FREE_BYTES, MAX_EXPANSION
 from nnlayers.data.problems import DataError
+from nnlayers.data.texts import CodedTexts
 
 __all__ = ["read_arrow"]
 
 
 def read_arrow(
     path: str, file_format: Literal["parquet", "feather"], only: Collection[str] | None = None
-) -> dict[str, Array]:
+) -> dict[str, Any]:
     """Return the columns of a file as a table takes them.
 
-    Equal strings of a column are one object. An index that pandas numbered is left out.
+    An index that pandas numbered is left out.
 
     Parameters
     ----------
@@ -108,8 +107,8 @@ def _open_parquet(path: str, file: Any) -> Any:
     return parquet.ParquetFile(file, metadata=metadata, read_dictionary=texts)
 
 
-def _values(column: Any, location: str) -> Array:
-    """Return a column as an array: null is NaN, NaT or None."""
+def _values(column: Any, location: str) -> Array | CodedTexts:
+    """Return a column: null is NaN, NaT or None."""
     types = optional_library("pyarrow.types", "parquet")
     kind = column.type
     if types.is_dictionary(kind) and not _is_text(kind.value_type):
@@ -125,9 +124,8 @@ def _values(column: Any, location: str) -> Array:
         is_encoded = types.is_dictionary(kind)
         column = column.unify_dictionaries() if is_encoded else column.dictionary_encode()
         encoded = column.combine_chunks()
-        levels = np.array([*encoded.dictionary.to_pylist(), None], object)
-        texts: Array = levels[encoded.indices.fill_null(-1).to_numpy()]
-        return texts
+        codes = encoded.indices.fill_null(-1).to_numpy()
+        return CodedTexts(encoded.dictionary.to_pylist(), codes)
     raise DataError(f"{location} must hold real numbers, booleans, text or dates, got {kind}")
 
 

@@ -17,7 +17,7 @@ from nnlayers.data.encoders import KINDS, check_missing
 from nnlayers.data.problems import DataError
 from nnlayers.data.scaling import Standardizer
 from nnlayers.data.table import Column, ColumnKind
-from nnlayers.data.texts import check_text, levels_of
+from nnlayers.data.texts import check_text
 
 __all__ = ["ISO_8601", "Dates", "date_formats", "likeliest_format", "read_dates"]
 
@@ -196,7 +196,7 @@ def read_dates(column: Column, notation: str) -> npt.NDArray[np.datetime64]:
         years = column.values.astype("datetime64[Y]").astype(np.int64)
         column.check(np.isnat(column.values) | (np.abs(years) < _MOST_YEARS), "is out of range")
         return column.values.astype("datetime64[us]")
-    texts, indices = levels_of(column.values)
+    texts, indices = column.levels
     parsed = _parse(texts, notation)
     invalid = np.array([text is not None for text in texts], bool) & np.isnat(parsed)
     if invalid.any():
@@ -229,7 +229,7 @@ def _find_format(column: Column) -> str:
     """Return the likeliest format of a column's dates."""
     if column.kind == "date":
         return ISO_8601
-    texts = [text for text in levels_of(column.values).texts if text is not None]
+    texts = [text for text in column.levels.texts if text is not None]
     formats = date_formats(texts) if texts else [ISO_8601]
     if formats:
         return formats[0]

@@ -22,8 +22,9 @@ from nnlayers._core.checks import optional_library, unknown_name
 from nnlayers.data.compression import is_compressed, open_decompressed
 from nnlayers.data.dialect import Dialect, LongCellError, Record, read_records, sniff
 from nnlayers.data.frames import series_values
-from nnlayers.data.problems import DataError, RowNumbers
-from nnlayers.data.texts import MISSING
+from nnlayers.data.problems import DataError, RowNumbers, find_missing
+from nnlayers.data.texts import MISSING, CodedTexts
+from nnlayers.data.workers import column_workers
 
 __all__ = ["FileLines", "header_advice", "parse_numbers", "read_delimited"]
 
@@ -76,7 +77,7 @@ def read_delimited(
     needed: Collection[str] = (),
     text: Collection[str] = (),
     only: Collection[str] | None = None,
-) -> tuple[dict[str, Array], FileLines]:
+) -> tuple[dict[str, Any], FileLines]:
     """Return the columns of a file as a table takes them, and the lines of its rows.
 
     A column is numeric if all its cells are numbers or missing, or all are ``True`` or ``False``
@@ -122,7 +123,7 @@ def read_delimited(
     columns = _parse_columns(pandas, path, dialect, options)
     if not options["skipinitialspace"] and dialect.separator != " " and _have_blanks(columns):
         columns = _parse_columns(pandas, path, dialect, options | {"skipinitialspace": True})
-    if names[-1] in columns and columns[names[-1]].isna().any():
+    if names[-1] in columns and _missing(columns[names[-1]]).any():
         _check_widths(path, dialect, len(names), rows=len(columns[names[-1]]))
     # Where some columns are left out, a row may have values in those.
     arrays, lines = _without_blank_rows(path, dialect, columns, complete=only is None)
@@ -196,37 +197,43 @@ def _pandas_options(dialect: Dialect, names: list[str], text: Collection[str]) -
         "na_values": {name: [""] if name in text else missing for name in names}
         if text
         else missing,
-        "dtype": dict.fromkeys(text, str),
+        # With a dictionary, even an empty one, pandas joins the parts of a file in one thread.
+        "dtype": dict.fromkeys(text, str) or None,
     }
 
 
 def _parse_columns(
     pandas: Any, path: str, dialect: Dialect, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the columns of a file: numbers, booleans, or categories of text."""
+) -> dict[str, Array | CodedTexts]:
+    """Return the columns of a file: numbers, booleans, or text."""
     frame = _parse(pandas, path, dialect, options)
     if not len(frame):
         raise DataError(f"{path}: there is a header but no row: add some{_NO_HEADER}")
-    columns = dict(frame.items())
-    del frame  # so that each column is freed when it has been converted
+    columns, rows = dict(frame.items()), len(frame)
+    del frame
     mixed = [name for name, series in columns.items() if _is_mixed(series)]
     if mixed:
         texts = {**options, "usecols": mixed, "dtype": str}
         columns |= dict(_parse(pandas, path, dialect, texts).items())
-    for name, series in columns.items():
-        if isinstance(series.dtype, pandas.StringDtype):
-            categories = pandas.Categorical.from_codes(*series.factorize())
-            columns[name] = pandas.Series(categories, copy=False)
-    return columns
+    names = list(columns)
+    with column_workers(rows) as run:
+        # Each column is freed when it has been converted.
+        values = run(lambda name: series_values(columns.pop(name)), names)
+        return dict(zip(names, values, strict=True))
 
 
-def _have_blanks(columns: Mapping[str, Any]) -> bool:
+def _have_blanks(columns: Mapping[str, Array | CodedTexts]) -> bool:
     """Return whether a cell of text begins with a blank, as each does that a blank spoils.
 
     A missing value or a quote after a blank is read as text; a number is read as one.
     """
-    texts = [series.cat.categories for series in columns.values() if hasattr(series, "cat")]
-    return any(text.startswith(" ") for levels in texts for text in levels)
+    return any(
+        text.startswith(" ")
+        for column in columns.values()
+        if isinstance(column, CodedTexts)
+        for text in column.texts
+        if text is not None
+    )
 
 
 def _parse(pandas: Any, path: str, dialect: Dialect, options: Mapping[str, Any]) -> Any:
@@ -357,16 +364,19 @@ def _is_mixed(series: Any) -> bool:
 
 
 def _without_blank_rows(
-    path: str, dialect: Dialect, columns: Mapping[str, Any], *, complete: bool
-) -> tuple[dict[str, Array], FileLines]:
-    """Return the columns as arrays without rows in which all cells are missing."""
-    is_blank = next(iter(columns.values())).isna().to_numpy() & complete
-    for series in columns.values():
+    path: str, dialect: Dialect, columns: Mapping[str, Array | CodedTexts], *, complete: bool
+) -> tuple[dict[str, Array | CodedTexts], FileLines]:
+    """Return the columns without rows in which all cells are missing."""
+    is_blank = _missing(next(iter(columns.values()))) & complete
+    for values in columns.values():
         if not is_blank.any():
             break
-        is_blank &= series.isna().to_numpy()
-    arrays = {name: series_values(series) for name, series in columns.items()}
+        is_blank &= _missing(values)
     rows: npt.NDArray[np.intp] = np.flatnonzero(~is_blank)
     if len(rows) < len(is_blank):
-        arrays = {name: values[rows] for name, values in arrays.items()}
-    return arrays, FileLines(path, dialect, rows)
+        columns = {name: values.take(rows) for name, values in columns.items()}
+    return dict(columns), FileLines(path, dialect, rows)
+
+
+def _missing(values: Array | CodedTexts) -> npt.NDArray[np.bool_]:
+    return values.missing if isinstance(values, CodedTexts) else find_missing(values)

@@ -15,7 +15,7 @@ from nnlayers._core.checks import check_boolean, check_choice, check_number
 from nnlayers.data.problems import count_of, preview
 from nnlayers.data.scaling import Scaler, scaler_from_dict
 from nnlayers.data.table import Column, ColumnKind
-from nnlayers.data.texts import Levels, NumberFormat, check_text, levels_of
+from nnlayers.data.texts import Levels, NumberFormat, check_text
 
 __all__ = [
     "MISSING_PROBLEM",
@@ -144,15 +144,15 @@ def read_numbers(column: Column, notation: NumberFormat | None) -> npt.NDArray[n
     DataError
         If a value is infinite or not a number in the notation.
     """
-    values = column.values
     if column.kind == "date":
-        column.check(np.zeros(len(values), bool), "is a date; list the column in dates")
+        column.check(np.zeros(len(column.values), bool), "is a date; list the column in dates")
         return np.zeros(0)
     if column.kind == "numeric":
+        values = column.values
         if not np.isfinite(values).all():
             column.check(~np.isinf(values), "is infinite: replace it, or leave it blank")
         return np.asarray(values, np.float64)
-    texts, indices = levels_of(values)
+    texts, indices = column.levels
     if notation is None:
         notation = NumberFormat()
     numbers = np.array([np.nan if text is None else notation.read(text) for text in texts])
@@ -203,7 +203,7 @@ class Categories:
     @classmethod
     def fit(cls, column: Column, *, min_count: int = 1, ids: bool = False) -> Self:
         """Collect the levels that at least `min_count` rows have."""
-        return cls.of(levels_of(column.values), column.kind, min_count=min_count, ids=ids)
+        return cls.of(column.levels, column.kind, min_count=min_count, ids=ids)
 
     @classmethod
     def of(cls, levels: Levels, kind: ColumnKind, *, min_count: int = 1, ids: bool = False) -> Self:
@@ -231,7 +231,7 @@ class Categories:
 
     def encode(self, column: Column) -> Array:
         """Return 0/1 features or ids; warn of unknown levels."""
-        levels = levels_of(column.values)
+        levels = column.levels
         indices: dict[Any, int] = {value: code for code, value in enumerate(self.values)}
         if self.missing:
             indices[None] = len(self.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -61,7 +62,7 @@ def _encode_rows(
     start = 0
     for name, encoder in encoders.items():
         remarks = Remarks()
-        column = part.column(name)._replace(remarks=remarks)
+        column = replace(part.column(name), remarks=remarks)
         with np.errstate(over="ignore"):
             stop = start + encoder.width
             features[start:stop] = encoder.encode(column).T

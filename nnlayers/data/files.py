@@ -33,7 +33,7 @@ from nnlayers.data.table import ColumnKind, Table
 
 __all__ = ["csv", "feather", "from_frame", "npy", "npz", "parquet", "read_rows"]
 
-Columns: TypeAlias = dict[str, Array]
+Columns: TypeAlias = dict[str, Any]  # Each an array or CodedTexts.
 Kinds: TypeAlias = Mapping[str, ColumnKind] | None
 
 
@@ -296,10 +296,11 @@ def _read_text(path: str, kinds: Kinds, dialect: Dialect) -> Table:
     only = None if kinds is None else list(kinds)
     columns, lines = read_delimited(path, dialect, text=text, only=only)
     for name, kind in (kinds or {}).items():
-        if kind == "numeric" and columns[name].dtype == object:
-            valid = np.isfinite(parse_numbers(columns[name])) | find_missing(columns[name])
+        cells = np.asarray(columns[name])
+        if kind == "numeric" and cells.dtype == object:
+            valid = np.isfinite(parse_numbers(cells)) | find_missing(cells)
             problem = "is not a finite number"
-            check_rows(valid, columns[name], f"{path}: column {name!r}", problem, lines)
+            check_rows(valid, cells, f"{path}: column {name!r}", problem, lines)
     return Table({name: columns[name] for name in kinds or columns}, origin=path, lines=lines)
 
 
@@ -377,10 +378,10 @@ def _with_target(
             raise DataError(f"{origin}: {unknown_name('column', name, columns)}")
     if target is not None and target == weights:
         raise DataError(f"{origin}: column {target!r} cannot be both the target and the weights")
-    weight = None if weights is None else columns.pop(weights)
+    weight = None if weights is None else np.asarray(columns.pop(weights))
     if target is None:
         return Table(columns, origin=origin, lines=lines, weights=weight)
-    labels = columns.pop(target)
+    labels = np.asarray(columns.pop(target))
     if labels.dtype == np.bool_:
         labels = np.where(labels, "True", "False").astype(object)
     return Table(columns, labels, target, origin, lines, weight)

@@ -11,12 +11,13 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers._core.showing import shown
 from nnlayers.data.problems import DataError
+from nnlayers.data.texts import CodedTexts
 
 __all__ = ["frame_columns", "series_values"]
 
 
-def frame_columns(frame: Any, origin: str) -> dict[str, Array]:
-    """Return the columns of a pandas or polars DataFrame as arrays that a table takes.
+def frame_columns(frame: Any, origin: str) -> dict[str, Any]:
+    """Return the columns of a pandas or polars DataFrame as a table takes them.
 
     Raises
     ------
@@ -37,11 +38,8 @@ def frame_columns(frame: Any, origin: str) -> dict[str, Array]:
     }
 
 
-def series_values(series: Any) -> Array:
-    """Return the values of a column: numbers, dates, or strings with None where they are missing.
-
-    Equal strings are one object, so that a column of few categories needs eight bytes a row.
-    """
+def series_values(series: Any) -> Array | CodedTexts:
+    """Return the values of a column: numbers, dates or text, None where it is missing."""
     if not hasattr(series, "array"):  # Polars, whose text already comes as strings and None.
         values = series.to_numpy()
         return values if values.dtype.kind != "O" else np.array(series.to_list(), object)
@@ -55,9 +53,7 @@ def series_values(series: Any) -> Array:
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return np.asarray(series.to_numpy(object))
     codes, levels = series.factorize()
-    # The code of a missing value is -1.
-    texts: Array = np.array([*map(str, levels), None], object)[codes]
-    return texts
+    return CodedTexts([*map(str, levels)], codes)
 
 
 def _is_polars(frame: Any) -> bool:

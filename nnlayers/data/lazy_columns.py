@@ -1,13 +1,16 @@
-"""Columns of a table that are read when they are used."""
+"""Columns of a table that are converted or read when they are used."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 
-from nnlayers._core.arrays import Array
+import numpy as np
 
-__all__ = ["LazyColumns", "Selection"]
+from nnlayers._core.arrays import Array
+from nnlayers.data.texts import CodedTexts
+
+__all__ = ["LazyColumns", "StoredColumns"]
 
 
 class LazyColumns(Mapping[str, Array], ABC):
@@ -26,14 +29,28 @@ class LazyColumns(Mapping[str, Array], ABC):
     def without(self, names: Collection[str]) -> LazyColumns:
         """Return the columns but those of these names."""
 
+    def source(self, name: str) -> Array | CodedTexts:
+        """Return a column; one of text may come as codes."""
+        return self[name]
 
-class Selection(LazyColumns):
-    """Columns of the rows that indices select, each copied when it is read.
 
-    The last one is held, because it is often read several times in a row.
+class StoredColumns(LazyColumns):
+    """Columns in memory, all rows or those that indices select.
+
+    A column is copied, and numbers are converted to float64, when it is read. The last one is held,
+    because it is often read several times in a row.
+
+    Parameters
+    ----------
+    columns : mapping of str to (rows,) ndarray or CodedTexts
+        Numbers of any real dtype, text or dates.
+    index : (selected,) ndarray of int, optional
+        The selected rows; by default all.
     """
 
-    def __init__(self, columns: Mapping[str, Array], index: Array) -> None:
+    def __init__(
+        self, columns: Mapping[str, Array | CodedTexts], index: Array | None = None
+    ) -> None:
         self._columns = columns
         self._index = index
         self._last: tuple[str, Array] | None = None
@@ -41,25 +58,50 @@ class Selection(LazyColumns):
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return len(self._index)
+        index = self._index
+        return len(next(iter(self._columns.values()))) if index is None else len(index)
 
-    def select(self, rows: Array) -> Selection:
+    @property
+    def is_selection(self) -> bool:
+        """Whether indices select the rows."""
+        return self._index is not None
+
+    def select(self, rows: Array) -> StoredColumns:
         """Return the columns of the rows of these indices."""
-        return Selection(self._columns, self._index[rows])
+        return StoredColumns(self._columns, rows if self._index is None else self._index[rows])
 
-    def without(self, names: Collection[str]) -> Selection:
+    def without(self, names: Collection[str]) -> StoredColumns:
         """Return the columns but those of these names."""
         columns = {name: values for name, values in self._columns.items() if name not in names}
-        return Selection(columns, self._index)
+        return StoredColumns(columns, self._index)
+
+    def source(self, name: str) -> Array | CodedTexts:
+        """Return a column; one of text may come as codes."""
+        values = self._columns[name]
+        if isinstance(values, CodedTexts):
+            return values if self._index is None else values.take(self._index)
+        return self[name]
 
     def __getitem__(self, name: str) -> Array:
         last = self._last
         if last is None or last[0] != name:
-            last = self._last = name, self._columns[name].take(self._index)
+            values = self._columns[name]
+            if self._index is not None:
+                values = values.take(self._index)
+            array = np.asarray(values)
+            if array.dtype.kind in "biuf":
+                array = array.astype(np.float64, copy=False)
+            last = self._last = name, array
         return last[1]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 
     def __len__(self) -> int:
         return len(self._columns)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -84,6 +84,9 @@ class MappedColumns(LazyColumns):
         column = self._matrix[:, self._numbers[name]]
         return (column if self._index is None else column[self._index]).astype(np.float64)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)
 

@@ -17,7 +17,7 @@ from nnlayers.data.relations import equal_columns, explained_share
 from nnlayers.data.scaling import Standardizer
 from nnlayers.data.table import Column, Table
 from nnlayers.data.target_profile import TargetProfile
-from nnlayers.data.texts import Levels, NumberFormat, levels_of
+from nnlayers.data.texts import Levels, NumberFormat
 
 __all__ = ["ColumnProfile", "Role", "profile_columns"]
 
@@ -119,7 +119,7 @@ def _percent(share: float) -> str:
 
 def _profile(column: Column, name: str) -> _Found:
     """Return the role of a column by its own values."""
-    levels = levels_of(column.values)
+    levels = column.levels
     has_missing = None in levels.texts
     missing = int(levels.counts[levels.texts.index(None)]) if has_missing else 0
     count = len(levels.texts) - has_missing

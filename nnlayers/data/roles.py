@@ -18,7 +18,7 @@ from nnlayers.data.encoders import Categories, Encoder, Missing, Numbers, read_n
 from nnlayers.data.problems import DataError
 from nnlayers.data.scaling import LogScaler, PiecewiseScaler, QuantileScaler, Scaler, Standardizer
 from nnlayers.data.table import Column, Table
-from nnlayers.data.texts import NumberFormat, levels_of
+from nnlayers.data.texts import NumberFormat
 from nnlayers.data.workers import column_workers
 
 __all__ = ["Roles", "encoder_from_dict"]
@@ -102,15 +102,15 @@ class Roles:
             return Dates.fit(column, None, missing=self.missing)
         if column.kind == "numeric":
             return self._fit_numbers(name, column, None)
-        levels = levels_of(column.values)
+        levels = column.levels
         notation = NumberFormat.detect(levels)
         is_blank = levels.texts == [None]
         is_scaled = any(name in names for names in (self.log, self.quantile, self.piecewise))
         if notation is not None or is_blank or is_scaled:
             return self._fit_numbers(name, column, notation or NumberFormat())
-        if len(levels.texts) > _MANY_LEVELS and len(levels.texts) * _FEW_ROWS > len(column.values):
+        if len(levels.texts) > _MANY_LEVELS and len(levels.texts) * _FEW_ROWS > len(levels.indices):
             warnings.warn(
-                f"{column.location} is text of {len(levels.texts)} levels in {len(column.values)} "
+                f"{column.location} is text of {len(levels.texts)} levels in {len(levels.indices)} "
                 "rows, each a feature: list it in ignore, dates or embed, or set min_count",
                 stacklevel=4,
             )

@@ -29,6 +29,8 @@ _STEPS = 256
 _OUTERMOST = 1e-3
 # After as many rounds, the shares of frequent numbers hardly change.
 _ROUNDS = 20
+# Squares and sums of numbers of a size between these neither overflow nor underflow.
+_TINY, _HUGE = 2.0**-400, 2.0**400
 
 Numbers = npt.NDArray[np.float64]
 
@@ -56,11 +58,16 @@ class Standardizer:
         """Compute the mean and the population standard deviation (1 for a constant) of values."""
         if not len(values):
             return cls()
-        if values.min() == values.max():
-            return cls(mean=float(values[0]))
-        unit = _unit(values)
-        units = values / unit
-        return cls(float(unit * units.mean()), float(unit * units.std()) or 1.0)
+        low, high = values.min(), values.max()
+        if low == high:
+            return cls(mean=float(low))
+        unit = 1.0
+        # Only such numbers have squares that overflow or underflow.
+        if not _TINY < max(-low, high) < _HUGE:
+            unit = _unit(values)
+            values = values / unit
+        mean = values.mean(keepdims=True)
+        return cls(float(unit * mean[0]), float(unit * values.std(mean=mean)) or 1.0)
 
     @property
     def width(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -223,7 +224,7 @@ def _check_labels(way: str, column: Column, time_format: str | None) -> Array:
     problem = f"is a missing value, which cannot be split by {way}"
     column.check(~find_missing(column.values), problem)
     if column.values.dtype.kind not in "biufM":
-        column = column._replace(values=column.values.astype(object))
+        column = replace(column, source=column.values.astype(object))
     labels = column.values
     if way == "column":
         valid = np.array([label in _PARTS for label in labels.tolist()], bool)
@@ -361,7 +362,9 @@ def _classes(labels: Array) -> dict[str, Indices]:
     names, codes = _encode(labels)
     if len(names) < 2:
         raise DataError(f"a stratified split needs two classes, there are {names}")
-    groups = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    # NumPy sorts integers of at most 16 bits five times as fast.
+    order = np.argsort(codes.astype(np.min_scalar_type(len(names))), kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(codes))[:-1])
     return dict(zip((f" of class {name!r}" for name in names), groups, strict=True))
 
 

@@ -8,7 +8,8 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from nnlayers._core.arrays import Array, unmasked
 from nnlayers._core.checks import check_instance, unknown_name
 from nnlayers._core.showing import shown
-from nnlayers.data.lazy_columns import LazyColumns, Selection
+from nnlayers.data.lazy_columns import LazyColumns, StoredColumns
 from nnlayers.data.problems import (
     DataError,
     Lines,
@@ -27,6 +28,7 @@ from nnlayers.data.problems import (
     preview,
 )
 from nnlayers.data.table_preview import preview_of
+from nnlayers.data.texts import CodedTexts, Levels, levels_of
 
 __all__ = [
     "Column",
@@ -59,12 +61,13 @@ class Remarks:
         self.describe = describe
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Column:
     """One column of a table: its values, and where they are from, for messages.
 
     Parameters
     ----------
-    values : (rows,) ndarray
+    source : (rows,) ndarray or CodedTexts
         Numbers, strings or dates, as :class:`Table` has them.
     location : str
         The file and the name of the column.
@@ -74,15 +77,25 @@ class Column(NamedTuple):
         The collection of what is worth a warning, where the column is a part of one.
     """
 
-    values: Array
+    source: Array | CodedTexts
     location: str
     lines: Lines | None = None
     remarks: Remarks | None = None
 
+    @cached_property
+    def values(self) -> Array:
+        """The numbers, strings or dates."""
+        return np.asarray(self.source)
+
+    @property
+    def levels(self) -> Levels:
+        """The different values as text."""
+        return levels_of(self.source)
+
     @property
     def kind(self) -> ColumnKind:
         """The kind of the values."""
-        kind = self.values.dtype.kind
+        kind = self.source.dtype.kind
         return "categorical" if kind == "O" else "date" if kind == "M" else "numeric"
 
     def check(self, valid: Array, problem: str) -> None:
@@ -144,24 +157,25 @@ class Table:
     weights: Array | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, Selection):
-            return  # Its values were checked with those of all rows.
         columns = self.columns
+        if isinstance(columns, StoredColumns) and columns.is_selection:
+            return  # Its values were checked with those of all rows.
         check_instance("columns", columns, Mapping)
         check_instance("origin", self.origin, str)
-        if not isinstance(columns, LazyColumns):
-            columns = {
-                name: _column(values, f"{self.origin}: column {name!r}")
-                for name, values in columns.items()
-            }
         if not columns:
             raise DataError(f"{self.origin}: there is no feature column")
-        # The dataclass is frozen for its users; this converts its fields once.
-        object.__setattr__(self, "columns", columns)
         if isinstance(columns, LazyColumns):
-            lengths = {"the features": columns.rows}
+            is_stored = isinstance(columns, StoredColumns)
+            first = f"column {next(iter(columns))!r}" if is_stored else "the features"
+            lengths = {first: columns.rows}
         else:
-            lengths = {f"column {name!r}": len(values) for name, values in columns.items()}
+            stored = {
+                name: _stored(values, f"{self.origin}: column {name!r}")
+                for name, values in columns.items()
+            }
+            # The dataclass is frozen for its users; this converts its fields once.
+            object.__setattr__(self, "columns", StoredColumns(stored))
+            lengths = {f"column {name!r}": len(values) for name, values in stored.items()}
         if self.target is not None:
             target = _target(self.target, f"{self.origin}: target {self.target_name!r}")
             object.__setattr__(self, "target", target)
@@ -181,9 +195,7 @@ class Table:
                 raise DataError(f"{self.origin}: {name} has {length} rows, {first} has {rows}")
 
     def __len__(self) -> int:
-        if isinstance(self.columns, LazyColumns):
-            return self.columns.rows
-        return len(next(iter(self.columns.values())))
+        return self._lazy.rows
 
     def rows(self, indices: npt.ArrayLike | slice) -> Table:
         """Return a table of the rows that `indices` (integers, a mask or a slice) select.
@@ -191,11 +203,12 @@ class Table:
         A column of it is only copied when it is read.
         """
         selection = indices if isinstance(indices, slice) else _row_indices(indices)
-        index, columns = np.arange(len(self))[selection], self.columns
+        if isinstance(selection, slice):
+            index = np.arange(*selection.indices(len(self)))
+        else:
+            index = np.arange(len(self))[selection]
         return Table(
-            columns.select(index)
-            if isinstance(columns, LazyColumns)
-            else Selection(columns, index),
+            self._lazy.select(index),
             None if self.target is None else self.target[selection],
             self.target_name,
             self.origin,
@@ -208,10 +221,7 @@ class Table:
         left = [name for name in names if name is not None and name in self.columns]
         if not left:
             return self
-        columns = self.columns
-        if isinstance(columns, LazyColumns):
-            return replace(self, columns=columns.without(left))
-        return replace(self, columns={name: columns[name] for name in columns if name not in left})
+        return replace(self, columns=self._lazy.without(left))
 
     def kind(self, name: str) -> ColumnKind:
         """Return the kind of column `name`: ``"numeric"``, ``"categorical"`` or ``"date"``.
@@ -233,7 +243,13 @@ class Table:
         """
         if name not in self.columns:
             raise DataError(f"{self.origin}: {unknown_name('column', name, self.columns)}")
-        return Column(self.columns[name], f"{self.origin}: column {name!r}", self.lines)
+        location = f"{self.origin}: column {name!r}"
+        return Column(self._lazy.source(name), location, self.lines)
+
+    @property
+    def _lazy(self) -> LazyColumns:
+        assert isinstance(self.columns, LazyColumns)
+        return self.columns
 
     def __repr__(self) -> str:
         target = "" if self.target is None else f", target {self.target_name!r}"
@@ -259,6 +275,10 @@ class Table:
 def _row_indices(indices: npt.ArrayLike) -> Array:
     array = unmasked(indices, "indices")
     return array if array.size else array.astype(np.intp)  # NumPy makes an empty list float64.
+
+
+def _stored(values: npt.ArrayLike | CodedTexts, location: str) -> Array | CodedTexts:
+    return values if isinstance(values, CodedTexts) else _one_dimensional(values, location)
 
 
 def _column(values: npt.ArrayLike, location: str) -> Array:

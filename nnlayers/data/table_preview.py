@@ -8,7 +8,6 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.display import Grid
-from nnlayers.data.lazy_columns import LazyColumns
 from nnlayers.data.problems import find_missing
 
 if TYPE_CHECKING:
@@ -52,10 +51,7 @@ def preview_of(table: Table) -> Grid:
 
 def _head(table: Table, name: str, count: int) -> Array:
     """Return the first values of a column, of which no more than these are read."""
-    columns = table.columns
-    if isinstance(columns, LazyColumns):
-        return columns.select(np.arange(count))[name]
-    return columns[name][:count]
+    return table.rows(slice(count)).columns[name]
 
 
 def _marked(values: Array) -> zip[tuple[Any, Any]]:

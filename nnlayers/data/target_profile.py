@@ -12,7 +12,7 @@ from nnlayers._core.arrays import Array
 from nnlayers.data.encoders import read_numbers
 from nnlayers.data.problems import DataError, preview
 from nnlayers.data.table import Column
-from nnlayers.data.texts import Levels, NumberFormat, levels_of, missing_cells
+from nnlayers.data.texts import Levels, NumberFormat, missing_cells
 
 __all__ = ["TargetProfile", "Task", "profile_target"]
 
@@ -76,7 +76,7 @@ def profile_target(column: Column, name: str) -> TargetProfile:
     column = Column(column.values[~missing], column.location, lines)
     if column.kind == "date":
         raise DataError(f"{column.location} holds dates: predict a number or a class instead")
-    levels = levels_of(column.values)
+    levels = column.levels
     if len(levels.texts) == 1:
         raise DataError(
             f"{column.location} is {levels.texts[0]!r:.80} in all rows that have it: choose another"

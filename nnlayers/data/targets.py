@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from nnlayers.data.factorizing import factorize
 from nnlayers.data.problems import DataError, check_finite, check_rows, preview
 from nnlayers.data.scaling import Standardizer, scaler_from_dict
 from nnlayers.data.table import Column, Table
-from nnlayers.data.texts import NumberFormat, levels_of, missing_cells
+from nnlayers.data.texts import NumberFormat, missing_cells
 
 __all__ = [
     "Classes",
@@ -63,7 +63,7 @@ class Classes:
         indices: dict[Any, int] = {value: code for code, value in enumerate(self.values)}
         found, rows = factorize(labels)
         codes = np.array([indices.get(label, -1) for label in found], dtype=np.int64)[rows]
-        column._replace(values=labels).check(codes >= 0, "is not a class of the training rows")
+        replace(column, source=labels).check(codes >= 0, "is not a class of the training rows")
         return codes
 
     def decode(self, codes: Array) -> Array:
@@ -98,7 +98,7 @@ class Values:
         """Find the notation of text, and compute the mean and the deviation."""
         notation = None
         if column.kind != "numeric":
-            notation = NumberFormat.detect(levels_of(column.values))
+            notation = NumberFormat.detect(column.levels)
             if notation is None or notation.decimal == "boolean":
                 raise DataError(
                     f"{column.location} must hold numbers, got text: {preview(column.values)}"

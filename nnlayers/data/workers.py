@@ -28,7 +28,8 @@ def column_workers(rows: int) -> Iterator[Map]:
     ...     list(run(abs, [1, -2]))
     [1, 2]
     """
-    cores = os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")  # The cores that the process may use.
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     if rows < _FEWEST_ROWS or cores == 1:
         yield map
         return

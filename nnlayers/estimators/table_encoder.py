@@ -15,7 +15,7 @@ from nnlayers.data.encoders import Categories, Encoder, Numbers, read_numbers
 from nnlayers.data.features import encode_columns
 from nnlayers.data.scaling import QuantileScaler, Standardizer
 from nnlayers.data.table import Column
-from nnlayers.data.texts import NumberFormat, levels_of
+from nnlayers.data.texts import NumberFormat
 
 __all__ = ["TableEncoder"]
 
@@ -124,7 +124,7 @@ def _encoder_of(column: Column, is_category: bool) -> Encoder | None:
         return Dates.fit(column, None, missing="median")
     if column.kind == "numeric":
         return _numbers(column, None)
-    levels = levels_of(column.values)
+    levels = column.levels
     texts = [text for text in levels.texts if text is not None]
     if not texts:
         return None
@@ -135,7 +135,7 @@ def _encoder_of(column: Column, is_category: bool) -> Encoder | None:
         with suppress(ModuleNotFoundError):  # Without pandas, dates in text are categories.
             if formats := date_formats(texts):
                 return Dates.fit(column, formats[0], missing="median")
-    if len(texts) > max(_FEW_LEVELS, len(column.values) / 2):
+    if len(texts) > max(_FEW_LEVELS, len(levels.indices) / 2):
         return None
     has_ids = len(texts) > _MAX_ONE_HOT
     return Categories.fit(column, min_count=_MIN_COUNT if has_ids else 1, ids=has_ids)

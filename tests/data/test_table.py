@@ -5,6 +5,7 @@ import pytest
 
 from nnlayers.data import DataError, Table
 from nnlayers.data.problems import check_finite
+from nnlayers.data.texts import CodedTexts, levels_of
 
 
 def test_numbers_become_float64_and_strings_objects():
@@ -155,6 +156,34 @@ def test_rows_of_selected_rows_are_those_of_numpy():
         np.testing.assert_array_equal(chosen.target, values[expected])
         np.testing.assert_array_equal(chosen.lines, expected + 2)
         assert [chosen.kind(name) for name in chosen.columns] == ["numeric", "categorical"]
+
+
+def test_text_as_codes_is_the_same_as_its_strings():
+    codes = np.array([2, -1, 0, 2, 1, 0])
+    strings = np.array(["Ulm", None, " Bonn", "Ulm", "NA", " Bonn"], object)
+    coded = Table({"c": CodedTexts([" Bonn", "NA", "Ulm"], codes)})
+    plain = Table({"c": strings})
+    for rows in (slice(None), [5, 4, 0, 0], []):
+        ours, theirs = coded.rows(rows), plain.rows(rows)
+        np.testing.assert_array_equal(ours.columns["c"], theirs.columns["c"])
+        assert ours.kind("c") == "categorical"
+        for column in (ours.column("c"), theirs.column("c")):
+            texts, indices = column.levels
+            cleaned = [None if text in (None, "NA") else text for text in theirs.columns["c"]]
+            assert [texts[index] for index in indices] == cleaned
+            assert sorted(map(str, texts)) == sorted({*map(str, cleaned)})
+    assert levels_of(strings).counts.tolist() == coded.column("c").levels.counts.tolist()
+
+
+def test_a_column_is_found_without_reading_it():
+    class Unread(CodedTexts):
+        def __array__(self, dtype=None, copy=None):
+            raise AssertionError("it was read")
+
+    table = Table({"c": Unread(["a"], np.array([0, 0]))})
+    assert "c" in table.columns
+    assert "d" not in table.columns
+    assert table.column("c").levels.texts == ["a"]
 
 
 def test_rows_that_are_not_there_are_an_error_at_once():

@@ -248,6 +248,14 @@ def _product(transpose_a: bool, transpose_b: bool, beta: float) -> Any:
                 for kind, value in zip((a, b, out), args[1:], strict=True)
             ]
             shapes = [cgutils.unpack_tuple(builder, array.shape, 2) for array in arrays]
+            itemsize = ir.Constant(INT64, out.dtype.bitwidth // 8)
+            # The rows of a part of the columns are as far apart as those of the whole matrix.
+            distances = [
+                builder.sdiv(
+                    cgutils.unpack_tuple(builder, array.strides, 2)[0], itemsize, flags=["exact"]
+                )
+                for array in arrays
+            ]
 
             def flag(value: int) -> Any:
                 return ir.Constant(ir.IntType(32), value)
@@ -265,12 +273,12 @@ def _product(transpose_a: bool, transpose_b: bool, beta: float) -> Any:
                 size(inner),
                 ir.Constant(number, 1.0),
                 arrays[0].data,
-                size(shapes[0][1]),
+                size(distances[0]),
                 arrays[1].data,
-                size(shapes[1][1]),
+                size(distances[1]),
                 ir.Constant(number, beta),
                 arrays[2].data,
-                size(shapes[2][1]),
+                size(distances[2]),
             ]
             kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
             builder.call(builder.inttoptr(args[0], kind.as_pointer()), arguments)

@@ -11,9 +11,9 @@ from nnlayers.engine.batches import BatchKind
 from nnlayers.engine.lowering import (
     UnsupportedError,
     input_dtype,
-    knows_loss,
     knows_optimizer,
     unknown_layer,
+    unknown_loss,
 )
 from nnlayers.engine.products import find_gemm
 from nnlayers.engine.program import is_uncompiled
@@ -39,8 +39,9 @@ def unknown_part(model: Layer, loss: Loss, optimizer: Optimizer) -> str | None:
     layer = unknown_layer(model)
     if layer is not None:
         return layer
-    if not knows_loss(loss):
-        return f"the loss {type(loss).__name__}"
+    unknown = unknown_loss(loss)
+    if unknown is not None:
+        return f"the loss {type(unknown).__name__}"
     if not knows_optimizer(optimizer):
         return f"the optimizer {type(optimizer).__name__}"
     if len({parameter.dtype for parameter in (*model.parameters(), *optimizer.params)}) > 1:

@@ -16,10 +16,13 @@ __all__ = ["fingerprint"]
 _TRANSIENT = {
     "_cache",
     "_first_trained",
+    "_has_failed",
     "_last_forward",
     "_layout",
     "_lr",
+    "_parameters",
     "_products",
+    "_steps",
     "rng",
     "steps",
     "total_weight",
@@ -31,7 +34,8 @@ def fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], 
     layout = optimizer.layout
     others = [p for p in model.parameters() if p not in set(optimizer.params)]
     placements = [parameter.placement for parameter in others]
-    owners: list[Any] = [*model.named_layers().values(), loss, optimizer]
+    parts_of_loss = [part for part in vars(loss).values() if isinstance(part, Loss)]
+    owners: list[Any] = [*model.named_layers().values(), loss, *parts_of_loss, optimizer]
     classes = list(map(type, owners))
     names = list(map(_attributes, owners))
     # Reading dictionaries takes half the time of reading attributes, and every step does it.

@@ -2,7 +2,7 @@
 
 Compiled kernels call NumPy's own ``cblas_sgemm`` and ``cblas_dgemm`` by address. Another BLAS, such
 as SciPy's, which Numba's ``np.dot`` calls, would bring a second pool of threads, and the two would
-fight for the cores.
+fight for the cores. A matrix may be some columns of a larger one: ``x[:, start:stop]``.
 """
 
 from __future__ import annotations

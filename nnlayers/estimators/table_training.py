@@ -19,7 +19,7 @@ from nnlayers._core.arrays import Array
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses import EnsembleLoss, Loss
-from nnlayers.optim import AdamW
+from nnlayers.optim import SGD, AdamW
 from nnlayers.training import Trainer
 
 __all__ = [
@@ -159,13 +159,13 @@ class HeldOutTraining:
         # A loss caches what its backward pass needs, and other networks train at the same time.
         own = EnsembleLoss(copy.copy(loss))
         self._trainer = Trainer(network, own, self._optimizer, engine=engine)
-        if self._trainer.engine == "numpy" and engine == "auto":
-            # An engine that runs no step would look at each whether it does by now.
-            self._trainer = Trainer(network, own, self._optimizer, engine="numpy")
         self._batches = _shuffled_batches(len(train), schedule.batch_size, rng)
         self._span = max(1, schedule.steps // schedule.measurements)
-        pairs = zip(self.average.parameters(), network.parameters(), strict=True)
-        self._pairs = [(mean, parameter) for mean, parameter in pairs if parameter.trainable]
+        # This optimizer makes no step: it lays the weights of the means side by side, as the other
+        # does with those that are trained.
+        means = SGD(self.average.parameters(), schedule.lr)
+        self._means = [run.values for run in means.layout.runs]
+        self._weights = [run.values for run in self._optimizer.layout.runs]
         self.keep()
 
     def run(self, until: int, clock: Clock) -> None:
@@ -179,8 +179,8 @@ class HeldOutTraining:
             self._trainer.step(rows.x, rows.target, rows.weight)
             # A training that ends early has a mean over its last steps, and not over all.
             rate = 1 / min(1 + self._optimizer.steps // 8, self._span)
-            for mean, parameter in self._pairs:
-                mean.value += np.float32(rate) * (parameter.value - mean.value)
+            for mean, weights in zip(self._means, self._weights, strict=True):
+                mean += np.float32(rate) * (weights - mean)
 
     @property
     def steps(self) -> int:
@@ -200,12 +200,12 @@ class HeldOutTraining:
 
     def keep(self) -> None:
         """Remember the mean weights as the best."""
-        self._best = [mean.value.copy() for mean, _ in self._pairs]
+        self._best = [mean.copy() for mean in self._means]
 
     def restore(self) -> None:
         """Return to the best weights."""
-        for (mean, _), best in zip(self._pairs, self._best, strict=True):
-            mean.value = best
+        for mean, best in zip(self._means, self._best, strict=True):
+            mean[...] = best
 
 
 def predict_members(network: Layer, x: Array) -> Array:

@@ -297,10 +297,24 @@ def test_other_columns_than_in_training_are_an_error():
         Regressor(random_state=0).fit(X, VALUES).predict(X[:, :2])
 
 
-def test_the_compiled_engine_is_refused_where_it_does_not_know_a_layer():
+@pytest.mark.parametrize("weight", [None, np.linspace(0.1, 1.7, ROWS)], ids=["plain", "weighted"])
+@pytest.mark.parametrize("make", [Classifier, Regressor])
+def test_both_engines_give_the_same_outputs(make, weight, monkeypatch):
     pytest.importorskip("numba")
-    with pytest.raises(ValueError, match="engine='compiled' does not know"):
-        Regressor(engine="compiled").fit(X, VALUES)
+    y = CLASSES if make is Classifier else VALUES
+    expected = make(engine="numpy", random_state=0).fit(frame(), y, sample_weight=weight)
+
+    def refuse(*arguments):
+        raise AssertionError("a step was done by the NumPy path")
+
+    monkeypatch.setattr(nn.Trainer, "_step", refuse)
+    model = make(engine="compiled", random_state=0).fit(frame(), y, sample_weight=weight)
+    np.testing.assert_allclose(model.losses_, expected.losses_, rtol=1e-4)
+    outputs = [
+        m.predict_proba(frame()) if make is Classifier else m.predict(frame())
+        for m in (model, expected)
+    ]
+    np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-4)
 
 
 def test_cross_validation_gives_one_score_a_fold():

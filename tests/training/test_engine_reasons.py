@@ -26,7 +26,16 @@ def shared():
     return nn.Sequential(*layers)
 
 
+class OwnLoss(nn.MeanSquaredError):
+    pass
+
+
+RELU = nn.ReLU()
 UNKNOWN = {
+    "the loss OwnLoss": {
+        "model": nn.Sequential(nn.Affine(3, 3, rng=0), nn.Reshape((3, 1))),
+        "loss": nn.EnsembleLoss(OwnLoss()),
+    },
     "the layer Power": {"model": nn.Sequential(nn.Affine(3, 3, rng=0), nn.Power(2.0))},
     "the layer Graph": {"model": nn.Graph(nn.Affine(3, 3, rng=0)(nn.Input("x")))},
     "the layer Mean": {
@@ -36,6 +45,9 @@ UNKNOWN = {
 KNOWN_IN_A_FIT = {
     "the input of shape (3,) of Softmax(axis=0)": {
         "model": nn.Sequential(nn.Affine(3, 3, rng=0), nn.Softmax(axis=0))
+    },
+    "a layer that several nodes of a graph use": {
+        "model": nn.Sequential(nn.Affine(3, 3, rng=0), nn.Graph(RELU(RELU(nn.Input("x")))))
     },
     "the parameter Parameter('W', shape=(3, 3), dtype=float32), which is used twice": {
         "model": shared()

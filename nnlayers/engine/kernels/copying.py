@@ -7,16 +7,18 @@ from typing import Annotated, Any, get_args
 
 from nnlayers._core.arrays import Array
 from nnlayers.engine.kernel import (
+    Count,
     Flat,
     IntFlat,
     Kernel,
     Operand,
+    Rows,
     WordRows,
     WordVector,
     kernel,
 )
 
-__all__ = ["converting_gather", "copy", "gather"]
+__all__ = ["converting_gather", "copy", "cut", "gather", "join", "repeat"]
 
 
 @kernel
@@ -60,3 +62,39 @@ def copy(source: Flat, target: Flat) -> None:
     """Compute target = source."""
     for i in range(source.size):
         target[i] = source[i]
+
+
+@kernel
+def join(source: Rows, start: Count, target: Rows) -> None:
+    """Copy all columns of the source to those of the target from `start` on."""
+    width = source.shape[1]
+    for i in range(source.shape[0]):
+        given, part = source[i], target[i, start : start + width]
+        for j in range(width):
+            part[j] = given[j]
+
+
+@kernel
+def cut(source: Rows, start: Count, target: Rows) -> None:
+    """Copy columns of the source, from `start` on, to all of the target."""
+    width = target.shape[1]
+    for i in range(target.shape[0]):
+        part, copied = source[i, start : start + width], target[i]
+        for j in range(width):
+            copied[j] = part[j]
+
+
+@cache
+def repeat(dtype: str) -> Kernel[..., None]:
+    """Return the kernel that repeats each row of some dtype several times."""
+
+    def repeat_rows(source: Any, times: Any, target: Any) -> None:
+        for k in range(target.shape[0]):
+            given, copied = source[k // times], target[k]
+            for j in range(target.shape[1]):
+                copied[j] = given[j]
+
+    rows = Annotated[Array, Operand(2, dtype, is_batch=True)]
+    repeat_rows.__annotations__ = {"source": rows, "times": Count, "target": rows}
+    repeat_rows.__name__ = f"repeat_{dtype}"
+    return kernel(repeat_rows)

@@ -1,15 +1,23 @@
 """Lower networks, losses and optimizers to the instructions of a program."""
 
-from nnlayers.engine.lowering import activations, layers, losses, normalization, shaping
+from nnlayers.engine.lowering import (
+    activations,
+    ensemble,
+    graphs,
+    layers,
+    losses,
+    normalization,
+    shaping,
+)
 from nnlayers.engine.lowering.activations import register_elementwise
 from nnlayers.engine.lowering.builder import (
     ProgramBuilder,
     Targets,
     UnsupportedError,
-    knows_loss,
     lower_layer,
     lower_loss,
     unknown_layer,
+    unknown_loss,
 )
 from nnlayers.engine.lowering.layers import input_dtype
 from nnlayers.engine.lowering.optimizers import UpdateRule, knows_optimizer, lower_optimizer
@@ -20,8 +28,9 @@ __all__ = [
     "UnsupportedError",
     "UpdateRule",
     "activations",
+    "ensemble",
+    "graphs",
     "input_dtype",
-    "knows_loss",
     "knows_optimizer",
     "layers",
     "losses",
@@ -32,4 +41,5 @@ __all__ = [
     "register_elementwise",
     "shaping",
     "unknown_layer",
+    "unknown_loss",
 ]

@@ -23,15 +23,15 @@ __all__ = [
     "State",
     "Targets",
     "UnsupportedError",
-    "knows_loss",
     "lower_layer",
     "lower_loss",
     "lowers",
     "lowers_loss",
     "unknown_layer",
+    "unknown_loss",
 ]
 
-LayerLowering: TypeAlias = Callable[["ProgramBuilder", Any, Buffer], Buffer]
+LayerLowering: TypeAlias = Callable[..., Buffer]
 LossLowering: TypeAlias = Callable[["ProgramBuilder", Any, Buffer, "Targets"], None]
 _LAYERS: dict[type, LayerLowering] = {}
 _LOSSES: dict[type, LossLowering] = {}
@@ -62,7 +62,7 @@ def _problem_of(layer: Layer) -> str | None:
     return None
 
 
-def lower_layer(build: ProgramBuilder, layer: Layer, x: Buffer) -> Buffer:
+def lower_layer(build: ProgramBuilder, layer: Layer, *inputs: Buffer) -> Buffer:
     """Add the instructions of a layer, of exactly a known class; return its output.
 
     Raises
@@ -74,7 +74,7 @@ def lower_layer(build: ProgramBuilder, layer: Layer, x: Buffer) -> Buffer:
     if problem is not None:
         raise UnsupportedError(problem)
     build.open_group()
-    return _LAYERS[type(layer)](build, layer, x)
+    return _LAYERS[type(layer)](build, layer, *inputs)
 
 
 @dataclass(eq=False)
@@ -138,9 +138,12 @@ def lowers_loss(cls: type[Loss]) -> Callable[[LossLowering], LossLowering]:
     return register
 
 
-def knows_loss(loss: Loss) -> bool:
-    """Return whether a loss is of a class that can be lowered."""
-    return type(loss) in _LOSSES
+def unknown_loss(loss: Loss) -> Loss | None:
+    """Return the first that cannot be lowered, of a loss and the losses that it is made of."""
+    if type(loss) not in _LOSSES:
+        return loss
+    parts = [part for part in vars(loss).values() if isinstance(part, Loss)]
+    return next(filter(None, map(unknown_loss, parts)), None)
 
 
 def lower_loss(build: ProgramBuilder, loss: Loss, prediction: Buffer, targets: Targets) -> None:

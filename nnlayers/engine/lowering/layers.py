@@ -14,7 +14,7 @@ from nnlayers.engine.program import Buffer
 from nnlayers.layer import Layer
 from nnlayers.layers import Affine, Embedding, Sequential
 
-__all__ = ["input_dtype"]
+__all__ = ["add_products", "input_dtype"]
 
 # Entries of W, and multiplications of a product and of a part of it, see `_rows_at_a_time`.
 SMALL_MATRIX, SMALL_PRODUCT, PART = 1 << 14, 1 << 22, 1 << 18
@@ -42,17 +42,22 @@ def _affine(build: ProgramBuilder, layer: Affine, x: Buffer) -> Buffer:
     dW, db = build.gradient(W), build.gradient(b)
     needs_grad = x.grad is not None or dW is not None or db is not None
     y = build.rows((*x.shape[:-1], layer.out_features), needs_grad=needs_grad)
-    part = _rows_at_a_time(build, x, W.value)
-    build.forward(affine.multiply, build.gemm, x, W.value, part, y)
-    if b is not None:
-        build.forward(affine.add_bias, y, b.value)
-    if dW is not None:
-        build.backward(affine.weight_gradient, build.gemm, x, y.grad, part, dW)
     if db is not None:
         build.backward(affine.bias_gradient, y.grad, db)
-    if x.grad is not None:
-        _add_input_gradient(build, x, y, W.value, part)
+    add_products(build, x, W.value, dW, y)
+    if b is not None:
+        build.forward(affine.add_bias, y, b.value)
     return y
+
+
+def add_products(build: ProgramBuilder, x: Buffer, W: Array, dW: Array | None, y: Buffer) -> None:
+    """Add the instructions of y = x W and of its gradients."""
+    part = _rows_at_a_time(build, x, W)
+    build.forward(affine.multiply, build.gemm, x, W, part, y)
+    if dW is not None:
+        build.backward(affine.weight_gradient, build.gemm, x, y.grad, part, dW)
+    if x.grad is not None:
+        _add_input_gradient(build, x, y, W, part)
 
 
 def _add_input_gradient(build: ProgramBuilder, x: Buffer, y: Buffer, W: Array, part: int) -> None:

@@ -124,7 +124,8 @@ def _values(column: Any, location: str) -> Array | CodedTexts:
         is_encoded = types.is_dictionary(kind)
         column = column.unify_dictionaries() if is_encoded else column.dictionary_encode()
         encoded = column.combine_chunks()
-        codes = encoded.indices.fill_null(-1).to_numpy()
+        # An unsigned index cannot be -1, which is that of a missing value.
+        codes = encoded.indices.cast("int32").fill_null(-1).to_numpy()
         return CodedTexts(encoded.dictionary.to_pylist(), codes)
     raise DataError(f"{location} must hold real numbers, booleans, text or dates, got {kind}")
 

@@ -184,3 +184,12 @@ def test_text_is_the_same_whether_it_was_written_as_levels_or_not(write):
         found = read_rows(write(name, {"t": texts, "l": levels})).columns
         assert found["t"].tolist() == found["l"].tolist() == texts
         assert len({id(text) for text in found["t"]}) == 3
+
+
+@formats
+def test_levels_may_be_numbered_by_unsigned_integers(write, name):
+    for kind in (pyarrow.uint8(), pyarrow.uint32(), pyarrow.uint64()):
+        indices = pyarrow.array([1, None, 0, 1], kind)
+        levels = pyarrow.array(["a", "b"])
+        write(name, {"t": pyarrow.DictionaryArray.from_arrays(indices, levels)})
+        assert np.asarray(read_rows(name).columns["t"]).tolist() == ["b", None, "a", "b"]

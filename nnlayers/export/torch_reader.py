@@ -188,6 +188,13 @@ def _unflatten(m: nn.Unflatten) -> Layer:
     return Reshape(tuple(m.unflattened_size))
 
 
+def _softplus(m: nn.Softplus) -> Layer:
+    # Beyond its threshold PyTorch's is the identity, which from 20 on rounding hides in float32.
+    if m.threshold < 20:
+        raise ValueError(f"threshold must be at least 20, got {m.threshold}")
+    return Softplus(m.beta)
+
+
 def _axis(m: nn.Softmax | nn.LogSoftmax) -> int:
     if m.dim is None:
         raise ValueError("dim must be an integer, got None")
@@ -216,7 +223,7 @@ COUNTERPARTS: Mapping[type, Make] = {
     nn.SiLU: lambda m: SiLU(),
     nn.Sigmoid: lambda m: Sigmoid(),
     nn.Softmax: lambda m: Softmax(_axis(m)),
-    nn.Softplus: lambda m: Softplus(m.beta),
+    nn.Softplus: _softplus,
     nn.Softsign: lambda m: Softsign(),
     nn.Tanh: lambda m: Tanh(),
     nn.Unflatten: _unflatten,

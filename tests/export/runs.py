@@ -53,12 +53,14 @@ def raw_columns():
     skewed[:4] = [1e-300, -1e-20, 1e200, -0.0]
     ranked = np.round(rng.exponential(size=ROWS) * 3, 1)
     ranked[-4:] = [-1e-9, -5.0, -1e200, 1e200]  # Below and above all rows of the training.
+    pieces = rng.gamma(2, size=ROWS) * 1e5
+    pieces[-4:] = [-1e4, -1e9, 3e6, 1e12]  # Likewise.
     return {
         "number": rng.normal(size=ROWS) * 100,
         "with missing": missing(rng.normal(size=ROWS)),
         "skewed": missing(skewed),
         "ranked": missing(ranked),
-        "in pieces": rng.gamma(2, size=ROWS) * 1e5,
+        "in pieces": pieces,
         "constant": np.full(ROWS, 7.0),
         HOSTILE: TEXTS[rng.integers(0, len(TEXTS), ROWS)],
         "shape": choose(["round", "oval", "rare"], p=[0.6, 0.3998, 0.0002]),

@@ -291,6 +291,34 @@ def test_a_single_module_becomes_a_sequential(name):
     np.testing.assert_allclose(model.predict(x.numpy()), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        torch.nn.ELU(0.7),
+        torch.nn.GELU("tanh"),
+        torch.nn.Hardtanh(-2, 3),
+        torch.nn.LeakyReLU(0.3),
+        torch.nn.LogSoftmax(dim=0),
+        torch.nn.PReLU(init=0.4),
+        torch.nn.ReLU6(),
+        torch.nn.Softmax(dim=0),
+        torch.nn.Softplus(3.0, threshold=60),
+    ],
+    ids=str,
+)
+def test_the_arguments_of_a_module_are_those_of_its_layer(module):
+    x = 5 * torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    module = copy.deepcopy(module).double()
+    expected = module(x).detach().numpy()
+    y = nn.export.from_torch(module).predict(x.numpy())
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_dropout_keeps_its_rate_and_modules_their_modes():
+    model = nn.export.from_torch(torch.nn.Sequential(torch.nn.Dropout(0.3).eval(), torch.nn.Tanh()))
+    assert (model[0].rate, [layer.training for layer in model]) == (0.3, [False, True])
+
+
 def test_weights_without_a_gradient_are_frozen():
     affine = torch.nn.Linear(2, 2)
     affine.weight.requires_grad_(False)
@@ -316,6 +344,7 @@ def refused():
         r"dim must be an integer, got None": [torch.nn.Softmax(dim=None)],
         r"the last axis alone, got the shape \(2, 3\)": [torch.nn.LayerNorm((2, 3))],
         r"flatten all axes but the first": [torch.nn.Flatten(0)],
+        r"threshold must be at least 20, got 2": [torch.nn.Softplus(threshold=2)],
         r"max_norm must be None": [torch.nn.Embedding(3, 2, max_norm=1.0)],
     }
 

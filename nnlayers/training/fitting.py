@@ -126,7 +126,7 @@ class Fit:
                 if not self._resumed:
                     for callback in callbacks:
                         callback.on_epoch_start(trainer)
-                if callbacks:
+                if not all(callback.is_observer for callback in callbacks):
                     trainer.note_frozen()
                 # Callbacks may have changed the mode, so it is set in every epoch.
                 for layer in layers:

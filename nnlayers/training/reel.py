@@ -29,7 +29,7 @@ class Reel:
     Attributes
     ----------
     seconds : float
-        The time that copies and frames have taken.
+        The time of the processor that copies and frames have taken.
     """
 
     def __init__(self, film: Film | None = None) -> None:
@@ -49,9 +49,9 @@ class Reel:
     def film(self) -> Film:
         """The film, of which all frames are made now."""
         if self._exposures:
-            begun = time.perf_counter()
+            begun = time.thread_time()
             self._develop()
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.thread_time() - begun
         return self._film
 
     def next_due(self, most: int) -> float:
@@ -60,17 +60,18 @@ class Reel:
 
     def expose(self, epoch: int, camera: Camera, most: int) -> None:
         """Copy the network after an epoch; of more than `most` epochs one is left out."""
-        begun = time.perf_counter()
-        self._exposures.append((epoch, camera, camera.expose()))
+        begun = time.thread_time()
+        copies = camera.expose()
+        self._exposures.append((epoch, camera, copies))
         while len(self.epochs) > most:
             left_out = least_missed(self.epochs)
             if left_out in self._film.epochs:
                 self._film.remove(left_out)
             self._exposures = [item for item in self._exposures if item[0] != left_out]
-        copies = [array for _, _, exposure in self._exposures for array in exposure.values()]
-        if sum(array.nbytes for array in copies) > _MOST_BYTES:
+        size = sum(array.nbytes for array in copies.values())
+        if size * len(self._exposures) > _MOST_BYTES:
             self._develop()
-        self.seconds += time.perf_counter() - begun
+        self.seconds += time.thread_time() - begun
 
     def _develop(self) -> None:
         """Make frames of all copies."""

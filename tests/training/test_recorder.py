@@ -102,7 +102,7 @@ def clock(monkeypatch):
         now[0] += 1e-6
         return now[0]
 
-    clock = SimpleNamespace(perf_counter=tick)
+    clock = SimpleNamespace(thread_time=tick)
     monkeypatch.setattr(recorder_module, "time", clock)
     monkeypatch.setattr(reel, "time", clock)
     expose = snapshots.Camera.expose
@@ -362,6 +362,19 @@ def test_a_fit_that_is_interrupted_within_an_epoch_has_no_frame_of_it():
     with pytest.raises(KeyboardInterrupt):
         train(nn.Sequential(nn.Affine(2, 2, rng=0)), recorder, stop, epochs=9)
     assert recorder.film.epochs == [0, 1, 2]
+
+
+def test_a_parameter_that_another_callback_freezes_stays_beside_a_film():
+    seen = []
+
+    def freeze(trainer):
+        trainer.model[0].freeze()
+        seen.append(trainer.model[0].W.value.copy())
+
+    model = network()
+    train(model, every_epoch(), nn.callbacks.LambdaCallback(freeze), engine="numpy")
+    assert all((value == seen[0]).all() for value in seen)
+    assert not model[0].W.grad.any()
 
 
 def test_a_recorder_of_another_training_begins_a_new_film():

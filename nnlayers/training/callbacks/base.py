@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
@@ -54,6 +54,12 @@ class Callback:
     ``trainer.stop()``. Methods that no callback overrides cost nothing. If it has to continue after
     a resume where it left off, it defines :meth:`state_dict` and :meth:`load_state_dict`.
 
+    Attributes
+    ----------
+    is_observer : bool
+        Whether it freezes no parameter and changes no layer, so that a fit need not look for that
+        before each epoch; a class attribute.
+
     Examples
     --------
     >>> class StopAtTarget(Callback):
@@ -61,6 +67,8 @@ class Callback:
     ...         if trainer.history.last["loss"] < 0.1:
     ...             trainer.stop()
     """
+
+    is_observer: ClassVar[bool] = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Run before the first epoch of a fit."""

@@ -38,6 +38,8 @@ class CSVLogger(Callback):
         At the start of a fit, if the file cannot be written.
     """
 
+    is_observer = True
+
     def __init__(self, path: str | os.PathLike[str], sync: bool = False) -> None:
         self.path = check_path("path", path)
         self.sync = check_boolean("sync", sync)

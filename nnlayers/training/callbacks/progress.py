@@ -82,6 +82,8 @@ class LogLines(Callback):
     [1, 5, 20, 500]
     """
 
+    is_observer = True
+
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
         self._has_started = False
@@ -128,6 +130,8 @@ class NotebookBar(Callback):
         IPython's function ``display``.
     """
 
+    is_observer = True
+
     def __init__(self, epochs: int, display: Any) -> None:
         self.epochs = epochs
         self._display = display
@@ -173,6 +177,8 @@ class ProgressBar(Callback):
     epochs : int
         Number of epochs of the fit.
     """
+
+    is_observer = True
 
     def __init__(self, epochs: int) -> None:
         rich = optional_library("rich.progress", "cli")

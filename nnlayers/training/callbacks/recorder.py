@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 # The seconds by which a fit is longer for each end of a call that would otherwise run more epochs.
+# Times are those of the processor in this thread, which are the same on a machine that is busy.
 _STOP_SECONDS = 0.0003
 
 
@@ -84,6 +85,8 @@ class Recorder(Callback):
     ...     history.to_html(f"{directory}/moons.html")
     """
 
+    is_observer = True
+
     def __init__(
         self,
         frames: int = 50,
@@ -106,7 +109,7 @@ class Recorder(Callback):
         self._is_between_epochs = False
         # The epochs that were asked for in one call, and whether calls stop for frames alone: never
         # if nothing asks, and not if a call ends after one epoch in any case.
-        self._wanted, self._is_stopped = 0, False
+        self._wanted, self._is_stopped, self._stops = 0, False, 0
 
     @property
     def film(self) -> Film | None:
@@ -124,8 +127,8 @@ class Recorder(Callback):
         from nnlayers.training.reel import Reel
         from nnlayers.training.snapshots import Camera
 
-        self._started, self._epoch = time.perf_counter(), len(trainer.history)
-        self._is_between_epochs, self._wanted, self._is_stopped = True, 0, False
+        self._started, self._epoch = time.thread_time(), len(trainer.history)
+        self._is_between_epochs, self._wanted, self._is_stopped, self._stops = True, 0, False, 0
         if self._reel is None or self._reel.epochs[-1:] > [self._epoch]:
             self._reel = Reel()  # The one so far is that of another training.
         trainer.history.reel = self._reel
@@ -139,7 +142,7 @@ class Recorder(Callback):
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
         self._is_between_epochs = False
-        self._called, self._epoch = time.perf_counter(), len(trainer.history)
+        self._called, self._epoch = time.thread_time(), len(trainer.history)
 
     def epochs_to_call(self, trainer: Trainer) -> int:
         """Return the number of epochs until a frame is due and there is time for it."""
@@ -149,15 +152,17 @@ class Recorder(Callback):
         wanted: float = 1
         if self._epoch_seconds:
             left = (self._ready - self._called) / self._epoch_seconds
-            wanted = max(self._due - self._epoch, left, 1)
+            # A call that ends too early needs another one, so it is a little longer.
+            wanted = max(self._due - self._epoch, 1.1 * left + 1 if left > 0 else 1)
         self._wanted = math.ceil(min(wanted, sys.maxsize))
         return self._wanted
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Record a frame if the epoch is the last, or one is due and there is time for it."""
-        now, epoch = time.perf_counter(), len(trainer.history)
+        now, epoch = time.thread_time(), len(trainer.history)
         self._is_between_epochs = True
         count = epoch - self._epoch
+        self._stops += 1
         if self._wanted > 1 and self._is_stopped != (count > 1):
             self._is_stopped = count > 1
             self._plan()
@@ -216,6 +221,6 @@ class Recorder(Callback):
         spent = self._reel.seconds - self._before
         cost = spent / self._count if self._count else self._first
         if self._is_stopped:
-            spent, cost = spent + self._count * _STOP_SECONDS, cost + _STOP_SECONDS
+            spent, cost = spent + self._stops * _STOP_SECONDS, cost + _STOP_SECONDS
         # The last frame counts, too.
         self._ready = self._started + (spent + 2 * cost) / self.share

@@ -37,7 +37,7 @@ class Recorder(Callback):
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
     longer training, later ones are further apart. While the network learns, only its weights are
-    copied, for at most a share of the time of a fit, beside about 0.5 ms at its start. Frames are
+    copied, for at most a share of the time of a fit, beside up to 1 ms at its start. Frames are
     made of the copies when the film is read, for a page or a checkpoint, which takes some
     milliseconds each, or at once where copies would take more than 32 MB. They leave no trace in
     the training: with and without them it ends with the same bits.

@@ -59,7 +59,7 @@ def read_column(rows: Any, name: str, index: int, count: int) -> Array:
     >>> read_column(np.array([[1.0, 2.0], [3.0, 4.0]]), "b", 1, 2)
     array([2., 4.])
     """
-    if isinstance(rows, dict) or hasattr(rows, "columns"):
+    if hasattr(rows, "keys") or hasattr(rows, "columns"):
         names = {str(key): key for key in getattr(rows, "columns", rows)}
         if name not in names:
             raise ValueError(f"column {name!r} is missing")

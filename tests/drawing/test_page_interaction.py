@@ -13,6 +13,7 @@ from nnlayers.graphs import as_graph
 
 webdriver = pytest.importorskip("selenium.webdriver")
 Keys = webdriver.Keys
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 pytestmark = needs_browser
 
 W = np.array([[1.0, 2.0, -1.0], [0.0, 1.0, 1.0]])
@@ -319,7 +320,10 @@ def test_a_heat_map_opens_and_its_entries_can_be_read(open_page):
     details = find(page, "#step-1 details")[0]
     assert "30 × 20 float32, from" in details.text
     details.find_element("css selector", "summary").click()
-    canvas = details.find_element("css selector", "canvas.large")
+    # The browser tells the page a moment later that it is open.
+    (canvas,) = WebDriverWait(page, 10).until(
+        lambda _: details.find_elements("css selector", "canvas.large")
+    )
     webdriver.ActionChains(page).move_to_element(canvas).perform()
     text = details.find_element("css selector", ".readout").text
     row, column = (int(number) - 1 for number in re.findall(r"\d+", text)[:2])

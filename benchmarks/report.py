@@ -35,7 +35,9 @@ class Report:
     def __init__(self, name, header, folder, page=PAGE):
         self.name, self.folder, self.page = name, folder, page
         self._lines = []
-        self._print(f"`python -m benchmarks {' '.join(sys.argv[1:])}`: {machine()}.\n")
+        # A folder of this machine tells a reader nothing.
+        words = ["DIRECTORY" if Path(word).is_absolute() else word for word in sys.argv[1:]]
+        self._print(f"`python -m benchmarks {' '.join(words)}`: {machine()}.\n")
         self.add(header)
         self._print("| --- " * len(header) + "|")
 

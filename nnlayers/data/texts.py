@@ -79,7 +79,7 @@ class CodedTexts:
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
-        """Where texts are missing."""
+        """Flags of the rows whose text is missing."""
         return np.array([*(text is None for text in self.texts), True])[self.codes]
 
     def take(self, rows: Array) -> CodedTexts:

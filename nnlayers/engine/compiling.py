@@ -233,6 +233,15 @@ def _call(typing: Any, address: Any, row: Any, step: Any) -> Any:
     return types.int64(types.int64, types.int64, types.int64), generate
 
 
+def _row_distance(builder: Any, array: Any, dtype: Any) -> Any:
+    """Return the distance in entries from one row of a matrix to the next.
+
+    The rows of a part of the columns are as far apart as those of the whole matrix.
+    """
+    stride = cgutils.unpack_tuple(builder, array.strides, 2)[0]
+    return builder.sdiv(stride, ir.Constant(INT64, dtype.bitwidth // 8), flags=["exact"])
+
+
 def _product(transpose_a: bool, transpose_b: bool, beta: float) -> Any:
     """Return an intrinsic that calls BLAS for row-major matrices."""
     gemm = products.find_gemm()
@@ -248,14 +257,7 @@ def _product(transpose_a: bool, transpose_b: bool, beta: float) -> Any:
                 for kind, value in zip((a, b, out), args[1:], strict=True)
             ]
             shapes = [cgutils.unpack_tuple(builder, array.shape, 2) for array in arrays]
-            itemsize = ir.Constant(INT64, out.dtype.bitwidth // 8)
-            # The rows of a part of the columns are as far apart as those of the whole matrix.
-            distances = [
-                builder.sdiv(
-                    cgutils.unpack_tuple(builder, array.strides, 2)[0], itemsize, flags=["exact"]
-                )
-                for array in arrays
-            ]
+            distances = [_row_distance(builder, array, out.dtype) for array in arrays]
 
             def flag(value: int) -> Any:
                 return ir.Constant(ir.IntType(32), value)

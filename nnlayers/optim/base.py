@@ -130,7 +130,8 @@ class Optimizer(ABC):
         g : ndarray, shape (n,)
             Their gradient, weight decay included; it must not be changed.
         state : tuple of ndarray, shape (n,)
-            An array for each of :attr:`state_names`, zeros before the first step.
+            An array for each of :attr:`state_names`, zeros before the first step. After every
+            256th step entries below the smallest normal number are set to 0.
         lr : float
             The learning rate of these weights.
         t : int

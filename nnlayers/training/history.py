@@ -106,7 +106,7 @@ class History:
 
     @property
     def film(self) -> Film | None:
-        """What a :class:`~nnlayers.callbacks.Recorder` has seen of the network; None without one.
+        """Film of the network by a :class:`~nnlayers.callbacks.Recorder`; None without one.
 
         Reading it makes frames of the copies of the weights, see :meth:`to_html`.
         """

@@ -205,6 +205,8 @@ class Run(Described):
             for name in TEST_FILES:
                 (self.directory / name).unlink(missing_ok=True)
             write_text(self.directory / CONFIG, dumps(self.experiment.config))
+            # The data are the same, so a file that is damaged or missing is made whole.
+            write_sealed_json(self.directory / BASELINE, self.experiment.baseline.to_dict())
         else:
             self._make_directory()
         for callback in self._file_writers:

@@ -302,6 +302,17 @@ def test_settings_that_were_edited_in_the_directory_are_refused(tmp_path):
     Run(prepare(read(path), str(path)), tmp_path / "run").resume()
 
 
+def test_a_damaged_baseline_is_whole_after_a_resume(tmp_path):
+    interrupted(tmp_path / "run", 2)
+    path = tmp_path / "run" / "baseline.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    with pytest.raises(ConfigError, match=r"baseline\.json: not valid JSON"):
+        load_run(tmp_path / "run").evaluate()
+    start(tmp_path / "run").train()
+    assert path.read_bytes() == whole
+
+
 def test_the_time_for_the_file_of_metrics_counts_among_that_of_a_checkpoint(tmp_path, monkeypatch):
     now = [0.0]
     clock = SimpleNamespace(perf_counter=lambda: now[0])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["LAYOUTS", "BitLayout", "polynomial", "power_of_two", "split", "sqrt"]
+__all__ = ["LAYOUTS", "BitLayout", "polynomial", "power_of_two", "quotient", "split", "sqrt"]
 
 
 class BitLayout(NamedTuple):
@@ -46,6 +46,11 @@ LAYOUTS = {
 def sqrt(x: Any) -> Any:
     """Return the square root of x, in x's dtype."""
     return np.sqrt(x)
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """Return x / y, for a y from 2^-126 to 2^126 or infinite; NaN or infinity for a y of 0."""
+    return x / y
 
 
 def polynomial(x: Any, coefficients: tuple[Any, ...]) -> Any:

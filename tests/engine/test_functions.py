@@ -18,6 +18,7 @@ from nnlayers.engine.functions import (
     tanh,
 )
 from nnlayers.engine.kernel import Flat, helper, kernel
+from nnlayers.engine.primitives import quotient
 from nnlayers.engine.program import Buffer, KernelCall, KernelProgram
 
 
@@ -151,3 +152,44 @@ def test_logarithms_outside_their_domain(evaluate, dtype):
     np.testing.assert_array_equal(evaluate(log, x), [nan, -inf, nan, nan])
     x = np.array([-1, -1.5, -inf, -0.0], dtype)
     np.testing.assert_array_equal(evaluate(log1p, x), [-inf, nan, nan, 0])
+
+
+@kernel
+def divide(x: Flat, y: Flat, out: Flat) -> None:
+    for i in range(x.size):
+        out[i] = quotient(x[i], y[i])
+
+
+@pytest.fixture(params=[False, True], ids=["uncompiled", "compiled"])
+def run_divide(request):
+    if request.param:
+        pytest.importorskip("numba")
+
+    def run(x, y):
+        out = np.empty_like(x)
+        instruction = KernelCall(divide, tuple(Buffer(array, ()) for array in (x, y, out)))
+        program = KernelProgram([instruction], x.dtype, compiled=request.param)
+        program.run(np.array([len(x)]))
+        return out
+
+    return run
+
+
+@each_dtype
+def test_quotients_are_exact_within_two_units_in_the_last_place(run_divide, dtype):
+    rng = np.random.default_rng(0)
+    x, y = (10 ** rng.uniform(-18, 18, (2, 4000))).astype(dtype)
+    quotients = run_divide(x, y)
+    assert quotients.dtype == x.dtype
+    exact = x.astype(np.longdouble) / y
+    assert (np.abs(quotients - exact) <= 2 * np.spacing(np.abs(exact).astype(dtype))).all()
+
+
+@each_dtype
+def test_quotients_by_infinity_zero_and_nan_are_those_of_a_division(run_divide, dtype):
+    x = np.array([1, inf, 0, nan, 1, 1, 0] * 5, dtype)
+    y = np.array([inf, inf, inf, inf, nan, 0, 0] * 5, dtype)
+    quotients = run_divide(x, y).reshape(5, 7)
+    assert (quotients[:, [0, 2]] == 0).all()
+    assert np.isnan(quotients[:, [1, 3, 4, 6]]).all()
+    assert not np.isfinite(quotients[:, 5]).any()

@@ -19,7 +19,7 @@ from nnlayers.engine.kernel import (
     double_kernel,
     kernel,
 )
-from nnlayers.engine.primitives import sqrt
+from nnlayers.engine.primitives import quotient, sqrt
 
 __all__ = [
     "adadelta",
@@ -90,7 +90,7 @@ def adam(
         gradient = g[i] + decay * p[i]
         m[i] = beta1 * m[i] + gradient
         v[i] = beta2 * v[i] + gradient * gradient
-        p[i] = shrink * p[i] - rate * m[i] / (sqrt(v[i]) + eps)
+        p[i] = shrink * p[i] - rate * quotient(m[i], sqrt(v[i]) + eps)
 
 
 @kernel
@@ -112,7 +112,7 @@ def nadam(
         gradient = g[i] + decay * p[i]
         m[i] = beta1 * m[i] + rest1 * gradient
         v[i] = beta2 * v[i] + rest2 * gradient * gradient
-        p[i] -= (a * gradient + b * m[i]) / (c * sqrt(v[i]) + eps)
+        p[i] -= quotient(a * gradient + b * m[i], c * sqrt(v[i]) + eps)
 
 
 @kernel
@@ -122,7 +122,7 @@ def adagrad(p: Vector, g: Vector, s: Vector, step: Vector, decay: Number, eps: N
     for i in range(p.size):
         gradient = g[i] + decay * p[i]
         s[i] += gradient * gradient
-        p[i] -= rate * gradient / (sqrt(s[i]) + eps)
+        p[i] -= rate * quotient(gradient, sqrt(s[i]) + eps)
 
 
 @kernel
@@ -152,7 +152,7 @@ def rmsprop(
             a[i] = alpha * a[i] + rest * gradient
             # For a constant gradient the difference may round below 0.
             spread = max(spread - a[i] * a[i], 0.0)
-        move = gradient / (sqrt(spread) + eps)
+        move = quotient(gradient, sqrt(spread) + eps)
         if u.size:
             u[i] = mu * u[i] + move
             move = u[i]
@@ -179,7 +179,7 @@ def adadelta(
     for i in range(p.size):
         gradient = g[i] + decay * p[i]
         v[i] = rho * v[i] + rest * gradient * gradient
-        delta = sqrt(u[i] + eps) / sqrt(v[i] + eps) * gradient
+        delta = quotient(sqrt(u[i] + eps), sqrt(v[i] + eps)) * gradient
         u[i] = rho * u[i] + rest * delta * delta
         p[i] -= rate * delta
 

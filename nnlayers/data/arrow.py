@@ -110,6 +110,7 @@ def _open_parquet(path: str, file: Any) -> Any:
 def _values(column: Any, location: str) -> Array | CodedTexts:
     """Return a column: null is NaN, NaT or None."""
     types = optional_library("pyarrow.types", "parquet")
+    column = _without_views(column)
     kind = column.type
     if types.is_dictionary(kind) and not _is_text(kind.value_type):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -128,6 +129,22 @@ def _values(column: Any, location: str) -> Array | CodedTexts:
         codes = encoded.indices.cast("int32").fill_null(-1).to_numpy()
         return CodedTexts(encoded.dictionary.to_pylist(), codes)
     raise DataError(f"{location} must hold real numbers, booleans, text or dates, got {kind}")
+
+
+def _without_views(column: Any) -> Any:
+    """Return a column with text in the usual layout, where polars writes it as views of text."""
+    pyarrow = optional_library("pyarrow", "parquet")
+    types = optional_library("pyarrow.types", "parquet")
+    if types.is_string_view(column.type):
+        return column.cast("string")
+    if not types.is_dictionary(column.type) or not types.is_string_view(column.type.value_type):
+        return column
+    # pyarrow cannot convert levels within a column.
+    chunks = [
+        pyarrow.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast("string"))
+        for chunk in column.chunks
+    ]
+    return pyarrow.chunked_array(chunks)
 
 
 def _is_text(kind: Any) -> bool:

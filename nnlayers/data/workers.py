@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeAlias
+
+from nnlayers._core.cores import count_cores
 
 __all__ = ["Map", "column_workers"]
 
@@ -28,8 +29,7 @@ def column_workers(rows: int) -> Iterator[Map]:
     ...     list(run(abs, [1, -2]))
     [1, 2]
     """
-    has_affinity = hasattr(os, "sched_getaffinity")  # The cores that the process may use.
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    cores = count_cores()
     if rows < _FEWEST_ROWS or cores == 1:
         yield map
         return

@@ -26,7 +26,7 @@ from nnlayers.layers import (
 from nnlayers.layers.noise import Noise
 from nnlayers.layers.operation import Elementwise
 
-__all__ = ["InputShape", "Probe", "predict_empty", "probe_lengths", "probes_of"]
+__all__ = ["InputShape", "Probe", "contains", "predict_empty", "probe_lengths", "probes_of"]
 
 InputShape: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]] | None
 
@@ -147,6 +147,11 @@ def _row_shape(layer: Layer | None) -> tuple[int, ...] | None:
     return (width,) if isinstance(width, int) and not is_any else None
 
 
+def contains(model: Layer, layer: Layer) -> bool:
+    """Return whether a layer is a model, or a part of it."""
+    return any(part is layer for part in model.named_layers().values())
+
+
 def _first_layer(layer: Layer, index: int = 0) -> Layer | None:
     """Return the first layer that states the width of an input of a model, None if none does."""
     if isinstance(layer, Sequential):
@@ -159,7 +164,8 @@ def _first_layer(layer: Layer, index: int = 0) -> Layer | None:
         return _first_of_node(layer, layer.inputs[index])
     to_layers = getattr(layer, "to_layers", None)
     if to_layers is not None and _row_shape(layer) is None:
-        return _first_layer(to_layers(), index)
+        inner = to_layers()
+        return None if contains(inner, layer) else _first_layer(inner, index)
     is_first = _row_shape(layer) is not None or isinstance(layer, EntityEmbedding)
     return layer if is_first else None
 

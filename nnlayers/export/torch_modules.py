@@ -207,6 +207,15 @@ def cast_inputs(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Te
     return tuple(x.to(dtype) for x in inputs)
 
 
+def clip(x: Tensor, low: float | None, high: float | None) -> Tensor:
+    """Return x within the limits; one beyond the largest number of x's dtype is infinite."""
+    if low is not None:
+        x = torch.clamp(x, min=torch.tensor(low, dtype=x.dtype, device=x.device))
+    if high is not None:
+        x = torch.clamp(x, max=torch.tensor(high, dtype=x.dtype, device=x.device))
+    return x
+
+
 def add_up(x: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool) -> Tensor:
     """Return the sum along axes; None is all."""
     axes = tuple(range(x.ndim)) if axis is None else axis

@@ -208,7 +208,7 @@ def _gaussian_noise(layer: GaussianNoise) -> torch.nn.Module:
 
 @RULES.add(Clip)
 def _clip(layer: Clip) -> torch.nn.Module:
-    return modules.FunctionModule(torch.clamp, layer.low, layer.high)
+    return modules.FunctionModule(modules.clip, layer.low, layer.high)
 
 
 @RULES.add(Power)

@@ -15,7 +15,14 @@ from nnlayers._core.showing import shown
 from nnlayers._core.tree import join
 from nnlayers.export.expansions import EXPANSIONS
 from nnlayers.export.program import Cast, Instruction, Program, RunParts, Value
-from nnlayers.export.shapes import InputShape, Probe, predict_empty, probe_lengths, probes_of
+from nnlayers.export.shapes import (
+    InputShape,
+    Probe,
+    contains,
+    predict_empty,
+    probe_lengths,
+    probes_of,
+)
 from nnlayers.graphs import Graph
 from nnlayers.graphs.steps import Start
 from nnlayers.layer import Layer, Parameter
@@ -117,13 +124,17 @@ def expand(layer: Layer, path: str) -> Layer:
     TypeError
         If the layer says that it is made of something that is not a layer.
     ValueError
-        If the layer is not one of the library, and does not say what it is made of.
+        If the layer is not one of the library, and does not say what it is made of, or contains
+        itself.
     """
     if isinstance(layer, HasLayers):
         inner = layer.to_layers()
         if not isinstance(inner, Layer):
             name = _name(layer, path)
             raise TypeError(f"{name} must return a Layer from to_layers(), got {shown(inner)}")
+        if contains(inner, layer):
+            name = _name(layer, path)
+            raise ValueError(f"{name} must return other layers from to_layers(), got itself")
         return inner
     if type(layer) not in EXPANSIONS:
         raise _layer_error(layer, path)

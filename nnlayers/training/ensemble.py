@@ -177,8 +177,8 @@ class Ensemble(Layer, guarded=False):
             As for :meth:`nnlayers.Trainer.fit`. A share for validation is drawn for each member
             from its stream.
         workers : int, optional
-            Number of members to train at the same time; by default, as many as there are
-            processors.
+            Number of members to train at the same time; by default, as many as the
+            process may use cores.
         backend : {"threads", "processes"}
             ``"threads"`` share the rows, and run at the same time with the compiled engine.
             ``"processes"`` are those of joblib, for everything else: within

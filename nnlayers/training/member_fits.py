@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -11,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nnlayers._core.checks import check_choice, check_instance, check_integer, optional_library
+from nnlayers._core.cores import count_cores
 from nnlayers._core.showing import shown
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -97,7 +97,7 @@ def train_members(
     if workers is not None:
         workers = check_integer("workers", workers, minimum=1)
     if backend == "threads":
-        count = workers or os.cpu_count() or 1
+        count = workers or count_cores()
         return _in_threads(fits, X, y, settings, min(count, len(fits)))
     joblib = optional_library("joblib", "sklearn")
     tasks = (joblib.delayed(fit.run)(X, y, settings) for fit in fits)

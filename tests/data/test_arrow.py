@@ -193,3 +193,17 @@ def test_levels_may_be_numbered_by_unsigned_integers(write, name):
         levels = pyarrow.array(["a", "b"])
         write(name, {"t": pyarrow.DictionaryArray.from_arrays(indices, levels)})
         assert np.asarray(read_rows(name).columns["t"]).tolist() == ["b", None, "a", "b"]
+
+
+def test_text_and_categories_that_polars_writes_are_text(tmp_path):
+    polars = pytest.importorskip("polars")
+    texts = ["b", None, "much longer than a view of text holds", "b"]
+    frame = polars.DataFrame({"text": texts, "y": [1, 0, 1, 0]}).with_columns(
+        category=polars.Series(texts, dtype=polars.Categorical),
+        choice=polars.Series(["u", "v", None, "v"], dtype=polars.Enum(["v", "u"])),
+    )
+    path = str(tmp_path / "rows.arrow")
+    frame.write_ipc(path)
+    columns = {name: values.tolist() for name, values in feather(path, "y").columns.items()}
+    assert columns["text"] == columns["category"] == texts
+    assert columns["choice"] == ["u", "v", None, "v"]

@@ -148,6 +148,32 @@ def test_a_layer_that_is_not_what_it_says_is_refused():
         nn.export.to_torch(nn.Sequential(nn.Affine(2, 2, rng=0), Wrong()))
 
 
+@pytest.mark.parametrize("convert", [nn.export.to_torch, nn.export.python, nn.export.onnx])
+def test_a_layer_that_contains_itself_is_refused(convert, tmp_path):
+    class Endless(Own):
+        def to_layers(self):
+            return nn.Sequential(self, nn.ReLU())
+
+    if convert is nn.export.onnx:
+        pytest.importorskip("onnx")
+    arguments = [] if convert is nn.export.to_torch else [tmp_path / "model"]
+    shape = {} if convert is nn.export.to_torch else {"input_shape": (2,)}
+    with pytest.raises(
+        ValueError, match=r"must return other layers from to_layers\(\), got itself"
+    ):
+        convert(nn.Sequential(Endless()), *arguments, **shape)
+    assert not list(tmp_path.iterdir())
+
+
+def test_limits_beyond_the_dtype_are_infinite():
+    x = torch.tensor([-np.inf, -3e38, 0, 3e38, np.inf, np.nan])
+    module = nn.export.to_torch(nn.Clip(-1e39, 1e39))
+    torch.testing.assert_close(module(x), x, equal_nan=True, rtol=0, atol=0)
+    x = torch.tensor([-2.0, -1.0, 0.5], requires_grad=True)
+    nn.export.to_torch(nn.Clip(-1, 1e39))(x).sum().backward()
+    assert x.grad.tolist() == [0, 1, 1]
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_random_graphs_give_what_they_predict_in_each_dtype(seed):
     model, rows = draw_graph(np.random.default_rng(seed)), draw_rows(500, seed)

@@ -30,8 +30,9 @@ class Stopwatch:
     def _timed(self, method):
         def timed(trainer):
             start = perf_counter()
-            method(trainer)
+            result = method(trainer)
             self.seconds += perf_counter() - start
+            return result
 
         return timed
 

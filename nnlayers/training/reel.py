@@ -29,7 +29,8 @@ class Reel:
     Attributes
     ----------
     seconds : float
-        The time of the processor that copies and frames have taken.
+        The time of the processor that frames have taken when the film was read, to which a recorder
+        adds that of the copies.
     """
 
     def __init__(self, film: Film | None = None) -> None:
@@ -60,7 +61,6 @@ class Reel:
 
     def expose(self, epoch: int, camera: Camera, most: int) -> None:
         """Copy the network after an epoch; of more than `most` epochs one is left out."""
-        begun = time.thread_time()
         copies = camera.expose()
         self._exposures.append((epoch, camera, copies))
         while len(self.epochs) > most:
@@ -71,7 +71,6 @@ class Reel:
         size = sum(array.nbytes for array in copies.values())
         if size * len(self._exposures) > _MOST_BYTES:
             self._develop()
-        self.seconds += time.thread_time() - begun
 
     def _develop(self) -> None:
         """Make frames of all copies."""

@@ -65,8 +65,10 @@ class Camera:
     ) -> None:
         self._model, self._loss, self._task = trainer.model, trainer.loss, trainer._task
         self._names = features, classes
-        self._parameters = self._model.named_parameters()
-        self._layers = self._model.named_layers()
+        # One search of the model for both, because this takes most of the start of a film.
+        found = self._model._walk()
+        self._parameters = {n: item for n, item in found.items() if isinstance(item, Parameter)}
+        self._layers = {n: item for n, item in found.items() if isinstance(item, Layer)}
         self._states = [
             (join(prefix, name), layer, name)
             for prefix, layer in self._layers.items()

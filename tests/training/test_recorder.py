@@ -127,8 +127,32 @@ def test_copies_take_at_most_their_share_of_the_time_of_a_fit(clock, seconds, le
     epochs = trainer.history.film.epochs
     assert (epochs[0], epochs[-1]) == (0, 100)
     assert least <= len(epochs) <= 50
-    copies = len(epochs) - 1  # beside the first
-    assert copies == 1 or 0.001 * copies <= 0.02 * clock[0]
+    assert len(epochs) == 2 or 0.001 * len(epochs) <= 0.02 * clock[0]
+
+
+def test_the_start_of_a_film_counts_as_time_of_the_film(clock, monkeypatch):
+    init = snapshots.Camera.__init__
+
+    def init_slowly(camera, *arguments):
+        clock[0] += 0.01
+        init(camera, *arguments)
+
+    monkeypatch.setattr(snapshots.Camera, "__init__", init_slowly)
+    model = nn.Sequential(nn.Affine(2, 2, rng=0))
+    trainer = train(model, pass_time(clock, 0.01), nn.callbacks.Recorder(), epochs=100)
+    frames = len(trainer.history.film.epochs)
+    assert 2 < frames < 12
+    assert 0.01 + 0.001 * frames <= 0.02 * clock[0]
+
+
+def test_most_epochs_without_a_frame_are_not_timed(clock, monkeypatch):
+    looks = []
+    tick = recorder_module.time.thread_time
+    look = SimpleNamespace(thread_time=lambda: looks.append(1) or tick())
+    monkeypatch.setattr(recorder_module, "time", look)
+    model = nn.Sequential(nn.Affine(2, 2, rng=0))
+    train(model, pass_time(clock, 1e-5), nn.callbacks.Recorder(), epochs=1000)
+    assert len(looks) < 50
 
 
 def test_frames_that_a_checkpoint_needs_count_as_time_of_the_film(clock, monkeypatch):

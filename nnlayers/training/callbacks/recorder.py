@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -25,6 +24,8 @@ __all__ = ["Recorder"]
 # The seconds by which a fit is longer for each end of a call that would otherwise run more epochs.
 # Times are those of the processor in this thread, which are the same on a machine that is busy.
 _STOP_SECONDS = 0.0003
+# The seconds of the two calls of an epoch in which there is nothing to do.
+_CALL_SECONDS = 0.000002
 
 
 class Recorder(Callback):
@@ -37,10 +38,10 @@ class Recorder(Callback):
 
     The start of the training and the last epoch have a frame, and so do the first epochs; of a
     longer training, later ones are further apart. While the network learns, only its weights are
-    copied, for at most a share of the time of a fit, beside up to 1 ms at its start. Frames are
-    made of the copies when the film is read, for a page or a checkpoint, which takes some
-    milliseconds each, or at once where copies would take more than 32 MB. They leave no trace in
-    the training: with and without them it ends with the same bits.
+    copied, for at most a share of the time of a fit, in which only the start and the last epoch
+    have a frame in any case. Frames are made of the copies when the film is read, for a page or a
+    checkpoint, which takes some milliseconds each, or at once where copies would take more than
+    32 MB. They leave no trace in the training: with and without them it ends with the same bits.
 
     Put it behind the callbacks that may end the fit, so that it sees that an epoch is the last. A
     film is part of the state that checkpoints keep, and goes on when a fit is resumed.
@@ -100,16 +101,16 @@ class Recorder(Callback):
         self.share = None if share is None else check_number("share", share, above=0, maximum=1)
         self._reel: Reel | None = None
         self._camera: Camera | None = None
-        # The start of the fit, the seconds that the film had taken before and those of the first
-        # copy, the number of copies since, and the time and the epoch of the next.
-        self._started, self._before, self._first, self._count = 0.0, 0.0, 0.0, 0
-        self._ready, self._due = -math.inf, 0.0
-        # The time and the epoch of the last call, and the seconds of an epoch since.
-        self._called, self._epoch, self._epoch_seconds = 0.0, 0, 0.0
+        # The start of the fit and its last epoch, the seconds that copies had taken before, those
+        # that all else has taken since, the number of copies, and when the next is due.
+        self._started, self._last, self._before, self._others = 0.0, 0, 0.0, 0.0
+        self._count, self._ready, self._due = 0, -math.inf, 0.0
+        # The time and the epoch of the last look at the clock, and the epoch of the next.
+        self._looked, self._epoch, self._next = 0.0, 0, 0
         self._is_between_epochs = False
-        # The epochs that were asked for in one call, and whether calls stop for frames alone: never
-        # if nothing asks, and not if a call ends after one epoch in any case.
-        self._wanted, self._is_stopped, self._stops = 0, False, 0
+        # The epochs that were asked for in one call, the one at which it began, and whether calls
+        # stop for frames alone: never if nothing asks, and not if each ends after one epoch anyway.
+        self._wanted, self._called, self._is_stopped = 0, 0, False
 
     @property
     def film(self) -> Film | None:
@@ -127,49 +128,49 @@ class Recorder(Callback):
         from nnlayers.training.reel import Reel
         from nnlayers.training.snapshots import Camera
 
-        self._started, self._epoch = time.thread_time(), len(trainer.history)
-        self._is_between_epochs, self._wanted, self._is_stopped, self._stops = True, 0, False, 0
+        self._started = self._looked = time.thread_time()
+        self._epoch = len(trainer.history)
+        self._last = self._epoch + trainer.epochs_left
+        self._is_between_epochs, self._wanted, self._is_stopped = True, 0, False
         if self._reel is None or self._reel.epochs[-1:] > [self._epoch]:
             self._reel = Reel()  # The one so far is that of another training.
         trainer.history.reel = self._reel
         self._camera = Camera(trainer, self.features, self.classes)
-        self._before, self._epoch_seconds = self._reel.seconds, 0.0
+        self._count, self._due = 0, self._reel.next_due(self.frames)
+        self._before, now = self._reel.seconds, time.thread_time()
+        self._others = now - self._started
         self._record(trainer)
-        self._first, self._before = self._reel.seconds - self._before, self._reel.seconds
-        self._count = 0
-        self._plan()
+        self._reel.seconds += time.thread_time() - now
+        self._plan(self._reel, now, 0.0)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Note that the weights are no longer those of the end of an epoch."""
         self._is_between_epochs = False
-        self._called, self._epoch = time.thread_time(), len(trainer.history)
 
     def epochs_to_call(self, trainer: Trainer) -> int:
         """Return the number of epochs until a frame is due and there is time for it."""
-        if not self._wanted:
-            self._is_stopped = True
-            self._plan()
-        wanted: float = 1
-        if self._epoch_seconds:
-            left = (self._ready - self._called) / self._epoch_seconds
-            # A call that ends too early needs another one, so it is a little longer.
-            wanted = max(self._due - self._epoch, 1.1 * left + 1 if left > 0 else 1)
-        self._wanted = math.ceil(min(wanted, sys.maxsize))
+        self._called = len(trainer.history)
+        # The first call asks for two, and so shows whether epochs are joined at all.
+        self._wanted = max(1 if self._wanted else 2, self._next - self._called)
         return self._wanted
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Record a frame if the epoch is the last, or one is due and there is time for it."""
-        now, epoch = time.thread_time(), len(trainer.history)
-        self._is_between_epochs = True
-        count = epoch - self._epoch
-        self._stops += 1
-        if self._wanted > 1 and self._is_stopped != (count > 1):
-            self._is_stopped = count > 1
-            self._plan()
-        self._epoch_seconds = (now - self._called) / max(1, count)
-        is_last = trainer.is_stopping or not trainer.epochs_left
+        self._is_between_epochs, epoch = True, len(trainer.history)
+        # An epoch may take microseconds, so that most do not even look at the clock.
+        if self._reel is None or (epoch < self._next and not trainer.is_stopping):
+            return
+        now, count = time.thread_time(), max(1, epoch - self._epoch)
+        if self._wanted > 1:
+            self._is_stopped = epoch - self._called > 1
+        is_last = epoch >= self._last or trainer.is_stopping
         if is_last or (now >= self._ready and epoch >= self._due):
             self._record(trainer)
+        epoch_seconds = (now - self._looked) / count
+        self._looked, self._epoch = now, epoch
+        self._others += _STOP_SECONDS if self._is_stopped else count * _CALL_SECONDS
+        self._reel.seconds += time.thread_time() - now
+        self._plan(self._reel, now, epoch_seconds)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Record the last epoch if another callback has ended the fit there."""
@@ -206,21 +207,19 @@ class Recorder(Callback):
             return
         if epoch not in reel.epochs[-1:]:
             reel.expose(epoch, self._camera, self.frames)
+            self._due = reel.next_due(self.frames)
             self._count += 1
-            self._plan()
 
-    def _plan(self) -> None:
-        """Find the time and the epoch of the next frame.
-
-        After each epoch there is only a look at these two, because an epoch may take microseconds.
-        """
-        assert self._reel is not None
-        self._due = self._reel.next_due(self.frames)
-        if self.share is None:
-            return
-        spent = self._reel.seconds - self._before
-        cost = spent / self._count if self._count else self._first
-        if self._is_stopped:
-            spent, cost = spent + self._stops * _STOP_SECONDS, cost + _STOP_SECONDS
-        # The last frame counts, too.
-        self._ready = self._started + (spent + 2 * cost) / self.share
+    def _plan(self, reel: Reel, now: float, epoch_seconds: float) -> None:
+        """Find when there is time for the next frame, and the epoch of the next look."""
+        wanted = max(self._due, self._epoch + 1.0)
+        if self.share is not None:
+            copies = reel.seconds - self._before
+            cost = copies / max(1, self._count) + _STOP_SECONDS * self._is_stopped
+            # The last frame counts, too.
+            self._ready = self._started + (self._others + copies + 2 * cost) / self.share
+            if epoch_seconds and self._ready > now:
+                # A look that is too early needs another one, so it is a little later.
+                left = (self._ready - now) / epoch_seconds
+                wanted = max(wanted, self._epoch + 1.1 * left + 1)
+        self._next = math.ceil(min(wanted, self._last))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -75,23 +77,42 @@ def ignore_signals() -> None:
 def raising_on_signals() -> Iterator[None]:
     """Raise :class:`Interruption` on SIGINT and SIGTERM, so that work in progress ends cleanly.
 
-    Only the main thread receives signals, so nothing changes in other threads, nor for a signal
-    that is ignored.
+    Python drops what is raised in a finalizer, or in the callback of a weak reference. A signal
+    that arrives there is sent again a moment later. Only the main thread receives signals, so
+    nothing changes in other threads, nor for a signal that is ignored.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     previous = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, _raise)
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            previous[number] = signal.signal(number, _raise)
+    report = sys.unraisablehook
+
+    def report_or_send_again(dropped: sys.UnraisableHookArgs) -> None:
+        if isinstance(dropped.exc_value, Interruption):
+            _thread.start_new_thread(_send_soon, (dropped.exc_value.number,))
+        else:
+            report(dropped)
+
+    sys.unraisablehook = report_or_send_again
     try:
         yield
     finally:
+        sys.unraisablehook = report
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _raise(number: int, frame: FrameType | None) -> NoReturn:
     raise Interruption(number)
+
+
+def _send_soon(number: int) -> None:
+    """Send a signal to this process once the finalizer that it arrived in has ended."""
+    time.sleep(0.01)
+    signal.raise_signal(number)
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

@@ -155,6 +155,9 @@ KINDS = {
     "unaligned": unaligned,
     "of a subclass": lambda array: array.view(Subclass),
     "masked nowhere": np.ma.masked_array,
+    "in extended precision": lambda array: (
+        array.astype(np.longdouble) if array.dtype.kind == "f" else array.copy()
+    ),
 }
 
 

@@ -40,6 +40,15 @@ COLOURS = {
     "heat-3": "#b34a00",
     "heat4": "#000000",
 }
+# Those of boxes and of the text in them where a file is seen on a dark page.
+DARK_COLOURS = {
+    "ink": "#e8ebef",
+    "input": "#1f3a57",
+    "weight": "#54431a",
+    "constant": "#363c44",
+    "operation": "#262c34",
+    "container": "#41305a",
+}
 STYLE = Template("""
 .graph text { font: 15px Helvetica, Arial, sans-serif; text-anchor: middle; fill: $ink; }
 .graph .name, .graph .end, .graph .frame > text { font-size: 13px; fill: $quiet; }
@@ -124,7 +133,7 @@ def to_svg(
         [
             f'<svg{space} class="graph" width="{width}" height="{height}"'
             f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}"{fit}>',
-            f"<style>{style(COLOURS)}</style>" if is_file else "",
+            f"<style>{_style_of_file()}</style>" if is_file else "",
             f"<defs>{ARROW}</defs>" if is_file else "",
             *_Picture(scene, schedule).lines(),
             "</svg>",
@@ -134,9 +143,19 @@ def to_svg(
 
 def style(colours: dict[str, str]) -> str:
     """Return the style sheet of a picture in these colours."""
-    fills = [f".graph .{kind} rect {{ fill: {colours[_fill(kind)]}; }}" for kind in _FILLS]
     heats = [f".{name} {{ fill: {colour}; }}" for name, colour in colours.items() if "heat" in name]
-    return STYLE.substitute(colours) + "\n".join(fills + heats)
+    return STYLE.substitute(colours) + "\n".join(_boxes(colours) + heats)
+
+
+def _style_of_file() -> str:
+    """Return the style sheet of a picture that stands alone, on a light or on a dark page."""
+    dark = [f".graph text {{ fill: {DARK_COLOURS['ink']}; }}", *_boxes(DARK_COLOURS)]
+    lines = [style(COLOURS), "@media (prefers-color-scheme: dark) {", *dark, "}"]
+    return "\n".join(lines)
+
+
+def _boxes(colours: dict[str, str]) -> list[str]:
+    return [f".graph .{kind} rect {{ fill: {colours[_fill(kind)]}; }}" for kind in _FILLS]
 
 
 def _fill(kind: str) -> str:

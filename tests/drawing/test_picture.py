@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import nnlayers as nn
 from nnlayers.drawing.folding import find_fold
 from nnlayers.drawing.labels import array_label, sum_label
-from nnlayers.drawing.picture import COLOURS, to_svg
+from nnlayers.drawing.picture import COLOURS, DARK_COLOURS, to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -127,6 +127,11 @@ def test_pictures_are_legible_on_white_and_on_dark_pages():
             assert contrast(COLOURS[name], page) >= 4
     for fill in ("input", "weight", "constant", "operation", "container"):
         assert contrast(COLOURS["ink"], COLOURS[fill]) >= 7
+        assert contrast(DARK_COLOURS["ink"], DARK_COLOURS[fill]) >= 7
+        assert contrast(DARK_COLOURS[fill], "#131416") < 2.5  # no bright box on a dark page
+    light, dark = Drawn(sigmoid()).source.split("@media (prefers-color-scheme: dark)")
+    assert COLOURS["operation"] in light
+    assert DARK_COLOURS["operation"] in dark
 
 
 def test_open_containers_hold_their_layers_and_their_wires_meet_the_frame():

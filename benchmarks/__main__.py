@@ -32,6 +32,8 @@ COMMANDS = {
     "checkpoints": "checkpoints",
     "film": "film",
 }
+# The splits of rows into those to train on and those to test, where there is a choice.
+SPLITS = {"tables": 5, "intervals": 20}
 
 
 def main():
@@ -42,8 +44,10 @@ def main():
         command.set_defaults(module=module)
         if name == "tables":
             command.add_argument("directory", type=Path, help="folder of the CSV files")
+        if name in SPLITS:
+            command.add_argument("--seeds", type=int, default=SPLITS[name], help="splits of rows")
+        if name == "tables":
             command.add_argument("--part", choices=["init", "estimators"], help="one part alone")
-            command.add_argument("--seeds", type=int, default=5, help="splits for the estimators")
         command.add_argument("--quick", action="store_true", help="fewer rounds, no variants")
         command.add_argument("--only", nargs="+", help="contenders beside nnlayers, or tables")
         command.add_argument("--threads", type=int, nargs="+", default=[1, 2])

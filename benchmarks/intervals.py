@@ -132,10 +132,10 @@ def calibration_errors(X, y, seed):
 
 
 def run(options):
-    """Print both tables; means over five splits, with ``--quick`` over two."""
+    """Print both tables; means over the splits, with ``--quick`` over two."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    seeds = range(2 if options.quick else 5)
+    seeds = range(2 if options.quick else options.seeds)
     compare_intervals(seeds, options.output)
     compare_calibration(seeds, options.output)
 

@@ -28,12 +28,13 @@ COMMANDS = {
     "export": "export",
     "reading": "reading",
     "tables": "tables",
+    "peers": "peers",
     "intervals": "intervals",
     "checkpoints": "checkpoints",
     "film": "film",
 }
 # The splits of rows into those to train on and those to test, where there is a choice.
-SPLITS = {"tables": 5, "intervals": 20}
+SPLITS = {"tables": 5, "peers": 3, "intervals": 20}
 
 
 def main():
@@ -42,7 +43,7 @@ def main():
     for name, module in COMMANDS.items():
         command = commands.add_parser(name)
         command.set_defaults(module=module)
-        if name == "tables":
+        if name in ("tables", "peers"):
             command.add_argument("directory", type=Path, help="folder of the CSV files")
         if name in SPLITS:
             command.add_argument("--seeds", type=int, default=SPLITS[name], help="splits of rows")

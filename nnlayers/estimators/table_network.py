@@ -37,6 +37,9 @@ class NetworkSize:
         The number of features of a hidden layer, and the number of hidden layers.
     bins, dim : int
         The number of bins of a number's encoding, and the length of the vector made of it.
+    vector_lr_scale : float
+        The factor of the learning rate of the layer that makes these vectors. A small one leaves
+        them close to the straight lines that they start with.
     dropout : float
         The share of features that are dropped after a hidden layer.
     """
@@ -46,6 +49,7 @@ class NetworkSize:
     depth: int
     bins: int
     dim: int
+    vector_lr_scale: float
     dropout: float
 
 
@@ -107,7 +111,7 @@ def _embed(
     if numbers:
         encoding = _encoding(rows[:, :numbers], size.bins)
         codes: Node = encoding(x[:, :numbers])
-        vectors: Node = _lines(encoding, size.dim, rng)(codes)
+        vectors: Node = _lines(encoding, size.dim, rng).scale_lr(size.vector_lr_scale)(codes)
         parts.append(Reshape((numbers * size.dim,))(vectors))
         lengths += [size.dim] * numbers
     if flags:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from nnlayers.estimators.table_network import NetworkSize
@@ -14,7 +14,7 @@ __all__ = ["Plan"]
 # Tables with fewer rows than this leave each row out of one network.
 _MANY_ROWS = 5000
 # The steps after which the networks of tables like California housing no longer improve.
-_MOST_STEPS = 6000
+_MOST_STEPS = 9000
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class Plan:
         The number of networks.
     size : NetworkSize
         The sizes of a network.
+    vector_lr_scales : tuple of float
+        The factors of :class:`NetworkSize` that take turns among the networks. Some tables ask for
+        vectors that stay close to lines, others for vectors that bend, and the mean of both kinds
+        of networks is about as good as the better one.
     schedule : TrainingSettings
         The settings of its training.
     """
@@ -36,10 +40,11 @@ class Plan:
     parts: int
     networks: int
     size: NetworkSize
+    vector_lr_scales: tuple[float, ...]
     schedule: TrainingSettings
 
     @classmethod
-    def for_rows(cls, rows: int, numbers: int, members: int) -> Self:
+    def for_rows(cls, rows: int, numbers: int, members: int, is_regression: bool) -> Self:
         """Return the plan for a number of rows, of which some features are numbers."""
         is_small = rows < _MANY_ROWS
         parts = min(rows, 5) if is_small else 10
@@ -48,12 +53,19 @@ class Plan:
             members=-(-members // networks),
             width=128,
             depth=2 if is_small else 3,
-            bins=48,
+            bins=48 if is_small else 96,
             dim=min(16, max(4, 256 // max(numbers, 1))),
-            dropout=0.1 if is_small else 0.0,
+            vector_lr_scale=1.0,
+            dropout=0.1 if is_small and not is_regression else 0.0,
         )
+        vector_lr_scales = (0.2, 1.0) if is_small and is_regression else (1.0,)
         batch_size = min(256, max(32, 2 ** round(math.log2(rows / 256))))
         epoch = max(1, round((rows - rows // parts) / batch_size))
         steps = max(min(40 * epoch, _MOST_STEPS), 5 * epoch)
         schedule = TrainingSettings(steps, batch_size, lr=4e-3, weight_decay=1e-2)
-        return cls(parts, networks, size, schedule)
+        return cls(parts, networks, size, vector_lr_scales, schedule)
+
+    def size_of(self, network: int) -> NetworkSize:
+        """Return the sizes of the network of an index."""
+        scale = self.vector_lr_scales[network % len(self.vector_lr_scales)]
+        return replace(self.size, vector_lr_scale=scale)

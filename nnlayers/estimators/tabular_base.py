@@ -138,8 +138,9 @@ class BaseTabular(BaseEstimator, ABC):
         for index, held_out in enumerate(parts):
             rng = np.random.default_rng([seed, index])
             rest = np.setdiff1d(np.arange(len(rows)), held_out, assume_unique=True)
+            size = plan.size_of(index)
             network = build_network(
-                rows.x, self._encoder.numbers, self._encoder.levels, self._outputs, plan.size, rng
+                rows.x, self._encoder.numbers, self._encoder.levels, self._outputs, size, rng
             )
             trainings.append(
                 HeldOutTraining(
@@ -165,7 +166,8 @@ class BaseTabular(BaseEstimator, ABC):
 
     def _plan(self, rows: EncodedRows) -> Plan:
         """Return the sizes of the networks and of their training."""
-        return Plan.for_rows(len(rows), self._encoder.numbers, int(self.members))
+        members = int(self.members)
+        return Plan.for_rows(len(rows), self._encoder.numbers, members, is_regressor(self))
 
     def _predict_members(self, X: Any) -> Array:
         """Return the outputs of all members of all networks, (rows, members, outputs)."""
@@ -231,7 +233,7 @@ def held_out_parts(groups: Array, plan: Plan, rng: np.random.Generator) -> Itera
 
     Examples
     --------
-    >>> plan = Plan.for_rows(10, numbers=1, members=1)
+    >>> plan = Plan.for_rows(10, numbers=1, members=1, is_regression=False)
     >>> groups, rng = np.array([0, 1] * 5), np.random.default_rng(0)
     >>> [groups[part].tolist() for part in held_out_parts(groups, plan, rng)]
     [[0, 1], [0, 1], [0, 1], [0, 1], [0, 1]]

@@ -19,7 +19,9 @@ def setting(numbers, flags, levels, outputs, members, dtype):
     parts = [rng.normal(size=(ROWS, numbers)), rng.integers(2, size=(ROWS, flags))]
     parts += [rng.integers(count, size=(ROWS, 1)) for count in levels]
     X = np.concatenate(parts, axis=1).astype(dtype)
-    size = NetworkSize(members=members, width=16, depth=2, bins=5, dim=4, dropout=0.1)
+    size = NetworkSize(
+        members=members, width=16, depth=2, bins=5, dim=4, vector_lr_scale=0.5, dropout=0.1
+    )
     network = build_network(X, numbers, levels, outputs, size, np.random.default_rng(1))
     return network.astype(dtype), X
 

@@ -145,6 +145,15 @@ def test_one_thread_gives_the_model_of_several():
     np.testing.assert_allclose(alone.predict(X), several.predict(X), rtol=1e-4, atol=1e-4)
 
 
+def test_every_other_network_of_a_small_regression_learns_its_vectors_more_slowly():
+    def scales(model, y):
+        networks = model.fit(X, y).networks_
+        return [{parameter.lr_scale for parameter in net.parameters()} for net in networks]
+
+    assert scales(Regressor(random_state=0), VALUES) == [{0.2, 1.0}, {1.0}]
+    assert scales(Classifier(random_state=0), CLASSES) == [{1.0}, {1.0}]
+
+
 def test_copies_predict_alike_and_clones_are_not_fitted():
     model = Classifier(random_state=0, members=3).fit(frame(), CLASSES)
     for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):

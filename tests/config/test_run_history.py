@@ -20,6 +20,7 @@ def start(directory, epochs, *, resume=False):
         "training": {
             "epochs": epochs,
             "checkpoint_every": "1 epoch",
+            "record": False,  # Which epochs are filmed depends on the time that they take.
             "metrics": ["accuracy"],
             "callbacks": [{"type": "EarlyStopping", "patience": 10_000}],
         },

@@ -128,12 +128,10 @@ def expand(layer: Layer, path: str) -> Layer:
         itself.
     """
     if isinstance(layer, HasLayers):
-        inner = layer.to_layers()
+        inner, name = layer.to_layers(), _name(layer, path)
         if not isinstance(inner, Layer):
-            name = _name(layer, path)
             raise TypeError(f"{name} must return a Layer from to_layers(), got {shown(inner)}")
         if contains(inner, layer):
-            name = _name(layer, path)
             raise ValueError(f"{name} must return other layers from to_layers(), got itself")
         return inner
     if type(layer) not in EXPANSIONS:

@@ -218,7 +218,9 @@ def _intrinsics() -> dict[Callable[..., Any], Any]:
         products.product: _product(False, False, 0.0),
         products.product_nt: _product(False, True, 0.0),
         products.product_tn: _product(True, False, 0.0),
-        products.add_product: _product(True, False, 1.0),
+        products.add_product: _product(False, False, 1.0),
+        products.add_product_tn: _product(True, False, 1.0),
+        products.count_threads: _count_threads,
     }
 
 
@@ -231,6 +233,18 @@ def _call(typing: Any, address: Any, row: Any, step: Any) -> Any:
         return builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
 
     return types.int64(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _count_threads(typing: Any, address: Any) -> Any:
+    """Call the function at an address, which returns an integer of 32 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = ir.FunctionType(ir.IntType(32), [])
+        count = builder.call(builder.inttoptr(args[0], function.as_pointer()), [])
+        return builder.sext(count, INT64)
+
+    return types.int64(types.int64), generate
 
 
 def _row_distance(builder: Any, array: Any, dtype: Any) -> Any:

@@ -12,13 +12,22 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnlayers._core.arrays import Array
 
-__all__ = ["Gemm", "add_product", "find_gemm", "product", "product_nt", "product_tn"]
+__all__ = [
+    "Gemm",
+    "add_product",
+    "add_product_tn",
+    "count_threads",
+    "find_gemm",
+    "product",
+    "product_nt",
+    "product_tn",
+]
 
 # How the builds of NumPy name the function, and whether its integers have 64 bits.
 NAMES = [
@@ -30,12 +39,30 @@ NAMES = [
 ]
 
 
+# The processors, as OpenBLAS calls them, for which it multiplies small matrices where they are.
+WITH_SMALL_PRODUCTS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+
+
 class Gemm(NamedTuple):
-    """Addresses of the matrix products of float32 and float64."""
+    """Addresses of the matrix products of float32 and float64, and what is known of their BLAS.
+
+    Attributes
+    ----------
+    single, double : int
+        The addresses.
+    has_long_integers : bool
+        Whether the lengths of matrices are integers of 64 bits.
+    threads : int
+        The address of the function that returns the number of threads, or 0.
+    has_small_products : bool
+        Whether products of up to a million multiplications are done without copying the factors.
+    """
 
     single: int
     double: int
     has_long_integers: bool
+    threads: int
+    has_small_products: bool
 
 
 @cache
@@ -51,9 +78,26 @@ def find_gemm() -> Gemm | None:
                 single, double = (getattr(library, name.format(letter)) for letter in "sd")
             except AttributeError:
                 continue
-            addresses = [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (single, double)]
-            return Gemm(addresses[0], addresses[1], has_long_integers)
+            threads, is_small = _read_openblas(library, name)
+            return Gemm(_address(single), _address(double), has_long_integers, threads, is_small)
     return None
+
+
+def _read_openblas(library: ctypes.CDLL, name: str) -> tuple[int, bool]:
+    """Return what `Gemm` tells of OpenBLAS, or 0 and False if the library is another BLAS."""
+    try:
+        threads, processor = (
+            getattr(library, name.replace("cblas_{}gemm", f"openblas_get_{what}"))
+            for what in ("num_threads", "corename")
+        )
+    except AttributeError:
+        return 0, False
+    processor.restype = ctypes.c_char_p
+    return _address(threads), processor().decode() in WITH_SMALL_PRODUCTS
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _libraries() -> Iterator[Path]:
@@ -81,5 +125,15 @@ def product_tn(gemm: int, a: Array, b: Array, out: Array) -> None:
 
 
 def add_product(gemm: int, a: Array, b: Array, out: Array) -> None:
+    """Add ``a @ b`` to `out`."""
+    out += np.matmul(a, b)
+
+
+def add_product_tn(gemm: int, a: Array, b: Array, out: Array) -> None:
     """Add ``a.T @ b`` to `out`."""
     out += np.matmul(a.T, b)
+
+
+def count_threads(threads: int) -> int:
+    """Return the number of threads of BLAS, by the address of the function that tells it."""
+    return int(ctypes.CFUNCTYPE(ctypes.c_int)(threads)())

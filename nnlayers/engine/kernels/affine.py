@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from nnlayers.engine.kernel import Blas, Count, Matrix, Rows, Vector, kernel
-from nnlayers.engine.products import add_product, product, product_nt, product_tn
+from nnlayers._core.arrays import Array
+from nnlayers.engine.kernel import Blas, Count, Matrix, Rows, Vector, helper, kernel
+from nnlayers.engine.products import (
+    add_product,
+    add_product_tn,
+    count_threads,
+    product,
+    product_nt,
+    product_tn,
+)
 
 __all__ = [
+    "COLUMNS",
+    "DEPTH",
     "add_bias",
     "bias_gradient",
+    "block_input_gradient",
+    "block_weight_gradient",
     "input_gradient",
     "multiply",
+    "multiply_blocks",
     "transpose",
     "weight_gradient",
 ]
@@ -24,18 +37,25 @@ def multiply(gemm: Blas, x: Rows, W: Matrix, part: Count, y: Rows) -> None:
         start += part
 
 
+@helper
+def transpose_matrix(matrix: Array, transposed: Array) -> None:
+    """Compute the transposed matrix."""
+    rows = matrix.shape[0]
+    # Four rows at a time take a quarter of the time where the rows of the result are 128 long.
+    for i in range(0, rows - 3, 4):
+        for j in range(matrix.shape[1]):
+            part = transposed[j, i : i + 4]
+            part[0], part[1] = matrix[i, j], matrix[i + 1, j]
+            part[2], part[3] = matrix[i + 2, j], matrix[i + 3, j]
+    for i in range(rows - rows % 4, rows):
+        for j in range(matrix.shape[1]):
+            transposed[j, i] = matrix[i, j]
+
+
 @kernel
 def transpose(W: Matrix, transposed: Matrix) -> None:
     """Compute W^T."""
-    rows = W.shape[0]
-    # Four rows at a time take a quarter of the time where the rows of W^T are 128 long.
-    for i in range(0, rows - 3, 4):
-        for j in range(W.shape[1]):
-            part = transposed[j, i : i + 4]
-            part[0], part[1], part[2], part[3] = W[i, j], W[i + 1, j], W[i + 2, j], W[i + 3, j]
-    for i in range(rows - rows % 4, rows):
-        for j in range(W.shape[1]):
-            transposed[j, i] = W[i, j]
+    transpose_matrix(W, transposed)
 
 
 @kernel
@@ -52,7 +72,7 @@ def weight_gradient(gemm: Blas, x: Rows, dy: Rows, part: Count, dW: Matrix) -> N
     product_tn(gemm, x[:part], dy[:part], dW)
     start = part
     while start < x.shape[0]:
-        add_product(gemm, x[start : start + part], dy[start : start + part], dW)
+        add_product_tn(gemm, x[start : start + part], dy[start : start + part], dW)
         start += part
 
 
@@ -75,3 +95,87 @@ def bias_gradient(dy: Rows, db: Vector) -> None:
 def input_gradient(gemm: Blas, dy: Rows, W: Matrix, dx: Rows) -> None:
     """Compute dx = dy W^T."""
     product_nt(gemm, dy, W, dx)
+
+
+# Products of blocks of so many rows, so many columns and as many numbers in a sum as `DEPTH` are
+# small enough for OpenBLAS to do them without copying the factors. The rows of a block of the
+# second factor are far apart in memory, so that reading a copy of the block is faster.
+ROWS, COLUMNS, DEPTH = 128, 64, 112
+
+
+@kernel
+def multiply_blocks(gemm: Blas, threads: Blas, x: Rows, W: Matrix, block: Matrix, y: Rows) -> None:
+    """Compute y = x W by one block of W after the other."""
+    if count_threads(threads) > 1:
+        product(gemm, x, W, y)
+        return
+    inner, width = W.shape
+    k = 0
+    while k < inner:
+        to_k = min(k + block.shape[0], inner)
+        for j in range(0, width, COLUMNS):
+            for p in range(to_k - k):
+                row, target = W[k + p, j : j + COLUMNS], block[p]
+                for q in range(row.size):
+                    target[q] = row[q]
+            factor = block[: to_k - k, : min(COLUMNS, width - j)]
+            for i in range(0, x.shape[0], ROWS):
+                a, c = x[i : i + ROWS, k:to_k], y[i : i + ROWS, j : j + COLUMNS]
+                if k == 0:
+                    product(gemm, a, factor, c)
+                else:
+                    add_product(gemm, a, factor, c)
+        k = to_k
+
+
+@kernel
+def block_weight_gradient(
+    gemm: Blas, threads: Blas, x: Rows, dy: Rows, block: Matrix, dW: Matrix
+) -> None:
+    """Compute dW = x^T dy by one block of dy after the other."""
+    if count_threads(threads) > 1:
+        product_tn(gemm, x, dy, dW)
+        return
+    rows = x.shape[0]
+    inner, width = dW.shape
+    k = 0
+    while k < rows:
+        to_k = min(k + block.shape[0], rows)
+        for j in range(0, width, COLUMNS):
+            for p in range(to_k - k):
+                row, target = dy[k + p, j : j + COLUMNS], block[p]
+                for q in range(row.size):
+                    target[q] = row[q]
+            factor = block[: to_k - k, : min(COLUMNS, width - j)]
+            for i in range(0, inner, ROWS):
+                a, c = x[k:to_k, i : i + ROWS], dW[i : i + ROWS, j : j + COLUMNS]
+                if k == 0:
+                    product_tn(gemm, a, factor, c)
+                else:
+                    add_product_tn(gemm, a, factor, c)
+        k = to_k
+
+
+@kernel
+def block_input_gradient(
+    gemm: Blas, threads: Blas, dy: Rows, W: Matrix, block: Matrix, dx: Rows
+) -> None:
+    """Compute dx = dy W^T by one block of W^T after the other."""
+    if count_threads(threads) > 1:
+        product_nt(gemm, dy, W, dx)
+        return
+    width, inner = W.shape
+    k = 0
+    while k < inner:
+        to_k = min(k + block.shape[0], inner)
+        for j in range(0, width, COLUMNS):
+            part = W[j : j + COLUMNS, k:to_k]
+            factor = block[: part.shape[1], : part.shape[0]]
+            transpose_matrix(part, factor)
+            for i in range(0, dy.shape[0], ROWS):
+                a, c = dy[i : i + ROWS, k:to_k], dx[i : i + ROWS, j : j + COLUMNS]
+                if k == 0:
+                    product(gemm, a, factor, c)
+                else:
+                    add_product(gemm, a, factor, c)
+        k = to_k

@@ -196,6 +196,7 @@ class ProgramBuilder:
         if gemm is None:
             raise UnsupportedError("the BLAS of this NumPy, whose matrix products are not found")
         self.gemm = gemm.single if dtype == np.float32 else gemm.double
+        self.blas = gemm
 
     def rows(self, shape: tuple[int, ...], dtype: Any = None, needs_grad: bool = False) -> Buffer:
         """Return memory for a batch, with a gradient if `needs_grad`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,9 +26,15 @@ from nnlayers.optim import Optimizer
 __all__ = ["CompiledTraining", "unknown_part"]
 
 
+@cache
+def has_numba() -> bool:
+    """Return whether Numba is installed, by a search that takes as long as twenty steps."""
+    return find_spec("numba") is not None
+
+
 def missing_part() -> str | None:
     """Return what this machine lacks to run compiled programs, and what to do; None if nothing."""
-    if find_spec("numba") is None and not is_uncompiled():
+    if not has_numba() and not is_uncompiled():
         return 'Numba is not installed: pip install "nnlayers[fast]"'
     if find_gemm() is None:
         return "this build of NumPy has no BLAS whose matrix products can be called"

@@ -53,13 +53,13 @@ class _Loader:
         has_long_integers = gemm is None or gemm.has_long_integers
         machine = f"{self._processor} {self._triple} {has_long_integers}".encode()
         self._cache = CodeCache(default_directory(), sources_digest() + machine)
-        self._loaded: dict[tuple[Kernel[Any, Any], int, str], tuple[int, Any]] = {}
+        self._loaded: dict[tuple[Kernel[Any, Any], int, np.dtype[Any]], tuple[int, Any]] = {}
         self._compiling = threading.RLock()
         self._has_compiled = False
 
     def load(self, kernel: Kernel[Any, Any], operands: int, dtype: np.dtype[Any]) -> int:
         """Return the address of a kernel's entry."""
-        key = kernel, operands, dtype.name
+        key = kernel, operands, dtype
         # Without a lock, an interrupt at any line leaves nothing that another thread waits for. Two
         # threads may load the same code; the second copy is dropped.
         if key not in self._loaded:

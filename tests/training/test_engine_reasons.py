@@ -111,7 +111,7 @@ def test_whoever_asks_for_numpy_is_given_no_reason():
 
 
 def test_what_the_machine_lacks_is_named(monkeypatch):
-    monkeypatch.setattr(nnlayers.engine.engine, "find_spec", lambda name: None)
+    monkeypatch.setattr(nnlayers.engine.engine, "has_numba", lambda: False)
     problem = 'Numba is not installed: pip install "nnlayers[fast]"'
     assert trainer_of().engine_reason == problem
     with pytest.raises(ImportError, match="engine='compiled' cannot run here: Numba is not"):

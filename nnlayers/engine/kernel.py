@@ -20,6 +20,7 @@ from nnlayers._core.arrays import Array
 
 __all__ = [
     "Blas",
+    "ByteFlat",
     "Count",
     "DoubleFlat",
     "DoubleNumber",
@@ -35,7 +36,6 @@ __all__ = [
     "Number",
     "Operand",
     "Rows",
-    "SingleFlat",
     "Vector",
     "WordRows",
     "WordVector",
@@ -82,7 +82,7 @@ IntRows: TypeAlias = Annotated[Array, Operand(2, "int64", is_batch=True)]
 # The entries of a batch as one axis, (rows * width,).
 Flat: TypeAlias = Annotated[Array, Operand(1, is_batch=True)]
 DoubleFlat: TypeAlias = Annotated[Array, Operand(1, "float64", is_batch=True)]
-SingleFlat: TypeAlias = Annotated[Array, Operand(1, "float32", is_batch=True)]
+ByteFlat: TypeAlias = Annotated[Array, Operand(1, "uint8", is_batch=True)]
 IntFlat: TypeAlias = Annotated[Array, Operand(1, "int64", is_batch=True)]
 # Arrays of fixed shape: weights, and numbers that are the same for all rows.
 Vector: TypeAlias = Annotated[Array, Operand(1)]

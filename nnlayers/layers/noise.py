@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.checks import as_generator, check_number
+from nnlayers._core.draws import LEVELS, count_dropped, draw_survivors
 from nnlayers._core.formula import Formula
 from nnlayers.layers.activations import Identity
 from nnlayers.layers.operation import Operation
@@ -45,7 +46,9 @@ class Dropout(Noise):
     Parameters
     ----------
     rate : float
-        The probability p of an entry to be dropped, at least 0 and below 1.
+        The probability p of an entry to be dropped, at least 0 and below 1. It is rounded to a
+        multiple of 1/65536, and to 65535/65536 at the most, because 16 random bits decide on each
+        entry.
     rng : int or numpy.random.Generator, optional
         Source of the random draws.
 
@@ -56,11 +59,11 @@ class Dropout(Noise):
 
     Examples
     --------
-    >>> dropout = Dropout(0.5, rng=0)
+    >>> dropout = Dropout(0.5, rng=3)
     >>> dropout.forward(np.ones(6))
-    array([2., 2., 2., 0., 0., 0.])
+    array([2., 2., 0., 0., 2., 0.])
     >>> dropout.backward(np.ones(6))
-    array([2., 2., 2., 0., 0., 0.])
+    array([2., 2., 0., 0., 2., 0.])
     >>> dropout.predict(np.ones(6))
     array([1., 1., 1., 1., 1., 1.])
     """
@@ -74,10 +77,11 @@ class Dropout(Noise):
         self.rate = check_number("rate", rate, minimum=0, below=1)
 
     def compute_forward(self, x: Any) -> tuple[Any, Any]:
-        if not self.training or self.rate == 0:
+        dropped = count_dropped(self.rate)
+        if not self.training or dropped == 0:
             return x.copy(), None
-        survives = self.rng.random(x.shape, dtype=np.float32) >= self.rate
-        mask = np.multiply(survives, 1 / (1 - self.rate), dtype=x.dtype)
+        survives = draw_survivors(self.rng, x.shape, dropped)
+        mask = np.multiply(survives, LEVELS / (LEVELS - dropped), dtype=x.dtype)
         return x * mask, mask
 
     def compute_backward(self, dout: Any, mask: Any) -> Any:

@@ -24,7 +24,8 @@ def test_as_many_entries_as_the_rate_says_are_dropped_and_the_rest_scaled(rate, 
     y = nn.Dropout(rate, rng=0).forward(np.ones((n // 100, 100), dtype))
     dropped = int((y == 0).sum())
     assert stats.binomtest(dropped, n, rate).pvalue > 0.01
-    assert np.unique(y).tolist() == [0, dtype(1 / (1 - rate))]
+    share = round(65536 * rate) / 65536
+    assert np.unique(y).tolist() == [0, dtype(1 / (1 - share))]
 
 
 @pytest.mark.parametrize("shape", [(4000,), (400, 10), (40, 10, 10), (4, 10, 10, 10)])
@@ -36,18 +37,37 @@ def test_inputs_of_any_number_of_axes_keep_their_mean(shape):
     assert y.mean() == pytest.approx(x.mean(), rel=0.03)
 
 
-class Eighths:
-    """Generator that draws each multiple of an eighth from 0 to 7/8."""
+class EachOnce:
+    """Generator that draws each number of 16 bits once."""
 
-    def random(self, shape, dtype):
-        return np.arange(8, dtype=dtype).reshape(shape) / dtype(8)
+    bit_generator = None
+
+    def integers(self, high, size, dtype):
+        assert (high, size) == (2**64, 2**14)
+        return np.arange(2**16, dtype=np.uint16).view(dtype)
 
 
-@pytest.mark.parametrize("eighths", range(1, 8))
-def test_an_entry_is_dropped_with_exactly_the_rate(eighths):
-    dropout = nn.Dropout(eighths / 8)
-    dropout.rng = Eighths()
-    assert np.count_nonzero(dropout.forward(np.ones(8)) == 0) == eighths
+@pytest.mark.parametrize(
+    ("rate", "dropped"),
+    [(1e-9, 0), (1e-5, 1), (1 / 8, 2**13), (0.3, 19661), (0.5, 2**15), (1 - 1e-9, 2**16 - 1)],
+)
+def test_an_entry_is_dropped_with_the_rate_to_16_bits_and_the_mean_stays(rate, dropped):
+    dropout = nn.Dropout(rate)
+    dropout.rng = EachOnce()
+    y = dropout.forward(np.ones(2**16))
+    assert np.count_nonzero(y == 0) == dropped
+    assert y.mean() == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"])
+@pytest.mark.parametrize("size", [0, 1, 4, 13])
+def test_every_generator_decides_by_four_parts_of_each_64_bits(name, size):
+    rng, other = (np.random.Generator(getattr(np.random, name)(5)) for _ in range(2))
+    dropout = nn.Dropout(0.6, rng=rng)
+    y = dropout.forward(np.ones((size, 1)))
+    bits = other.integers(2**64, size=(size + 3) // 4, dtype=np.uint64).view(np.uint16)[:size]
+    np.testing.assert_array_equal(y[:, 0] != 0, bits >= round(0.6 * 2**16))
+    assert rng.random() == other.random()
 
 
 def test_entries_are_dropped_independently():

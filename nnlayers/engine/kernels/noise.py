@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from nnlayers.engine.kernel import Flat, Number, SingleFlat, kernel
+from nnlayers.engine.kernel import ByteFlat, Flat, Number, kernel
 
 __all__ = ["add_noise", "dropout", "dropout_backward"]
 
 
 @kernel
-def dropout(x: Flat, draws: SingleFlat, rate: Number, scale: Number, y: Flat) -> None:
-    """Compute y = scale x where a draw is at least the rate, else 0."""
+def dropout(x: Flat, survives: ByteFlat, scale: Number, y: Flat) -> None:
+    """Compute y = scale x for the entries that survive, else 0."""
     for i in range(x.size):
-        y[i] = x[i] * (scale if draws[i] >= rate else 0.0)
+        y[i] = x[i] * (scale if survives[i] else 0.0)
 
 
 @kernel
-def dropout_backward(draws: SingleFlat, rate: Number, scale: Number, d: Flat) -> None:
-    """Compute d = scale d where a draw is at least the rate, else 0."""
+def dropout_backward(survives: ByteFlat, scale: Number, d: Flat) -> None:
+    """Compute d = scale d for the entries that survive, else 0."""
     for i in range(d.size):
-        d[i] *= scale if draws[i] >= rate else 0.0
+        d[i] *= scale if survives[i] else 0.0
 
 
 @kernel

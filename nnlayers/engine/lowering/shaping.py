@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlayers._core.arrays import Array
+from nnlayers._core.draws import LEVELS, count_dropped, draw_survivors
 from nnlayers.engine.kernels import arithmetic, copying, embedding, noise
 from nnlayers.engine.lowering.builder import ProgramBuilder, UnsupportedError, lower_layer, lowers
 from nnlayers.engine.program import Buffer
@@ -95,15 +96,15 @@ def _entity_embedding(build: ProgramBuilder, layer: EntityEmbedding, x: Buffer) 
 
 @lowers(Dropout)
 def _dropout(build: ProgramBuilder, layer: Dropout, x: Buffer) -> Buffer:
-    if not build.trains(layer) or layer.rate == 0:
+    dropped = count_dropped(layer.rate)
+    if not build.trains(layer) or dropped == 0:
         return x
-    # The draws are float32 in networks of float64 too.
-    rate, scale = float(np.float32(layer.rate)), 1 / (1 - layer.rate)
-    draws = build.draw(layer, x.shape, np.float32, _uniform(x.shape))
+    scale = LEVELS / (LEVELS - dropped)
+    survives = build.draw(layer, x.shape, np.uint8, _survivors(x.shape, dropped))
     y = build.like(x)
-    build.forward(noise.dropout, x, draws, rate, scale, y)
+    build.forward(noise.dropout, x, survives, scale, y)
     if y.grad is not None:
-        build.backward(noise.dropout_backward, draws, rate, scale, y.grad)
+        build.backward(noise.dropout_backward, survives, scale, y.grad)
     return y
 
 
@@ -117,8 +118,8 @@ def _gaussian_noise(build: ProgramBuilder, layer: GaussianNoise, x: Buffer) -> B
     return y
 
 
-def _uniform(shape: tuple[int, ...]) -> Callable[[np.random.Generator, int], Array]:
-    return lambda rng, rows: rng.random((rows, *shape), dtype=np.float32)
+def _survivors(shape: tuple[int, ...], dropped: int) -> Callable[[np.random.Generator, int], Array]:
+    return lambda rng, rows: draw_survivors(rng, (rows, *shape), dropped)
 
 
 def _normal(shape: tuple[int, ...], dtype: Any) -> Callable[[np.random.Generator, int], Array]:

@@ -145,7 +145,7 @@ def noisy(directory, step, engine="numpy", **options):
         nn.Residual(nn.GaussianNoise(0.1, rng=shared)),
         nn.Dropout(0.2, rng=8),
     )
-    callbacks = [EarlyStopping("loss", patience=2, min_delta=0.02), ReduceOnPlateau("loss", 0.5, 1)]
+    callbacks = [EarlyStopping("loss", patience=3, min_delta=0.02), ReduceOnPlateau("loss", 0.5, 1)]
     return trainer_of(
         directory,
         model,

@@ -196,10 +196,18 @@ def test_deviations_and_intervals_fit_the_errors():
     np.testing.assert_array_equal(values, model.predict(rows[300:]))
     errors = y[300:] - values
     assert np.sqrt(np.mean((errors / deviations) ** 2)) == pytest.approx(1, abs=0.3)
-    low, high = model.predict_interval(rows[300:], coverage=0.8).T
-    assert np.mean((low <= y[300:]) & (y[300:] <= high)) == pytest.approx(0.8, abs=0.1)
+    intervals = {}
+    for method in ("cv", "cv+"):
+        intervals[method] = model.predict_interval(rows[300:], coverage=0.8, method=method)
+        low, high = intervals[method].T
+        assert np.mean((low <= y[300:]) & (y[300:] <= high)) == pytest.approx(0.8, abs=0.1)
+    assert np.ptp(intervals["cv"], axis=1).mean() < np.ptp(intervals["cv+"], axis=1).mean()
+    np.testing.assert_array_equal(intervals["cv"], model.predict_interval(rows[300:], 0.8))
+    np.testing.assert_allclose(intervals["cv"].mean(axis=1), values)
     with pytest.raises(ValueError, match="coverage must be a finite number above 0"):
         model.predict_interval(rows, coverage=1)
+    with pytest.raises(ValueError, match=r"method must be 'cv' or 'cv\+', got 'split'"):
+        model.predict_interval(rows, method="split")
 
 
 def test_a_constant_target_is_predicted():

@@ -19,10 +19,12 @@ def _piecewise_linear(layer: PiecewiseLinear) -> Layer:
     low, high = layer.limits()
     left, right = edges[:, :-1], edges[:, 1:]
     has_width = right > left
-    width = functions.where(has_width, right - left, 1.0)
     largest = float(np.finfo(layer.edges.dtype).max)
+    # No difference of halves overflows.
+    width = functions.where(has_width, right / 2 - left / 2, 1.0)
     scale = functions.where(has_width, functions.minimum(1 / width, largest), 0.0)
-    y = (x[..., np.newaxis] - left) * scale
+    finite = functions.maximum(functions.minimum(x, largest), -largest)
+    y = (finite[..., np.newaxis] / 2 - left / 2) * scale
     return Graph(functions.maximum(functions.minimum(y, high), low), inputs=[x])
 
 

@@ -32,7 +32,8 @@ class PiecewiseLinear(Layer, guarded=False):
         \frac{\partial y_t}{\partial e_t} = -y_t \frac{\partial y_t}{\partial x},
 
     except that numbers below :math:`e_0` make the first entry negative and numbers above
-    :math:`e_T` the last one larger than 1. A bin between equal edges has the code 0. An affine
+    :math:`e_T` the last one larger than 1. A bin between equal edges has the code 0. Infinite
+    numbers count as the largest finite ones, which codes do not exceed either. An affine
     layer behind this one is a piecewise-linear function of each feature, which makes the steep and
     wiggly functions that tables need as easy to learn as straight ones.
 
@@ -122,48 +123,61 @@ class PiecewiseLinear(Layer, guarded=False):
         return self
 
     def forward(self, x: npt.ArrayLike) -> Array:
-        scales, (low, high) = self.scales(), self.limits()
-        y = (self._input(x)[..., np.newaxis] - self.edges.value[:, :-1]) * scales
-        is_inside = (y >= low) & (y <= high)
-        np.clip(y, low, high, out=y)
-        self._cache = y.shape, y.dtype, (y, is_inside * scales)
+        y, (low, high) = self._distances(x), self.limits()
+        slopes = ((y >= low) & (y <= high)) * self.scales()
+        np.minimum(np.maximum(y, low, out=y), high, out=y)
+        self._cache = y.shape, y.dtype, (y, slopes)
         return y.copy()
 
     def predict(self, x: npt.ArrayLike) -> Array:
-        y = (self._input(x)[..., np.newaxis] - self.edges.value[:, :-1]) * self.scales()
-        return np.asarray(np.clip(y, *self.limits(), out=y))
+        y, (low, high) = self._distances(x), self.limits()
+        # Two functions take a quarter of the time of np.clip with limits for each bin.
+        return np.asarray(np.minimum(np.maximum(y, low, out=y), high, out=y))
 
     def backward(self, dout: npt.ArrayLike) -> Array:
         dout, (y, slopes) = self._backward_inputs(dout)
         dx = dout * slopes
         batch = tuple(range(dx.ndim - 2))
-        self.edges.grad[:, :-1] += (dx * (y - 1)).sum(axis=batch)
-        self.edges.grad[:, 1:] -= (dx * y).sum(axis=batch)
+        with np.errstate(over="ignore"):  # Those of huge numbers may be infinite.
+            self.edges.grad[:, :-1] += (dx * (y - 1)).sum(axis=batch)
+            self.edges.grad[:, 1:] -= (dx * y).sum(axis=batch)
         return np.asarray(dx.sum(axis=-1))
 
     def scales(self) -> Array:
         """Return 1 / (e[t] - e[t-1]) of each bin, 0 if these are equal; shape (features, bins)."""
-        widths = np.diff(self.edges.value)
-        with np.errstate(over="ignore"):
-            scales = np.divide(1, widths, out=np.zeros_like(widths), where=widths > 0)
-        return np.asarray(np.minimum(scales, np.finfo(scales.dtype).max))
+        return self._half_scales() / 2
 
     def limits(self) -> tuple[Array, Array]:
         """Return the smallest and the largest code of each bin, of shape (features, bins)."""
         edges = self.edges.value
+        largest = np.finfo(edges.dtype).max
         low = np.zeros_like(edges[:, 1:])
         high = np.ones_like(low)
-        low[:, 0] = -np.inf
+        low[:, 0] = -largest
         # The last bin that is not empty is open; those behind it are always 0.
-        last = self.bins - 1 - np.argmax((np.diff(edges) > 0)[:, ::-1], axis=1)
-        high[np.arange(self.features), last] = np.inf
+        last = self.bins - 1 - np.argmax((edges[:, 1:] > edges[:, :-1])[:, ::-1], axis=1)
+        high[np.arange(self.features), last] = largest
         return low, high
 
-    def _input(self, x: npt.ArrayLike) -> Array:
+    def _half_scales(self) -> Array:
+        """Return 1 / (e[t]/2 - e[t-1]/2) of each bin: no difference of halves overflows."""
+        edges = self.edges.value
+        halves = edges / 2
+        with np.errstate(over="ignore", divide="ignore"):
+            scales = np.minimum(1 / np.diff(halves), np.finfo(edges.dtype).max)
+        return np.asarray(np.where(edges[:, 1:] > edges[:, :-1], scales, edges.dtype.type(0)))
+
+    def _distances(self, x: npt.ArrayLike) -> Array:
+        """Return (x - e[t-1]) / (e[t] - e[t-1]) of each number and bin, 0 if these are equal."""
         x = as_floats(x, self.edges.dtype)
         if x.ndim == 0 or x.shape[-1] != self.features:
             raise ValueError(f"{self!r} expected x of shape (..., {self.features}), got {x.shape}")
-        return x
+        largest = np.finfo(x.dtype).max
+        halves = np.clip(x, -largest, largest) / 2
+        y: Array = halves[..., np.newaxis] - self.edges.value[:, :-1] / 2
+        with np.errstate(over="ignore"):
+            y *= self._half_scales()
+        return y
 
     def _quantiles(self, column: Array) -> Array:
         """Return the edges of a feature."""

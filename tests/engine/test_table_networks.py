@@ -92,22 +92,22 @@ def test_codes_of_numbers_at_and_beyond_the_edges(dtype, compiled):
     info = np.finfo(dtype)
     numbers = [0, 0.5, 1, 1.5, 2, 3, 1e9, info.max, info.tiny]
     x = np.array([numbers, [-number for number in numbers]], dtype).reshape(-1, 1)
-    # The third feature has a bin so narrow that its scale is not finite.
+    # The third feature has a bin so narrow that its scale is not finite, the last one a bin that is
+    # wider than the largest number.
     edges = [[0, 1, 2, 2], [5, 5, 5, 5], [0, info.smallest_subnormal, 1, 2]]
-    layer = nn.PiecewiseLinear(3, 3, dtype=dtype)
+    edges.append([-info.max, 0.5 * info.max, info.max, info.max])
+    layer = nn.PiecewiseLinear(4, 3, dtype=dtype)
     layer.edges.value[...] = edges
     layer.edges.trainable = True
-    x = np.repeat(x, 3, axis=1)
-    y = np.zeros((len(x), 3, 3), dtype)
-    with np.errstate(all="ignore"):
-        expected = layer.forward(x)
+    x = np.repeat(x, 4, axis=1)
+    y = np.zeros((len(x), 4, 3), dtype)
+    expected = layer.forward(x)
     step = kernel_step(layer, nn.MeanAbsoluteError(), x, y, compiled=compiled)
     np.testing.assert_allclose(step.output, expected, rtol=4 * info.eps)
     for odd in (np.inf, -np.inf, np.nan):
         x[3, 1] = odd
         step = kernel_step(layer, nn.MeanAbsoluteError(), x, y, compiled=compiled)
-        with np.errstate(all="ignore"):
-            expected = layer.forward(x)
+        expected = layer.forward(x)
         np.testing.assert_allclose(step.output, expected, rtol=4 * info.eps)
 
 

@@ -11,6 +11,7 @@ __all__ = ["ENTRIES"]
 
 ROW, MATRIX = ((5, 4),), ((5, 3, 4),)
 EXPONENTS = (-2, -1, -0.5, 0, 0.5, 1, 2, 2.5)
+FEW = [[0.0, 1.0, 5.0, 2.0], [0.0, 3.0, 6.0, 2.5]]
 # Arguments that a format may write in another way than those in the catalogue.
 ARGUMENTS = {
     "Softplus of beta 1": Entry(nn.Softplus, ROW),
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "Concatenate of columns": Entry(lambda: nn.Concatenate(axis=1), ((5, 3, 4), (5, 1, 4))),
     "LayerNorm of eps 0.1": Entry(lambda: nn.LayerNorm(4, eps=0.1), MATRIX),
     "RMSNorm of eps 0.1": Entry(lambda: nn.RMSNorm(4, eps=0.1), MATRIX),
+    "PiecewiseLinear with empty bins": Entry(lambda: nn.PiecewiseLinear(4, 6).fit(FEW), ROW),
 }
 
 

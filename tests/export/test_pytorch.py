@@ -114,6 +114,15 @@ def test_frozen_weights_are_frozen_there_and_shared_ones_shared():
     assert frozen == {"layers.0.weight": True, "layers.0.bias": True, "weights.0": False}
 
 
+def test_codes_of_infinite_and_huge_numbers_are_those_here():
+    layer = nn.PiecewiseLinear(2, 3)
+    largest = np.finfo(np.float32).max
+    layer.edges.value[...] = [[0, 1, 2, 2], [-largest, 0, largest, largest]]
+    x = np.repeat(np.array([[np.inf], [-np.inf], [largest], [-largest], [1.5]], np.float32), 2, 1)
+    y = nn.export.to_torch(layer)(torch.from_numpy(x))
+    np.testing.assert_allclose(y.detach(), layer.predict(x), rtol=1e-6)
+
+
 def test_a_graph_of_several_outputs_gives_a_tuple():
     model = several_outputs()
     module = nn.export.to_torch(model)

@@ -117,6 +117,25 @@ def test_edges_that_almost_coincide_give_finite_codes():
     assert np.isfinite(layer.forward([[0.5], [-1e-300], [0.0]])).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinite_and_huge_numbers_give_finite_codes(dtype):
+    layer = nn.PiecewiseLinear(3, 3, dtype=dtype)
+    huge = np.finfo(dtype).max
+    layer.edges.value[...] = [[0, 1, 2, 2], [-huge, 0, huge, huge], [5, 5, 5, 5]]
+    x = np.repeat(np.array([[np.inf], [huge], [-np.inf], [-huge], [huge / 2]], dtype), 3, axis=1)
+    top = [[1, huge, 0], [1, 1, 0], [0, 0, 0]]
+    bottom = [[-huge, 0, 0], [0, 0, 0], [0, 0, 0]]
+    middle = [[1, huge / 2, 0], [1, 0.5, 0], [0, 0, 0]]
+    expected = np.array([top, top, bottom, bottom, middle])
+    with np.errstate(all="raise", under="ignore"):
+        codes = layer.predict(x), layer.forward(x)
+        dx = layer.backward(np.ones_like(codes[1]))
+    for y in codes:
+        np.testing.assert_allclose(y, expected, rtol=4 * np.finfo(dtype).eps)
+    assert np.isfinite(dx).all()
+    assert np.isnan(layer.predict(np.full((1, 3), np.nan, dtype))).all()
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

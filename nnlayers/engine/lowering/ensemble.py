@@ -109,9 +109,9 @@ def _piecewise_linear(build: ProgramBuilder, layer: PiecewiseLinear, x: Buffer) 
     scale, low, high = (np.zeros((layer.features, layer.bins), build.dtype) for _ in range(3))
     largest = float(np.finfo(build.dtype).max)
     build.forward(piecewise.find_bins, edges, largest, scale, low, high)
-    build.forward(piecewise.codes, x, edges, scale, low, high, y)
+    build.forward(piecewise.codes, x, edges, largest, scale, low, high, y)
     if y.grad is not None:
-        build.backward(piecewise.slopes, x, edges, scale, low, high, y.grad)
+        build.backward(piecewise.slopes, x, edges, largest, scale, low, high, y.grad)
     if dedges is not None:
         build.backward(piecewise.edges_gradient, y, y.grad, dedges)
     if x.grad is not None:

@@ -304,9 +304,35 @@ def test_many_rows_are_predicted_as_few_are(rows, dtype):
     np.testing.assert_allclose(y, [model.predict(row[np.newaxis])[0] for row in x], rtol=1e-12)
 
 
-def test_a_layer_that_looks_at_all_rows_sees_them_all():
-    y = nn.Sequential(nn.Identity(), nn.Softmax(axis=0)).predict(np.zeros((1000, 2)))
+def test_many_rows_of_an_ensemble_are_predicted_as_few_are():
+    draws = {"r_init": "he_normal", "bias_init": "he_normal", "dtype": np.float64, "rng": 0}
+    model = nn.Sequential(
+        nn.PiecewiseLinear(3, 4, dtype=np.float64),
+        nn.Flatten(),
+        nn.Reshape((1, 12)),
+        nn.EnsembleAffine(5, 12, 4, **draws),
+        nn.ReLU(),
+        nn.Dropout(0.5, rng=0),
+        nn.GaussianNoise(0.5, rng=0),
+        nn.GroupedAffine(5, 4, 2, dtype=np.float64, rng=0),
+    )
+    x = np.random.default_rng(0).normal(size=(900, 3))
+    few = [model.predict(x[start : start + 100]) for start in range(0, 900, 100)]
+    np.testing.assert_allclose(model.predict(x), np.concatenate(few), rtol=1e-12)
+    members = nn.Sequential(nn.EnsembleAffine(500, 3, 2, **draws))
+    np.testing.assert_array_equal(
+        members.predict(np.ones((500, 3))), members.predict(np.ones((1, 500, 3)))[0]
+    )
+
+
+@pytest.mark.parametrize("last", [(), (nn.ReLU(), nn.Affine(2, 3, rng=0))])
+def test_a_layer_that_looks_at_all_rows_sees_them_all(last):
+    first = nn.Sequential(nn.Identity(), nn.Softmax(axis=0))
+    x = np.random.default_rng(0).normal(size=(1000, 2))
+    y = first.predict(x)
     np.testing.assert_allclose(y.sum(axis=0), 1)
+    expected = nn.Sequential(*last).predict(y)
+    np.testing.assert_allclose(nn.Sequential(*first, *last).predict(x), expected, rtol=1e-6)
 
 
 def test_many_rows_of_another_width_are_refused_with_the_shape_of_all():

@@ -54,15 +54,22 @@ def scale_inputs_gradient(x: Rows, share: Count, dz: Rows, dr: Matrix) -> None:
 
 
 @kernel
-def scale_inputs_backward(dz: Rows, share: Count, r: Matrix, dx: Rows) -> None:
-    """Compute dx, the sum of dz r over the members that share a row of x."""
-    for i in range(dx.shape[0]):
-        for j in range(dx.shape[1]):
-            dx[i, j] = 0.0
+def scale_inputs_backward(x: Rows, share: Count, r: Matrix, dz: Rows, dr: Matrix, dx: Rows) -> None:
+    """Compute dr as above, and dx, the sum of dz r over the members that share a row of x."""
+    for m in range(dr.shape[0]):
+        for j in range(dr.shape[1]):
+            dr[m, j] = 0.0
     for k in range(dz.shape[0]):
-        total, factors, d = dx[k // share], r[k % r.shape[0]], dz[k]
-        for j in range(dz.shape[1]):
-            total[j] += d[j] * factors[j]
+        m = k % r.shape[0]
+        given, factors, d, total, row = x[k // share], r[m], dz[k], dr[m], dx[k // share]
+        if k % share == 0:
+            for j in range(dz.shape[1]):
+                total[j] += d[j] * given[j]
+                row[j] = d[j] * factors[j]
+        else:
+            for j in range(dz.shape[1]):
+                total[j] += d[j] * given[j]
+                row[j] += d[j] * factors[j]
 
 
 @kernel

@@ -47,10 +47,11 @@ def _ensemble_affine(build: ProgramBuilder, layer: EnsembleAffine, x: Buffer) ->
         build.backward(ensemble.scale_outputs_backward, p, s, y.grad, *sums)
     add_products(build, z, W, dW, p)
     build.forward(ensemble.scale_outputs, p, s, b, y)
-    if dr is not None:
-        build.backward(ensemble.scale_inputs_gradient, x, share, z.grad, dr)
     if x.grad is not None:
-        build.backward(ensemble.scale_inputs_backward, z.grad, share, r, x.grad)
+        sums_of_r = np.zeros_like(r) if dr is None else dr
+        build.backward(ensemble.scale_inputs_backward, x, share, r, z.grad, sums_of_r, x.grad)
+    elif dr is not None:
+        build.backward(ensemble.scale_inputs_gradient, x, share, z.grad, dr)
     return y
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-USE = Path(__file__).parent / "typed" / "use.py"
+ROOT = Path(__file__).parents[1]
+USE = ROOT / "tests" / "typed" / "use.py"
 WRONG = """
 import nnlayers as nn
 nn.exp(nn.Input("x")).vlaue
@@ -14,13 +15,15 @@ nn.mlp([2, 1])[0].wieght
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Return the report of mypy --strict on right and wrong code outside the project."""
+    """Return the report of mypy --strict on right and wrong code outside the package."""
     api = pytest.importorskip("mypy.api")
-    directory = tmp_path_factory.mktemp("user")
-    wrong = directory / "wrong.py"
+    wrong = tmp_path_factory.mktemp("user") / "wrong.py"
     wrong.write_text(WRONG)
-    options = ["--strict", f"--cache-dir={directory}", "--config-file=", "--no-pretty"]
-    text, errors, _ = api.run([*options, str(USE), str(wrong)])
+    # With the project's settings, which are strict, it goes on from what mypy found out before.
+    options = [f"--config-file={ROOT / 'setup.cfg'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        text, errors, _ = api.run([*options, "--no-pretty", str(USE), str(wrong)])
     assert not errors
     return text
 

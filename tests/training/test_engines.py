@@ -282,14 +282,16 @@ except KeyboardInterrupt:
 @needs_numba
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_an_interrupt_ends_a_long_epoch_soon():
-    process = subprocess.Popen(
-        [sys.executable, "-c", LONG_EPOCH], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    out, _ = process.communicate(timeout=30)
+    command = [sys.executable, "-c", LONG_EPOCH]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            start = time.monotonic()
+            out, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()  # It would otherwise train for minutes after a failure.
     assert out == "True True\n"
     # It is answered within a second; the machine may be busy.
     assert time.monotonic() - start < 10

@@ -216,7 +216,7 @@ def _parse_columns(
         texts = {**options, "usecols": mixed, "dtype": str}
         columns |= dict(_parse(pandas, path, dialect, texts).items())
     names = list(columns)
-    with column_workers(rows) as run:
+    with column_workers(rows * len(names)) as run:
         # Each column is freed when it has been converted.
         values = run(lambda name: series_values(columns.pop(name)), names)
         return dict(zip(names, values, strict=True))

@@ -40,7 +40,7 @@ def encode_columns(encoders: Mapping[str, Encoder], table: Table, encoded: Array
         If a column is missing, or a value does not fit its encoder, or the dtype.
     """
     size = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(encoded.shape[1], 1)))
-    with column_workers(len(table)) as run:
+    with column_workers(encoded.size) as run:
         parts = run(partial(_encode_rows, encoders, table, encoded), batches(len(table), size))
         remarks: dict[str, Remarks] = {}
         for part in parts:

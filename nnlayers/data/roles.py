@@ -88,7 +88,7 @@ class Roles:
         names = [name for name in table.columns if name not in self.ignore]
         if not names:
             raise DataError(f"{table.origin}: no feature column is left: all are in ignore")
-        with column_workers(len(table)) as run:
+        with column_workers(len(table) * len(names)) as run:
             return dict(zip(names, run(partial(self._fit_column, table), names), strict=True))
 
     def _fit_column(self, table: Table, name: str) -> Encoder:

@@ -13,13 +13,13 @@ __all__ = ["Map", "column_workers"]
 
 Map: TypeAlias = Callable[..., Iterator[Any]]
 
-# Below so many rows, a thread is not worth its start.
-_FEWEST_ROWS = 100_000
+# Below so many cells, which take some hundredths of a second, a thread is not worth its start.
+_FEWEST_CELLS = 1_000_000
 
 
 @contextmanager
-def column_workers(rows: int) -> Iterator[Map]:
-    """Yield a function like ``map``, which for many rows works in a thread on each core.
+def column_workers(cells: int) -> Iterator[Map]:
+    """Yield a function like ``map``, which for many cells works in a thread on each core.
 
     NumPy lets other threads run while it works on a column.
 
@@ -30,7 +30,7 @@ def column_workers(rows: int) -> Iterator[Map]:
     [1, 2]
     """
     cores = count_cores()
-    if rows < _FEWEST_ROWS or cores == 1:
+    if cells < _FEWEST_CELLS or cores == 1:
         yield map
         return
     with ThreadPoolExecutor(cores) as pool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from typing import Self
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from nnlayers.data.features import encode_columns
 from nnlayers.data.scaling import QuantileScaler, Standardizer
 from nnlayers.data.table import Column
 from nnlayers.data.texts import NumberFormat
+from nnlayers.data.workers import column_workers
 
 __all__ = ["TableEncoder"]
 
@@ -48,18 +48,20 @@ class TableEncoder:
     Examples
     --------
     >>> table = Table({"size": [1.0, 2.0, np.nan, 4.0], "color": ["red", "blue", "red", "red"]})
-    >>> encoder = TableEncoder().fit(table)
-    >>> encoder.numbers, encoder.flags, encoder.levels
-    (1, 3, [])
-    >>> encoder.encode(table).round(1)
+    >>> encoder = TableEncoder()
+    >>> encoder.fit_encode(table).round(1)
     array([[-3.1,  0. ,  0. ,  1. ],
            [ 0. ,  0. ,  1. ,  0. ],
            [ 0. ,  1. ,  0. ,  1. ],
            [ 3.1,  0. ,  0. ,  1. ]], dtype=float32)
+    >>> encoder.numbers, encoder.flags, encoder.levels
+    (1, 3, [])
+    >>> encoder.encode(Table({"size": [2.0], "color": ["red"]})).round(1)
+    array([[0., 0., 0., 1.]], dtype=float32)
     """
 
-    def fit(self, table: Table, categories: Collection[str] = ()) -> Self:
-        """Choose and fit the encoding of each column.
+    def fit_encode(self, table: Table, categories: Collection[str] = ()) -> Array:
+        """Choose and fit the encoding of each column, and return the features of the rows.
 
         Parameters
         ----------
@@ -68,15 +70,22 @@ class TableEncoder:
         categories : collection of str
             Columns of text that are categories, even if each level reads as a number.
 
+        Returns
+        -------
+        ndarray, shape (rows, width), float32
+
         Raises
         ------
         DataError
             If a number is infinite.
         """
-        found = {
-            name: _encoder_of(table.column(name), name in categories) for name in table.columns
-        }
-        self._encoders = {name: item for name, item in found.items() if item is not None}
+        names = list(table.columns)
+        with column_workers(len(table) * len(names)) as run:
+            found = list(
+                run(lambda name: _encoder_of(table.column(name), name in categories), names)
+            )
+        items = zip(names, found, strict=True)
+        self._encoders = {name: item for name, item in items if item is not None}
         kinds = np.array([kind for item in self._encoders.values() for kind in _kinds(item)], int)
         encoded = self._encode_all(table)
         varies = np.ptp(encoded, axis=0) > 0 if len(kinds) else np.zeros(0, bool)
@@ -89,10 +98,8 @@ class TableEncoder:
         )
         self.levels = [int(levels[index]) for index in self._order if kinds[index] == _ID]
         if not len(kept):
-            self.flags = (
-                1  # A network needs an input, which is 0 if there is nothing to learn from.
-            )
-        return self
+            self.flags = 1  # A network needs an input, even if there is nothing to learn from.
+        return self._select(encoded)
 
     @property
     def width(self) -> int:
@@ -107,8 +114,12 @@ class TableEncoder:
         DataError
             If a column is missing, or a value is not of the kind that it had in `fit`.
         """
-        encoded = np.ascontiguousarray(self._encode_all(table)[:, self._order])
-        return encoded if encoded.shape[1] else np.zeros((len(table), 1), np.float32)
+        return self._select(self._encode_all(table))
+
+    def _select(self, encoded: Array) -> Array:
+        """Return the features that vary, in the order of their kinds."""
+        kept = encoded.take(self._order, axis=1)
+        return kept if kept.shape[1] else np.zeros((len(kept), 1), np.float32)
 
     def _encode_all(self, table: Table) -> Array:
         width = sum(item.width for item in self._encoders.values())
@@ -143,12 +154,14 @@ def _encoder_of(column: Column, is_category: bool) -> Encoder | None:
 
 def _numbers(column: Column, notation: NumberFormat | None) -> Numbers:
     values = read_numbers(column, notation)
-    missing = np.isnan(values)
-    present = values[~missing]
-    fill = float(np.quantile(present, 0.5, method="lower")) if len(present) else 0.0
-    is_flag = len(present) == 0 or bool(np.isin(present, (present.min(), present.max())).all())
-    scaler = Standardizer.fit(present) if is_flag else QuantileScaler.fit(present)
-    return Numbers(scaler, fill, bool(missing.any()), notation)
+    ordered = np.sort(values)  # NaN comes last.
+    present = ordered[: len(ordered) - np.count_nonzero(np.isnan(ordered))]
+    has_missing = len(present) < len(values)
+    if not len(present):
+        return Numbers(Standardizer(), 0.0, has_missing, notation)
+    is_flag = bool(((present == present[0]) | (present == present[-1])).all())
+    scaler = Standardizer.fit(values[~np.isnan(values)]) if is_flag else QuantileScaler.fit(present)
+    return Numbers(scaler, float(present[(len(present) - 1) // 2]), has_missing, notation)
 
 
 def _kinds(encoder: Encoder) -> list[int]:

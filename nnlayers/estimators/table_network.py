@@ -8,6 +8,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers.data.scaling import PiecewiseScaler
+from nnlayers.data.workers import column_workers
 from nnlayers.graphs import Graph, Input, Node
 from nnlayers.graphs.functions import concatenate
 from nnlayers.layers import (
@@ -22,7 +23,10 @@ from nnlayers.layers import (
     Sequential,
 )
 
-__all__ = ["NetworkSize", "build_network"]
+__all__ = ["NetworkSize", "bin_edges", "build_network"]
+
+# So many rows place the edges of 96 bins within a fraction of a bin.
+_MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,37 @@ class NetworkSize:
     dropout: float
 
 
+def bin_edges(numbers: Array, most_bins: int, rng: np.random.Generator) -> Array:
+    """Return edges of bins that hold about as many rows each, for the numbers of training rows.
+
+    Parameters
+    ----------
+    numbers : (rows, numbers) ndarray
+        The numbers. Of very many rows a part is drawn.
+    most_bins : int
+        The largest number of bins.
+    rng : numpy.random.Generator
+        The source of all draws.
+
+    Returns
+    -------
+    ndarray, shape (numbers, bins + 1), float32
+        The edges in ascending order; of numbers with fewer bins, the last one is repeated.
+    """
+    if len(numbers) > _MOST_ROWS:
+        numbers = numbers[np.sort(rng.choice(len(numbers), _MOST_ROWS, replace=False))]
+    columns = np.ascontiguousarray(numbers.T)
+    with column_workers(columns.size) as run:
+        scalers = run(lambda x: PiecewiseScaler.fit(x.astype(np.float64), most_bins), columns)
+        edges = [np.array(scaler.edges, np.float32) for scaler in scalers]
+    length = max(map(len, edges), default=2)
+    padded = [np.pad(column, (0, length - len(column)), mode="edge") for column in edges]
+    return np.array(padded, np.float32).reshape(len(edges), length)
+
+
 def build_network(
-    rows: Array,
-    numbers: int,
+    edges: Array,
+    flags: int,
     levels: list[int],
     outputs: int,
     size: NetworkSize,
@@ -70,10 +102,10 @@ def build_network(
 
     Parameters
     ----------
-    rows : (rows, features) ndarray
-        The encoded training rows: numbers, flags and ids.
-    numbers : int
-        The number of features that are numbers.
+    edges : (numbers, bins + 1) ndarray
+        The edges of the bins of each number; the numbers come first in a row.
+    flags : int
+        The number of features between the numbers and the ids.
     levels : list of int
         The number of ids of each of the last features.
     outputs : int
@@ -88,7 +120,7 @@ def build_network(
     Y. Gorishniy, A. Kotelnikov and A. Babenko, "TabM: advancing tabular deep learning with
     parameter-efficient ensembling", ICLR 2025.
     """
-    inputs, lengths = _embed(rows, numbers, levels, size, rng)
+    inputs, lengths = _embed(edges, flags, levels, size, rng)
     first = EnsembleAffine(size.members, sum(lengths), size.width, rng=rng)
     # A factor for each feature, and not for each entry of its vector, makes members differ more.
     first.r.value[...] = np.repeat(rng.normal(size=(size.members, len(lengths))), lengths, axis=1)
@@ -101,15 +133,16 @@ def build_network(
 
 
 def _embed(
-    rows: Array, numbers: int, levels: list[int], size: NetworkSize, rng: np.random.Generator
+    edges: Array, flags: int, levels: list[int], size: NetworkSize, rng: np.random.Generator
 ) -> tuple[Graph, list[int]]:
     """Return the layer that turns each feature into a vector, and the lengths of the vectors."""
     x = Input("x")
-    flags = rows.shape[1] - numbers - len(levels)
+    numbers = len(edges)
     parts: list[Node] = []
     lengths: list[int] = []
     if numbers:
-        encoding = _encoding(rows[:, :numbers], size.bins)
+        encoding = PiecewiseLinear(numbers, edges.shape[1] - 1)
+        encoding.edges.value[...] = edges
         codes: Node = encoding(x[:, :numbers])
         vectors: Node = _lines(encoding, size.dim, rng).scale_lr(size.vector_lr_scale)(codes)
         parts.append(Reshape((numbers * size.dim,))(vectors))
@@ -124,20 +157,6 @@ def _embed(
     first, *others = parts
     joined = concatenate(first, *others) if others else first
     return Graph(joined), lengths
-
-
-def _encoding(numbers: Array, most_bins: int) -> PiecewiseLinear:
-    """Return a piecewise-linear encoding with the edges of the training rows."""
-    edges = [
-        np.array(PiecewiseScaler.fit(column.astype(np.float64), most_bins).edges)
-        for column in numbers.T
-    ]
-    bins = max(len(column) for column in edges) - 1
-    encoding = PiecewiseLinear(numbers.shape[1], bins)
-    encoding.edges.value[...] = [
-        np.pad(column, (0, bins + 1 - len(column)), mode="edge") for column in edges
-    ]
-    return encoding
 
 
 def _lines(encoding: PiecewiseLinear, dim: int, rng: np.random.Generator) -> GroupedAffine:

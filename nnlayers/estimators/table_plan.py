@@ -9,12 +9,24 @@ from typing import Self
 from nnlayers.estimators.table_network import NetworkSize
 from nnlayers.estimators.table_training import TrainingSettings
 
-__all__ = ["Plan"]
+__all__ = ["Costs", "Plan"]
 
 # Tables with fewer rows than this leave each row out of one network.
 _MANY_ROWS = 5000
 # The steps after which the networks of tables like California housing no longer improve.
 _MOST_STEPS = 9000
+# In a short time, fewer networks see their rows this often, and the rows that they leave out are
+# predicted in this share of the time, unless there are too few of them to tell which weights are
+# best.
+_FEWEST_EPOCHS, _SHARE, _FEWEST_HELD_OUT = 8, 0.05, 500
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of one step of a network, and of predicting and measuring one row."""
+
+    step: float
+    row: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,15 @@ class Plan:
         steps = max(min(40 * epoch, _MOST_STEPS), 5 * epoch)
         schedule = TrainingSettings(steps, batch_size, lr=4e-3, weight_decay=1e-2)
         return cls(parts, networks, size, vector_lr_scales, schedule)
+
+    def within(self, seconds: float, rows: int, costs: Costs, threads: int) -> Self:
+        """Return the plan of fewer networks that leave out fewer rows, for a short time."""
+        epoch = rows / self.schedule.batch_size
+        epochs = seconds * min(threads, self.networks) / (costs.step * epoch)
+        networks = max(1, min(self.networks, int(epochs / _FEWEST_EPOCHS)))
+        held_out = _SHARE * seconds / (costs.row * math.ceil(networks / threads))
+        parts = math.ceil(rows / max(held_out, _FEWEST_HELD_OUT))
+        return replace(self, networks=networks, parts=max(self.parts, parts))
 
     def size_of(self, network: int) -> NetworkSize:
         """Return the sizes of the network of an index."""

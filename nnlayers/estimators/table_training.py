@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import threadpoolctl
 
 from nnlayers._core.arrays import Array
+from nnlayers.estimators.table_clock import Clock
 from nnlayers.layer import Layer
 from nnlayers.layers import Sequential
 from nnlayers.losses import EnsembleLoss, Loss
@@ -23,21 +23,22 @@ from nnlayers.optim import SGD, AdamW
 from nnlayers.training import Trainer
 
 __all__ = [
-    "Clock",
     "EncodedRows",
     "HeldOutTraining",
     "TrainingSettings",
+    "count_threads",
     "predict_members",
     "train_together",
 ]
 
-# The rows that are predicted at a time, whose hidden layers stay in the cache.
-_BLOCK = 512
+# The most rows, and about the number of features, that are predicted at a time, so that their codes
+# and hidden layers stay in the cache.
+_BLOCK, _FEATURES = 512, 6400
 # The steps after which one network waits for the others, so that the end of the time finds all of
 # them equally far.
-_ROUND = 50
-# The share of a time limit that is left for what comes after the last measurement.
-_RESERVE = 0.05
+_ROUND = 20
+# The steps that are done even if the time is over.
+_FEWEST_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -83,37 +84,6 @@ class TrainingSettings:
     weight_decay: float
     measurements: int = 40
     patience: int = 12
-
-
-class Clock:
-    """The share of a training that is done: of its steps, or of its time if that is more.
-
-    Parameters
-    ----------
-    start : float
-        The time at which the fit started, of :func:`time.perf_counter`.
-    limit : float or None
-        The seconds from the start until which the fit must end.
-    """
-
-    def __init__(self, start: float, limit: float | None) -> None:
-        self._start, self._limit = start, math.inf if limit is None else (1 - _RESERVE) * limit
-        self._is_cancelled = False
-
-    def progress(self, share: float) -> float:
-        """Return how much is done, given the share of steps; 1 is the end."""
-        passed = perf_counter() - self._start
-        if self._is_cancelled or passed >= self._limit:
-            return 1.0
-        return min(1.0, max(share, passed / self._limit))
-
-    def reserve(self, seconds: float) -> None:
-        """Leave so many seconds for what comes after the training."""
-        self._limit -= seconds
-
-    def cancel(self) -> None:
-        """End the training in all threads."""
-        self._is_cancelled = True
 
 
 class HeldOutTraining:
@@ -171,7 +141,10 @@ class HeldOutTraining:
     def run(self, until: int, clock: Clock) -> None:
         """Train up to a number of steps, or until the clock's time is over."""
         while self._optimizer.steps < until:
-            progress = clock.progress(self._optimizer.steps / self._schedule.steps)
+            steps = self._optimizer.steps
+            progress = clock.progress(steps / self._schedule.steps)
+            if steps < _FEWEST_STEPS:
+                progress = min(progress, steps / _FEWEST_STEPS)
             if progress >= 1:
                 return
             self._optimizer.lr = self._schedule.lr * (1 + math.cos(math.pi * progress)) / 2
@@ -191,13 +164,6 @@ class HeldOutTraining:
         """Return the outputs for the held-out rows, of shape (rows, members, outputs)."""
         return predict_members(self.average, self._held_out.x)
 
-    def measurement_seconds(self) -> float:
-        """Return about how long a prediction for the held-out rows takes."""
-        rows = self._held_out.x[:_BLOCK]
-        start = perf_counter()
-        predict_members(self.average, rows)
-        return (perf_counter() - start) * len(self._held_out) / len(rows)
-
     def keep(self) -> None:
         """Remember the mean weights as the best."""
         self._best = [mean.copy() for mean in self._means]
@@ -210,8 +176,9 @@ class HeldOutTraining:
 
 def predict_members(network: Layer, x: Array) -> Array:
     """Return the outputs of all members, of shape (rows, members, outputs)."""
-    starts = range(0, max(len(x), 1), _BLOCK)
-    return np.concatenate([network.predict(x[start : start + _BLOCK]) for start in starts])
+    size = min(_BLOCK, max(1, _FEATURES // x.shape[1]))
+    starts = range(0, max(len(x), 1), size)
+    return np.concatenate([network.predict(x[start : start + size]) for start in starts])
 
 
 def train_together(
@@ -242,12 +209,9 @@ def train_together(
     """
     losses: list[float] = []
     best_outputs: list[Array] = []
-    threads = min(_count_threads(), len(trainings))
-    with _workers(threads) as run:
+    clock.begin()
+    with _workers(min(count_threads(), len(trainings))) as run:
         try:
-            # Weights that were never measured are of no use, so the end of the time leaves some.
-            times = list(run(HeldOutTraining.measurement_seconds, trainings))
-            clock.reserve(2 * max(times) * math.ceil(len(trainings) / threads))
             for stop in np.linspace(0, schedule.steps, schedule.measurements + 1)[1:]:
                 _run_rounds(run, trainings, round(stop), clock)
                 outputs = list(run(HeldOutTraining.predict_held_out, trainings))
@@ -283,7 +247,7 @@ def _shuffled_batches(rows: int, size: int, rng: np.random.Generator) -> Iterato
         yield from np.array_split(rng.permutation(rows), max(1, round(rows / size)))
 
 
-def _count_threads() -> int:
+def count_threads() -> int:
     """Return the number of threads in which products of matrices are computed."""
     libraries = threadpoolctl.threadpool_info()
     return max((item["num_threads"] for item in libraries if item["user_api"] == "blas"), default=1)

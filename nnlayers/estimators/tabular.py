@@ -36,13 +36,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     .. math:: p(x) = \operatorname{softmax}\Big(\frac1T \log \frac1M
         \sum_{m=1}^M \operatorname{softmax}(f_m(x))\Big)
 
-    The result depends on `random_state`, and not on the order of the rows.
+    The result depends on `random_state`, and without `time_limit` not on the order of the rows.
 
     Parameters
     ----------
     time_limit : float, optional
-        The most seconds that a fit may take. Without it, a fit takes a number of steps that depends
-        on the size of the table only, and is the same each time.
+        The most seconds that a fit may take. If the time is too short for all rows or networks, it
+        takes fewer of them. Without a limit, a fit takes a number of steps that depends on the size
+        of the table only, and is the same each time.
     members : int
         The number of members of all networks, at least one for each; more are more accurate, and
         need more time.

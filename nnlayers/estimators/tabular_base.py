@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -17,14 +18,15 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from nnlayers._core.arrays import Array, refuse_masked
 from nnlayers.data import Table
 from nnlayers.estimators.checks import as_row_weights, check_parameters, in_one_line
+from nnlayers.estimators.table_clock import Clock, affordable_rows
 from nnlayers.estimators.table_encoder import TableEncoder
-from nnlayers.estimators.table_network import build_network
-from nnlayers.estimators.table_plan import Plan
+from nnlayers.estimators.table_network import bin_edges, build_network
+from nnlayers.estimators.table_plan import Costs, Plan
 from nnlayers.estimators.table_rows import read_table
 from nnlayers.estimators.table_training import (
-    Clock,
     EncodedRows,
     HeldOutTraining,
+    count_threads,
     predict_members,
     train_together,
 )
@@ -36,6 +38,14 @@ __all__ = ["BaseTabular"]
 _MOST_REPEATED = 4
 # Rows that are worked on at a time, to save memory.
 _BLOCK = 4096
+# The share of a time limit in which rows are encoded, and that of the rows above which all are.
+_ENCODING, _MOST_SHARE = 0.25, 0.9
+# The rows and steps with which the costs of a training are found, and how many measurements are
+# left for after the training.
+_FEW_ROWS, _TRIALS, _MARGIN = 512, 3, 2
+# A first step of more seconds compiles kernels, as happens once on a machine. The model would be a
+# poor one if this took time from its training.
+_COMPILING = 1.0
 
 
 class BaseTabular(BaseEstimator, ABC):
@@ -113,7 +123,8 @@ class BaseTabular(BaseEstimator, ABC):
         TypeError
             If X is a sparse matrix or holds something else than numbers, text and dates.
         """
-        start = perf_counter()
+        limit = None if self.time_limit is None else float(self.time_limit)
+        clock = Clock(perf_counter(), limit)
         table, categories = read_table(self, X, is_training=True)
         y = self._check_targets(y, len(table))
         weight = self._check_weights(sample_weight, table)
@@ -121,38 +132,54 @@ class BaseTabular(BaseEstimator, ABC):
             table, y, weight = _weighted_rows(table, y, weight)
         if len(table) < 2:
             raise ValueError(f"at least 2 rows are needed to train on, got n_samples={len(table)}")
-        self._encoder = TableEncoder().fit(table, categories)
-        x = self._encoder.encode(table)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        chosen = self._choose_rows(table, categories, y, clock, np.random.default_rng(seed))
+        if chosen is not None:
+            weight = None if weight is None else weight[chosen]
+            table, y = table.rows(chosen), y[chosen]
+        self._encoder = TableEncoder()
+        x = self._encoder.fit_encode(table, categories)
         order = _order(x, y)
         x, y, weight = x[order], y[order], None if weight is None else weight[order]
         target, groups, loss = self._prepare(y)
-        limit = None if self.time_limit is None else float(self.time_limit)
-        self._train(EncodedRows(x, target, weight), groups, loss, Clock(start, limit))
+        self._train(EncodedRows(x, target, weight), groups, loss, clock, seed)
         return self
 
-    def _train(self, rows: EncodedRows, groups: Array, loss: Loss, clock: Clock) -> None:
-        plan = self._plan(rows)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+    def _choose_rows(
+        self,
+        table: Table,
+        categories: set[str],
+        y: Array,
+        clock: Clock,
+        rng: np.random.Generator,
+    ) -> Array | None:
+        """Return the indices of the rows to train on; None for all, if the time is enough."""
+        count = affordable_rows(table, categories, _ENCODING * clock.left, rng)
+        if count > _MOST_SHARE * len(table):
+            return None
+        chosen = rng.choice(len(table), count, replace=False)
+        if not is_regressor(self):  # One row of each class, at least.
+            chosen = np.concatenate([chosen, np.unique(y, return_index=True)[1]])
+        return np.unique(chosen)
+
+    def _train(self, rows: EncodedRows, groups: Array, loss: Loss, clock: Clock, seed: int) -> None:
+        plan, encoder = self._plan(rows), self._encoder
+        numbers = rows.x[:, : encoder.numbers]
+        edges = bin_edges(numbers, plan.size.bins, np.random.default_rng(seed))
+
+        def start(index: int, train: EncodedRows, held_out: EncodedRows) -> HeldOutTraining:
+            """Return the training of the network of an index."""
+            rng, size = np.random.default_rng([seed, index]), plan.size_of(index)
+            network = build_network(edges, encoder.flags, encoder.levels, self._outputs, size, rng)
+            return HeldOutTraining(network, loss, train, held_out, plan.schedule, rng, self.engine)
+
+        if clock.is_limited:
+            plan = self._shorten(plan, rows, start, clock)
         parts = list(held_out_parts(groups, plan, np.random.default_rng(seed)))
         trainings = []
         for index, held_out in enumerate(parts):
-            rng = np.random.default_rng([seed, index])
             rest = np.setdiff1d(np.arange(len(rows)), held_out, assume_unique=True)
-            size = plan.size_of(index)
-            network = build_network(
-                rows.x, self._encoder.numbers, self._encoder.levels, self._outputs, size, rng
-            )
-            trainings.append(
-                HeldOutTraining(
-                    network,
-                    loss,
-                    rows.take(rest),
-                    rows.take(held_out),
-                    plan.schedule,
-                    rng,
-                    self.engine,
-                )
-            )
+            trainings.append(start(index, rows.take(rest), rows.take(held_out)))
         together = rows.take(np.concatenate(parts))
         self.losses_, best = train_together(
             trainings,
@@ -163,6 +190,27 @@ class BaseTabular(BaseEstimator, ABC):
         folds = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         self.networks_ = [training.average for training in trainings]
         self._finish(np.concatenate(best), together, folds)
+
+    def _shorten(
+        self, plan: Plan, rows: EncodedRows, start: Callable[..., HeldOutTraining], clock: Clock
+    ) -> Plan:
+        """Return the plan for the time that is left, and reserve that of the last measurement."""
+        few = rows.take(np.arange(min(len(rows), _FEW_ROWS)))
+        times = [perf_counter()]
+        training, untimed = start(0, few, few), Clock(times[0], None)
+        for until in (1, 1 + _TRIALS):  # The first step loads what the others find in memory.
+            training.run(until, untimed)
+            times.append(perf_counter())
+        self._measure(training.predict_held_out(), few)
+        times.append(perf_counter())
+        first, steps, measurement = np.diff(times).tolist()
+        if first > _COMPILING:
+            clock.reserve(-first)
+        costs, threads = Costs(steps / _TRIALS, measurement / len(few)), count_threads()
+        plan = plan.within(clock.left, len(rows), costs, threads)
+        rounds = math.ceil(plan.networks / threads)
+        clock.reserve(_MARGIN * rounds * costs.row * len(rows) / plan.parts)
+        return plan
 
     def _plan(self, rows: EncodedRows) -> Plan:
         """Return the sizes of the networks and of their training."""

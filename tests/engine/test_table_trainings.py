@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlayers as nn
-from nnlayers.estimators.table_network import NetworkSize, build_network
+from nnlayers.estimators.table_network import NetworkSize, bin_edges, build_network
 
 pytest.importorskip("numba")
 
@@ -22,7 +22,8 @@ def setting(numbers, flags, levels, outputs, members, dtype):
     size = NetworkSize(
         members=members, width=16, depth=2, bins=5, dim=4, vector_lr_scale=0.5, dropout=0.1
     )
-    network = build_network(X, numbers, levels, outputs, size, np.random.default_rng(1))
+    edges = bin_edges(X[:, :numbers], size.bins, rng)
+    network = build_network(edges, flags, levels, outputs, size, np.random.default_rng(1))
     return network.astype(dtype), X
 
 

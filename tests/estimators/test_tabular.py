@@ -15,8 +15,14 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nnlayers as nn
+from nnlayers.data import Table
+from nnlayers.data.scaling import PiecewiseScaler
 from nnlayers.estimators import TabularClassifier, TabularRegressor
-from nnlayers.estimators.table_training import Clock
+from nnlayers.estimators.table_clock import Clock, affordable_rows
+from nnlayers.estimators.table_encoder import TableEncoder
+from nnlayers.estimators.table_network import bin_edges
+from nnlayers.estimators.table_plan import Costs, Plan
+from nnlayers.estimators.table_rows import read_table
 from nnlayers.estimators.tabular_base import BaseTabular
 
 RNG = np.random.default_rng(0)
@@ -242,14 +248,67 @@ def test_a_clock_ends_with_its_steps_or_its_time_whichever_is_first():
     assert Clock(now, 1e6).progress(1.5) == 1
     assert Clock(now - 60, 100).progress(0.1) == pytest.approx(0.63, abs=0.03)
     late = Clock(now - 60, 100)
+    assert late.left == pytest.approx(35, abs=3)
+    late.begin()
+    assert late.progress(0.1) == 0.1
     late.reserve(50)
     assert late.progress(0.1) == 1
+    assert late.left == 0
 
 
 def test_a_time_limit_ends_the_fit_early():
     model = TabularRegressor(time_limit=0.2, random_state=0).fit(X, VALUES)
     assert len(model.losses_) < 40
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_limit_too_short_for_a_large_table_gives_a_small_model_of_all_classes():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(11_000, 2))
+    y = (rows[:, 0] > 0).astype(int)
+    y[7] = 5
+    model = Classifier(time_limit=1e-9, random_state=0).fit(rows, y, np.full(len(y), 0.5))
+    assert len(model.networks_) == len(model.losses_) == 1
+    assert model.classes_.tolist() == [0, 1, 5]
+    np.testing.assert_allclose(model.predict_proba(rows[:9]).sum(axis=1), 1)
+    values = Regressor(time_limit=1e-9, random_state=0).fit(rows, rows[:, 0])
+    assert np.isfinite(values.predict_interval(rows[:9])).all()
+
+
+def test_as_many_rows_are_taken_as_can_be_encoded_in_time():
+    rng = np.random.default_rng(0)
+    table = Table({"a": rng.normal(size=12_000), "b": ["x", "y"] * 6000})
+    assert affordable_rows(table, (), 1e6, rng) == 12_000
+    assert affordable_rows(table, (), 1e-9, rng) == 5000
+    assert affordable_rows(table.rows(slice(0, 10_000)), (), 1e-9, rng) == 10_000
+
+
+def test_a_short_time_is_for_fewer_networks_that_leave_out_fewer_rows():
+    plan, costs = Plan.for_rows(10_000, 10, 16, False), Costs(step=1e-3, row=1e-5)
+    assert plan.within(100.0, 10_000, costs, threads=2) == plan
+    short = plan.within(8.0, 10_000, costs, threads=1)  # 8,000 steps are 26 epochs.
+    assert (short.networks, short.parts) == (3, 10)
+    shorter = plan.within(0.1, 10_000, costs, threads=1)
+    assert (shorter.networks, shorter.parts) == (1, 20)
+    assert plan.within(0.0, 10_000, costs, threads=1).networks == 1
+
+
+def test_fitting_gives_the_features_of_encoding():
+    table, categories = read_table(Regressor(), frame(), is_training=True)
+    encoder = TableEncoder()
+    encoded = encoder.fit_encode(table, categories)
+    assert encoded.shape == (ROWS, encoder.width)
+    np.testing.assert_array_equal(encoded, encoder.encode(table))
+
+
+def test_edges_of_a_sample_of_rows_are_near_those_of_all():
+    x = np.random.default_rng(0).normal(size=(60_000, 1))
+    exact = PiecewiseScaler.fit(x[:, 0], 96).edges
+    (edges,) = bin_edges(x, 96, np.random.default_rng(0))
+    ranks = np.searchsorted(np.sort(x[:, 0]), [exact, edges]) / len(x) * 96
+    assert 0 < np.abs(ranks[0] - ranks[1]).max() < 1
+    few = PiecewiseScaler.fit(x[:20_000, 0], 96).edges
+    np.testing.assert_array_equal(bin_edges(x[:20_000], 96, None)[0], np.float32(few))
 
 
 @pytest.mark.parametrize(

@@ -89,12 +89,41 @@ def test_layers_within_a_network(layer, dtype, rows, compiled):
     assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
 
 
+DROPOUT = nn.Dropout(0.4, rng=0)
+
+
+@pytest.mark.parametrize(
+    ("layers", "is_joined"),
+    [
+        ([nn.ReLU(), DROPOUT], True),
+        ([nn.Tanh(), nn.ReLU(), DROPOUT], True),
+        ([nn.Sequential(nn.ReLU()), DROPOUT, nn.BatchNorm(3), nn.ReLU()], True),
+        ([nn.ReLU(), DROPOUT, nn.Dropout(0.2, rng=1)], True),
+        ([nn.ReLU(), nn.Residual(DROPOUT)], False),
+        ([nn.Residual(nn.ReLU()), DROPOUT], False),
+        ([DROPOUT, nn.ReLU()], False),
+        ([nn.ReLU(), nn.Tanh(), DROPOUT], False),
+    ],
+    ids=repr,
+)  # fmt: skip
+@each_dtype
+def test_dropout_joins_the_relu_before_it(layers, is_joined, dtype, compiled):
+    x, y = draw_batch(9, dtype, (4,), (2,))
+    model = network(*copy.deepcopy(layers), dtype=dtype)
+    assert_same_step(model, nn.MeanSquaredError(), x, y, compiled=compiled)
+    build = ProgramBuilder(np.dtype(dtype), 9)
+    lower_layer(build, model, build.rows((4,), needs_grad=True))
+    names = [call.kernel.__name__ for call in build.backward_instructions]
+    assert ("rectified_dropout_backward" in names) == is_joined
+
+
 @pytest.mark.parametrize(
     "first",
     [
         nn.Dropout(0.5, rng=0), nn.BatchNorm(4), nn.LayerNorm(4), nn.PReLU(4), nn.PReLU().freeze(),
         nn.Softmax(), nn.Tanh(), nn.Flatten(), nn.Residual(nn.Affine(4, 4, rng=0)),
         nn.Residual(nn.ReLU()), nn.Sequential(nn.Reshape((2, 2)), nn.Flatten()), nn.Identity(),
+        nn.Sequential(nn.ReLU(), nn.Dropout(0.5, rng=0)),
     ],
     ids=lambda layer: " ".join(repr(layer).split()),
 )  # fmt: skip

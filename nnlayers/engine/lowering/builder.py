@@ -234,6 +234,17 @@ class ProgramBuilder:
         """
         self._backward_groups[-1].append(KernelCall(kernel, operands))
 
+    def take_backward(self, kernel: Kernel[Any, Any], *operands: Any) -> bool:
+        """Remove an instruction that ends the backward pass of the layer before; whether there was.
+
+        The caller adds one that does the work of both.
+        """
+        before = self._backward_groups[-2] if len(self._backward_groups) > 1 else []
+        if before[-1:] != [KernelCall(kernel, operands)]:
+            return False
+        before.pop()
+        return True
+
     def after_backward(self, kernel: Kernel[Any, Any], *operands: Any) -> None:
         """Add a kernel that runs after the backward pass of all layers."""
         self._backward_groups.insert(0, [KernelCall(kernel, operands)])

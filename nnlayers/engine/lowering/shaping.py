@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlayers._core.arrays import Array
 from nnlayers._core.draws import LEVELS, count_dropped, draw_survivors
-from nnlayers.engine.kernels import arithmetic, copying, embedding, noise
+from nnlayers.engine.kernels import arithmetic, copying, embedding, noise, rectifiers
 from nnlayers.engine.lowering.builder import ProgramBuilder, UnsupportedError, lower_layer, lowers
 from nnlayers.engine.program import Buffer
 from nnlayers.layers import (
@@ -101,6 +101,11 @@ def _dropout(build: ProgramBuilder, layer: Dropout, x: Buffer) -> Buffer:
         return x
     scale = LEVELS / (LEVELS - dropped)
     survives = build.draw(layer, x.shape, np.uint8, _survivors(x.shape, dropped))
+    if build.take_backward(rectifiers.relu_backward, x, x.grad):
+        # ReLU needs no more of its output than which entries are 0, and neither has a gradient.
+        build.forward(noise.dropout_in_place, survives, scale, x)
+        build.backward(noise.rectified_dropout_backward, x, scale, x.grad)
+        return x
     y = build.like(x)
     build.forward(noise.dropout, x, survives, scale, y)
     if y.grad is not None:

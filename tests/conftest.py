@@ -1,4 +1,6 @@
 import os
+import re
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -15,6 +17,24 @@ settings.register_profile("quick", deadline=None, max_examples=25, derandomize=T
 settings.register_profile("thorough", deadline=None, max_examples=100, derandomize=True)
 settings.register_profile("random", deadline=None, max_examples=100)
 settings.load_profile("quick")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """Measure no coverage where a test runs the same lines many times, or while Numba compiles.
+
+    Being traced takes such a test longer than the test itself, and other tests reach its lines. The
+    marker of pytest-cov does nothing in the processes of pytest-xdist.
+    """
+    is_compiled = "compiled" in re.split(r"[\[\]-]", item.name)
+    is_repeated = any(item.get_closest_marker(name) for name in ("hypothesis", "untraced"))
+    tracer = sys.gettrace()
+    if tracer is not None and (is_compiled or is_repeated):
+        sys.settrace(None)
+        yield
+        sys.settrace(tracer)
+    else:
+        yield
 
 
 class BlankFigure:

@@ -134,6 +134,7 @@ def assert_resumes(directory, whole, resumed):
     assert not list(directory.glob(".nnlayers-*"))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("problem", "lasts", "step"),
     [
@@ -165,6 +166,7 @@ def test_a_fault_at_any_operation_costs_nothing(
     assert len(resumed) > 20
 
 
+@pytest.mark.untraced
 def test_a_power_loss_at_any_moment_costs_at_most_the_last_epoch(
     folder, monkeypatch, whole, resumed
 ):
@@ -271,6 +273,7 @@ def test_a_run_in_training_is_locked(tmp_path):
     other.resume()  # The lock ends with the training.
 
 
+@pytest.mark.untraced
 def test_no_damage_of_the_preprocessing_goes_unnoticed(tmp_path):
     start(tmp_path / "run").train()
     path = tmp_path / "run" / "preprocessing.json"

@@ -424,6 +424,7 @@ def paths(item, path=()):
             yield from paths(value, (*path, key))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
 def test_a_damaged_description_is_a_data_error_or_still_works(junk):
     data, table = every_encoder()

@@ -35,6 +35,7 @@ def fitted(**settings):
     return MLPClassifier(**(QUICK | settings)).fit(X, Y)
 
 
+@pytest.mark.untraced
 @parametrize_with_checks([MLPClassifier(max_iter=40), MLPRegressor(max_iter=40)])
 @pytest.mark.filterwarnings("ignore")
 def test_every_check_for_estimators_holds(estimator, check):
@@ -60,7 +61,7 @@ def test_clone_is_unfitted_and_has_the_same_parameters():
 
 @pytest.mark.parametrize("search", ["grid", "random"])
 def test_search_over_parameters_of_a_pipeline_in_processes(search):
-    model = MLPClassifier(**QUICK, learning_rate_init=0.1)
+    model = MLPClassifier(**QUICK, learning_rate_init=0.1, engine="numpy")
     pipeline = make_pipeline(StandardScaler(), model)
     space = {"mlpclassifier__activation": ["tanh", ["gelu"], nn.LeakyReLU(0.1)]}
     if search == "grid":

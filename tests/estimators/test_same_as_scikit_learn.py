@@ -70,6 +70,7 @@ def assert_same(theirs, ours, tolerance=1e-8):
         assert (a is None and b is None) or b == pytest.approx(a, abs=1e-7), name
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("problem", PROBLEMS)

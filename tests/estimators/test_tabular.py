@@ -77,6 +77,7 @@ def frame():
     return table
 
 
+@pytest.mark.untraced
 @parametrize_with_checks([Classifier(random_state=0), Regressor(random_state=0)])
 @pytest.mark.filterwarnings("ignore")
 def test_every_check_for_estimators_holds(estimator, check):

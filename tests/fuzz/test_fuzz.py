@@ -22,6 +22,7 @@ def target(request, tmp_path_factory):
     return target_class(tmp_path_factory.mktemp(request.param))
 
 
+@pytest.mark.untraced
 @pytest.mark.filterwarnings("ignore")
 def test_altered_inputs_are_read_or_refused_as_documented(target):
     target.warm_up()
@@ -30,6 +31,7 @@ def test_altered_inputs_are_read_or_refused_as_documented(target):
         hold(lambda: target.read(case), target.errors, target.size(case), PATIENCE)  # noqa: B023
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.filterwarnings("ignore")
 def test_an_input_that_is_meant_to_be_expensive_takes_bounded_time_and_memory(name, tmp_path):

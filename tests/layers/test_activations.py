@@ -30,6 +30,7 @@ def test_backward_agrees_with_differences_in_any_shape(case, shape, seed):
     check_gradients(layer, x)
 
 
+@pytest.mark.untraced
 @every_case
 def test_float32_is_right_to_four_units_in_the_last_place(case):
     layer, x = case.make(), extreme_floats()

@@ -184,6 +184,7 @@ def units_off(found, exact, dtype):
     return float(abs(mpmath.mpf(float(found)) - exact) / place)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("make", "rows", "targets", "exact"), EXACT.values(), ids=EXACT)
 def test_float32_is_right_to_four_units_in_the_last_place(make, rows, targets, exact):
     loss = make(reduction="sum")

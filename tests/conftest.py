@@ -26,8 +26,11 @@ def pytest_runtest_call(item):
     Being traced takes such a test longer than the test itself, and other tests reach its lines. The
     marker of pytest-cov does nothing in the processes of pytest-xdist.
     """
-    is_compiled = "compiled" in re.split(r"[\[\]-]", item.name)
-    is_repeated = any(item.get_closest_marker(name) for name in ("hypothesis", "untraced"))
+    parameters = re.split(r"[\[\]-]", item.name)
+    is_compiled = "compiled" in parameters
+    # Some kernels run as plain Python in a test by hypothesis alone.
+    is_drawn = item.get_closest_marker("hypothesis") and "uncompiled" not in parameters
+    is_repeated = is_drawn or item.get_closest_marker("untraced")
     tracer = sys.gettrace()
     if tracer is not None and (is_compiled or is_repeated):
         sys.settrace(None)

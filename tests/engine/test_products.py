@@ -45,9 +45,9 @@ def test_products_by_blocks(rows, inner, width, dtype, threads, compiled):
     gemm = find_gemm().single if dtype == "float32" else find_gemm().double
     block = np.full((60, affine.COLUMNS), np.nan, dtype)
     for kernel, factors, expected in [
-        (affine.multiply_blocks, (x, W), x @ W),
+        (affine.multiply_blocks, (x, W, 0), x @ W),
         (affine.block_weight_gradient, (x, dy), x.T @ dy),
-        (affine.block_input_gradient, (dy, W), dy @ W.T),
+        (affine.multiply_blocks, (dy, W, 1), dy @ W.T),
     ]:
         result = np.full_like(expected, np.nan)
         arguments = gemm, threads, *factors, block, result

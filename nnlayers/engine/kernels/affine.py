@@ -18,7 +18,6 @@ __all__ = [
     "DEPTH",
     "add_bias",
     "bias_gradient",
-    "block_input_gradient",
     "block_weight_gradient",
     "input_gradient",
     "multiply",
@@ -104,23 +103,32 @@ ROWS, COLUMNS, DEPTH = 128, 64, 112
 
 
 @kernel
-def multiply_blocks(gemm: Blas, threads: Blas, x: Rows, W: Matrix, block: Matrix, y: Rows) -> None:
-    """Compute y = x W by one block of W after the other."""
+def multiply_blocks(
+    gemm: Blas, threads: Blas, x: Rows, W: Matrix, transposes: Count, block: Matrix, y: Rows
+) -> None:
+    """Compute y = x W, or y = x W^T, by one block of W or W^T after the other."""
     if count_threads(threads) > 1:
-        product(gemm, x, W, y)
+        if transposes:
+            product_nt(gemm, x, W, y)
+        else:
+            product(gemm, x, W, y)
         return
-    inner, width = W.shape
+    inner, width = x.shape[1], y.shape[1]
     k = 0
     while k < inner:
         to_k = min(k + block.shape[0], inner)
         for j in range(0, width, COLUMNS):
-            for p in range(to_k - k):
-                row, target = W[k + p, j : j + COLUMNS], block[p]
-                for q in range(row.size):
-                    target[q] = row[q]
-            factor = block[: to_k - k, : min(COLUMNS, width - j)]
+            to_j = min(j + COLUMNS, width)
+            if transposes:
+                transpose_matrix(W[j:to_j, k:to_k], block)
+            else:
+                for p in range(to_k - k):
+                    row, target = W[k + p, j:to_j], block[p]
+                    for q in range(row.size):
+                        target[q] = row[q]
+            factor = block[: to_k - k, : to_j - j]
             for i in range(0, x.shape[0], ROWS):
-                a, c = x[i : i + ROWS, k:to_k], y[i : i + ROWS, j : j + COLUMNS]
+                a, c = x[i : i + ROWS, k:to_k], y[i : i + ROWS, j:to_j]
                 if k == 0:
                     product(gemm, a, factor, c)
                 else:
@@ -153,29 +161,4 @@ def block_weight_gradient(
                     product_tn(gemm, a, factor, c)
                 else:
                     add_product_tn(gemm, a, factor, c)
-        k = to_k
-
-
-@kernel
-def block_input_gradient(
-    gemm: Blas, threads: Blas, dy: Rows, W: Matrix, block: Matrix, dx: Rows
-) -> None:
-    """Compute dx = dy W^T by one block of W^T after the other."""
-    if count_threads(threads) > 1:
-        product_nt(gemm, dy, W, dx)
-        return
-    width, inner = W.shape
-    k = 0
-    while k < inner:
-        to_k = min(k + block.shape[0], inner)
-        for j in range(0, width, COLUMNS):
-            part = W[j : j + COLUMNS, k:to_k]
-            factor = block[: part.shape[1], : part.shape[0]]
-            transpose_matrix(part, factor)
-            for i in range(0, dy.shape[0], ROWS):
-                a, c = dy[i : i + ROWS, k:to_k], dx[i : i + ROWS, j : j + COLUMNS]
-                if k == 0:
-                    product(gemm, a, factor, c)
-                else:
-                    add_product(gemm, a, factor, c)
         k = to_k

@@ -76,12 +76,12 @@ def _add_block_products(
         return np.zeros((math.ceil(length / blocks), affine.COLUMNS), build.dtype)
 
     blas = build.gemm, build.blas.threads
-    build.forward(affine.multiply_blocks, *blas, x, W, block(W.shape[0]), y)
+    build.forward(affine.multiply_blocks, *blas, x, W, 0, block(W.shape[0]), y)
     if dW is not None:
         rows = _count_rows(build, x)
         build.backward(affine.block_weight_gradient, *blas, x, y.grad, block(rows), dW)
     if x.grad is not None:
-        build.backward(affine.block_input_gradient, *blas, y.grad, W, block(W.shape[1]), x.grad)
+        build.backward(affine.multiply_blocks, *blas, y.grad, W, 1, block(W.shape[1]), x.grad)
 
 
 def _has_fast_blocks(build: ProgramBuilder, x: Buffer, W: Array) -> bool:

@@ -53,6 +53,9 @@ def test_products_by_blocks(rows, inner, width, dtype, threads, compiled):
         arguments = gemm, threads, *factors, block, result
         assert run_kernel(kernel, *arguments, dtype=np.dtype(dtype), compiled=compiled)
         np.testing.assert_array_equal(result, expected)
+        # Several threads divide the whole product.
+        assert np.isnan(block).all() == (count_threads(threads) > 1)
+        block[...] = np.nan
 
 
 @pytest.mark.parametrize("rows", [15, 16, 128, 129])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -111,12 +111,21 @@ def _in_threads(
     with ThreadPoolExecutor(workers) as pool:
         try:
             futures = [pool.submit(fit.run, X, y, settings) for fit in fits]
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+            for future in _wait_for_all(futures):
                 future.result()
         except BaseException:
             _cancel(fits)
             raise
     return fits
+
+
+def _wait_for_all(futures: list[Future[MemberFit]]) -> set[Future[MemberFit]]:
+    """Return the futures that are done, once all are or one has raised an error."""
+    # Ctrl-C does not end a wait if it comes right before it, so that none may last long.
+    while True:
+        done, others = wait(futures, timeout=0.1, return_when=FIRST_EXCEPTION)
+        if not others or any(future.exception() for future in done):
+            return done
 
 
 def _cancel(fits: list[MemberFit]) -> None:

@@ -6,7 +6,7 @@ import runpy
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 
 import nnlayers as nn
 from nnlayers.testing import check_gradients, check_layer
+from nnlayers.training import member_fits
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 2)).astype(np.float32)
@@ -233,6 +234,26 @@ def test_ctrl_c_ends_all_members_after_their_epoch():
         signal.signal(signal.SIGINT, handler)
     assert max(len(trainer.history) for trainer in trainers) < 20_000
     assert np.isfinite(ensemble.predict(X)).all()
+
+
+def test_ctrl_c_right_before_a_wait_is_answered_while_members_train(monkeypatch):
+    trainers, waits = [], []
+
+    def trainer_of(model):
+        trainers.append(make_trainer(model))
+        return trainers[-1]
+
+    def wait_and_raise(*arguments, **options):
+        result = wait(*arguments, **options)
+        waits.append(result)
+        if len(waits) == 2:  # What came before the second wait is raised after it.
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(member_fits, "wait", wait_and_raise)
+    with pytest.raises(KeyboardInterrupt):
+        nn.Ensemble(make_model, 2).fit(trainer_of, X, CLASSES, epochs=20_000, workers=2)
+    assert max(len(trainer.history) for trainer in trainers) < 20_000
 
 
 @pytest.mark.parametrize("begun", [0, 1, 2])

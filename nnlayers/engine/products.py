@@ -39,7 +39,7 @@ NAMES = [
 ]
 
 
-# The processors, as OpenBLAS calls them, for which it multiplies small matrices where they are.
+# The processors, as OpenBLAS calls them, for which it multiplies small matrices without copying.
 WITH_SMALL_PRODUCTS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
@@ -84,7 +84,7 @@ def find_gemm() -> Gemm | None:
 
 
 def _read_openblas(library: ctypes.CDLL, name: str) -> tuple[int, bool]:
-    """Return what `Gemm` tells of OpenBLAS, or 0 and False if the library is another BLAS."""
+    """Return `threads` and `has_small_products` of `Gemm`: 0 and False unless it is OpenBLAS."""
     try:
         threads, processor = (
             getattr(library, name.replace("cblas_{}gemm", f"openblas_get_{what}"))

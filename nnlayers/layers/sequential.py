@@ -29,7 +29,7 @@ __all__ = ["Sequential", "check_prediction"]
 # The layers of a prediction go one after another through so many rows.
 BLOCK_ROWS = 384
 # Layers, of exactly these classes, of which a row of a prediction depends on that row of x alone.
-_ROWWISE = {Affine, Dropout, EnsembleAffine, Flatten, GaussianNoise, GroupedAffine, Reshape}
+_ROWWISE = {Affine, Dropout, Flatten, GaussianNoise, Reshape}
 _CACHE = attrgetter("_cache")
 
 
@@ -275,6 +275,9 @@ def _ids_within(layer: Layer) -> frozenset[int]:
 
 def _is_rowwise(layer: Layer) -> bool:
     """Return whether a row of a layer's prediction is known to depend on that row of x alone."""
+    if type(layer) is EnsembleAffine or type(layer) is GroupedAffine:
+        # A block of as many rows of the wrong shape would be taken for one row of all members.
+        return len(layer.b.value) != BLOCK_ROWS
     return type(layer) in _ROWWISE or isinstance(layer, Elementwise)
 
 

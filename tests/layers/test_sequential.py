@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnlayers as nn
+from nnlayers.layers import sequential
 from nnlayers.testing import check_gradients
 
 
@@ -338,3 +339,11 @@ def test_a_layer_that_looks_at_all_rows_sees_them_all(last):
 def test_many_rows_of_another_width_are_refused_with_the_shape_of_all():
     with pytest.raises(ValueError, match=r"got \(1000, 2\)"):
         nn.Sequential(nn.Affine(3, 1)).predict(np.zeros((1000, 2)))
+
+
+@pytest.mark.parametrize("layer", [nn.EnsembleAffine, nn.GroupedAffine])
+def test_rows_of_the_wrong_shape_are_refused_where_a_block_has_as_many_as_there_are_members(layer):
+    model = nn.Sequential(layer(sequential.BLOCK_ROWS, 3, 1, rng=0))
+    rows = 2 * sequential.BLOCK_ROWS
+    with pytest.raises(ValueError, match=rf"got \({rows}, 3\)"):
+        model.predict(np.zeros((rows, 3)))

@@ -235,7 +235,7 @@ class ProgramBuilder:
         self._backward_groups[-1].append(KernelCall(kernel, operands))
 
     def take_backward(self, kernel: Kernel[Any, Any], *operands: Any) -> bool:
-        """Remove an instruction that ends the backward pass of the layer before; whether there was.
+        """Remove the last instruction of the layer before, and return whether it was this one.
 
         The caller adds one that does the work of both.
         """

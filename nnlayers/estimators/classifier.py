@@ -19,6 +19,7 @@ from nnlayers._core.arrays import Array
 from nnlayers._core.showing import shown
 from nnlayers.estimators.base import BaseMLP, store_arguments
 from nnlayers.estimators.checks import in_one_line
+from nnlayers.estimators.labels import ids_of, note_labels
 from nnlayers.estimators.objectives import CLASSIFICATION, classification, weights_by_class
 from nnlayers.layers import Sigmoid, Softmax
 from nnlayers.losses import Loss, SoftmaxCrossEntropy
@@ -290,7 +291,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _prepare(self, y: Array, width: int | None, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             with in_one_line():
-                self._label_binarizer = LabelBinarizer().fit(y)
+                self._label_binarizer = LabelBinarizer().fit(note_labels(y))
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
@@ -305,7 +306,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"loss {self.loss!r} takes one class a row, and y has several labels")
 
     def _check_classes(self, y: Array) -> None:
-        classes = unique_labels(y)
+        classes = unique_labels(note_labels(y))
         known, given = shown(self.classes_.tolist()), shown(classes.tolist())
         if self.warm_start:
             if set(classes) != set(self.classes_):
@@ -320,7 +321,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
 
     def _check_held_out(self, y: Array) -> None:
-        unknown = np.setdiff1d(unique_labels(y), self.classes_)
+        unknown = np.setdiff1d(unique_labels(note_labels(y)), self.classes_)
         if len(unknown):
             raise ValueError(
                 f"validation_data has classes that y does not have: {shown(unknown.tolist())}"
@@ -338,10 +339,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
         if self._loss.targets == "classes":
-            return np.searchsorted(self.classes_, y)
+            return ids_of(y, self.classes_)
         if self._label_binarizer.y_type_ == "binary":
             # This is a millisecond faster than `transform`.
-            return np.searchsorted(self.classes_, y)[:, None].astype(dtype)
+            return ids_of(y, self.classes_)[:, None].astype(dtype)
         target = self._label_binarizer.transform(y)
         return np.asarray(getattr(target, "toarray", lambda: target)(), dtype)
 

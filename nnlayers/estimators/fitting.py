@@ -37,7 +37,7 @@ from nnlayers.training.state import join_states, split_state
 __all__ = ["BatchFit", "first_generator"]
 
 # The number of rows whose loss is compared before and after a fit.
-PROBE = 1000
+PROBE = 200
 # The parameters that may differ when a fit is resumed.
 FREE_PARAMETERS = {"callbacks", "engine", "max_iter", "random_state", "verbose", "warm_start"}
 

@@ -37,24 +37,39 @@ def multiply(gemm: Blas, x: Rows, W: Matrix, part: Count, y: Rows) -> None:
 
 
 @helper
-def transpose_matrix(matrix: Array, transposed: Array) -> None:
-    """Compute the transposed matrix."""
-    rows = matrix.shape[0]
+def copy_part(matrix: Array, top: int, bottom: int, left: int, right: int, part: Array) -> None:
+    """Copy the rows from top to bottom and the columns from left to right of a matrix."""
+    # Slices of one row are known to be contiguous, those of a matrix are not.
+    for i in range(bottom - top):
+        row, target = matrix[top + i, left:right], part[i]
+        for j in range(row.size):
+            target[j] = row[j]
+
+
+@helper
+def transpose_part(
+    matrix: Array, top: int, bottom: int, left: int, right: int, part: Array
+) -> None:
+    """Transpose the rows from top to bottom and the columns from left to right of a matrix."""
+    rows = bottom - top
     # Four rows at a time take a quarter of the time where the rows of the result are 128 long.
     for i in range(0, rows - 3, 4):
-        for j in range(matrix.shape[1]):
-            part = transposed[j, i : i + 4]
-            part[0], part[1] = matrix[i, j], matrix[i + 1, j]
-            part[2], part[3] = matrix[i + 2, j], matrix[i + 3, j]
+        first, second = matrix[top + i, left:right], matrix[top + i + 1, left:right]
+        third, fourth = matrix[top + i + 2, left:right], matrix[top + i + 3, left:right]
+        for j in range(right - left):
+            target = part[j, i : i + 4]
+            target[0], target[1] = first[j], second[j]
+            target[2], target[3] = third[j], fourth[j]
     for i in range(rows - rows % 4, rows):
-        for j in range(matrix.shape[1]):
-            transposed[j, i] = matrix[i, j]
+        row = matrix[top + i, left:right]
+        for j in range(row.size):
+            part[j, i] = row[j]
 
 
 @kernel
 def transpose(W: Matrix, transposed: Matrix) -> None:
     """Compute W^T."""
-    transpose_matrix(W, transposed)
+    transpose_part(W, 0, W.shape[0], 0, W.shape[1], transposed)
 
 
 @kernel
@@ -120,12 +135,9 @@ def multiply_blocks(
         for j in range(0, width, COLUMNS):
             to_j = min(j + COLUMNS, width)
             if transposes:
-                transpose_matrix(W[j:to_j, k:to_k], block)
+                transpose_part(W, j, to_j, k, to_k, block)
             else:
-                for p in range(to_k - k):
-                    row, target = W[k + p, j:to_j], block[p]
-                    for q in range(row.size):
-                        target[q] = row[q]
+                copy_part(W, k, to_k, j, to_j, block)
             factor = block[: to_k - k, : to_j - j]
             for i in range(0, x.shape[0], ROWS):
                 a, c = x[i : i + ROWS, k:to_k], y[i : i + ROWS, j:to_j]
@@ -150,13 +162,11 @@ def block_weight_gradient(
     while k < rows:
         to_k = min(k + block.shape[0], rows)
         for j in range(0, width, COLUMNS):
-            for p in range(to_k - k):
-                row, target = dy[k + p, j : j + COLUMNS], block[p]
-                for q in range(row.size):
-                    target[q] = row[q]
-            factor = block[: to_k - k, : min(COLUMNS, width - j)]
+            to_j = min(j + COLUMNS, width)
+            copy_part(dy, k, to_k, j, to_j, block)
+            factor = block[: to_k - k, : to_j - j]
             for i in range(0, inner, ROWS):
-                a, c = x[k:to_k, i : i + ROWS], dW[i : i + ROWS, j : j + COLUMNS]
+                a, c = x[k:to_k, i : i + ROWS], dW[i : i + ROWS, j:to_j]
                 if k == 0:
                     product_tn(gemm, a, factor, c)
                 else:

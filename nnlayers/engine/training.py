@@ -288,9 +288,9 @@ class TrainingProgram:
         value, self.loss.total_weight = self._result.memory[0].tolist()
         return float(value)
 
-    def results(self, steps: int) -> tuple[list[float], list[float]]:
-        """Return the losses of the last steps, and the divisors of their means."""
-        values, totals = self._result.memory[:steps].T.tolist()
+    def results(self, steps: int) -> tuple[Array, Array]:
+        """Return copies of the losses of the last steps, and of the divisors of their means."""
+        values, totals = self._result.memory[:steps].T.copy()
         return values, totals
 
     def outputs(self, rows: int) -> Array:

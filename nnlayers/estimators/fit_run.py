@@ -168,7 +168,7 @@ class FitRun(Trainer):
         steps = signals.run(program.run, part if order is None else order[part], counts)
         if not steps:
             return []
-        losses, _ = program.results(steps)
+        losses = program.results(steps)[0].tolist()
         self.step_loss = losses[-1]
         return list(zip(losses, counts[:steps].tolist(), strict=True))
 
@@ -190,7 +190,7 @@ class FitRun(Trainer):
         steps = 0 if program is None else program.run_epochs(orders)
         if program is None or not steps:
             return []
-        losses, _ = program.results(steps)
+        losses = program.results(steps)[0].tolist()
         self.step_loss = losses[-1]
         starts = range(0, len(data), batch_size)
         counts = [min(batch_size, len(data) - start) for start in starts]

@@ -144,8 +144,8 @@ class Epoch:
         if done:
             rows = int(counts[:done].sum())
             values, weights = program.results(done)
-            self._meter.extend(values, weights)
-            self.trainer.step_loss = values[-1]
+            self._meter.extend(values.tolist(), weights.tolist())
+            self.trainer.step_loss = float(values[-1])
             if self.trainer.metrics:
                 targets = self.rows.targets(_first(indices, rows))
                 self._meter.add_outputs(program.outputs(rows), *targets)

@@ -10,6 +10,7 @@ from nnlayers._core.arrays import Array
 from nnlayers.training.divergence import QUIET, are_weights_finite
 from nnlayers.training.epoch import CALL_SECONDS
 from nnlayers.training.generators import dump_generator
+from nnlayers.training.metrics import mean_loss
 from nnlayers.training.rows import Rows
 
 if TYPE_CHECKING:
@@ -56,26 +57,23 @@ def run_joined(
         done = program.run_epochs(orders)
     values, weights = program.results(done)
     if done:
-        trainer.step_loss = values[-1]
+        trainer.step_loss = float(values[-1])
     steps = -(-count // batch_size)
     complete, rest = divmod(done, steps)
     if complete and not rest and not are_weights_finite(trainer.optimizer):
         # The check of this epoch's weights, which comes after its last step, raises the error.
         complete, rest = complete - 1, steps
     parts = [slice(epoch * steps, (epoch + 1) * steps) for epoch in range(epochs)]
-    results = []
-    for part in parts[:complete]:
-        meter = trainer._task.meter()
-        meter.extend(values[part], weights[part])
-        results.append(meter.result())
+    loss = trainer._task.loss
+    results = [{"loss": mean_loss(loss, values[p], weights[p])} for p in parts[:complete]]
     if complete == epochs:
         return JoinedEpochs(results, {})
     rng.bit_generator.state = before
     for _ in range(complete):
         rng.permutation(count)
     state = {
-        "meter.values": np.array(values[parts[complete]]),
-        "meter.weights": np.array(weights[parts[complete]]),
+        "meter.values": values[parts[complete]],
+        "meter.weights": weights[parts[complete]],
         "rng": dump_generator(rng),
         "step": np.array(rest),
     }

@@ -18,7 +18,7 @@ from nnlayers.training.divergence import QUIET
 from nnlayers.training.measures import MEASURES
 from nnlayers.training.predictions import Predictions, Units
 
-__all__ = ["EpochMeter", "Metric", "Metrics", "has_sum_reduction", "measure_output"]
+__all__ = ["EpochMeter", "Metric", "Metrics", "has_sum_reduction", "mean_loss", "measure_output"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 
@@ -161,6 +161,16 @@ def has_sum_reduction(loss: Loss) -> bool:
     return getattr(loss, "reduction", "mean") == "sum"
 
 
+def mean_loss(loss: Loss, values: Array, weights: Array) -> float:
+    """Return the loss of an epoch from those of its batches and the divisors of their means.
+
+    It is their sum where the loss of a batch is one.
+    """
+    if has_sum_reduction(loss):
+        return float(values.sum())
+    return float(values @ (weights / weights.sum())) if weights.any() else 0.0
+
+
 class EpochMeter:
     """Loss and metrics of all rows of an epoch, from those of its batches.
 
@@ -236,15 +246,10 @@ class EpochMeter:
 
     def result(self) -> dict[str, float]:
         """Return the loss and the metrics by name."""
-        result = {"loss": self._epoch_loss()}
+        loss = mean_loss(self.loss, np.array(self._values), np.array(self._weights))
+        result = {"loss": loss}
         if self.metrics:
             y, output = np.concatenate(self._targets), np.concatenate(self._outputs)
             weight = np.concatenate(self._row_weights) if self._row_weights else None
             result |= self.metrics.measure(y, output, weight)
         return result
-
-    def _epoch_loss(self) -> float:
-        values, weights = np.array(self._values), np.array(self._weights)
-        if has_sum_reduction(self.loss):
-            return float(values.sum())
-        return float(values @ (weights / weights.sum())) if weights.any() else 0.0

@@ -67,7 +67,7 @@ def assert_same_training(make, dtype, max_norm=None, change=lambda model: None):
         order = np.random.default_rng(epoch).permutation(ROWS)
         for steps in (4, 7):
             assert program.run(order[: steps * BATCH], counts(steps)) == steps
-            losses += program.results(steps)[0]
+            losses += program.results(steps)[0].tolist()
             for _ in range(steps):
                 rows, order = order[:BATCH], order[BATCH:]
                 expected.append(trainer.step(X[rows], y[rows]))

@@ -62,6 +62,10 @@ class Clock:
         """Leave so many seconds for what comes after the training."""
         self._end -= seconds
 
+    def extend(self, seconds: float) -> None:
+        """Move the end by so many seconds that the limit does not count."""
+        self._end += seconds
+
     def cancel(self) -> None:
         """End the training in all threads."""
         self._is_cancelled = True

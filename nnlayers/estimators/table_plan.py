@@ -39,20 +39,17 @@ class Plan:
         The number of parts of the rows, of which each network leaves out another.
     networks : int
         The number of networks.
-    size : NetworkSize
-        The sizes of a network.
-    vector_lr_scales : tuple of float
-        The factors of :class:`NetworkSize` that take turns among the networks. Some tables ask for
-        vectors that stay close to lines, others for vectors that bend, and the mean of both kinds
-        of networks is about as good as the better one.
+    sizes : tuple of NetworkSize
+        The sizes of the networks, which take turns. They differ in the learning rate of vectors:
+        some tables ask for vectors that stay close to lines, others for vectors that bend, and the
+        mean of both kinds of networks is about as good as the better one.
     schedule : TrainingSettings
         The settings of its training.
     """
 
     parts: int
     networks: int
-    size: NetworkSize
-    vector_lr_scales: tuple[float, ...]
+    sizes: tuple[NetworkSize, ...]
     schedule: TrainingSettings
 
     @classmethod
@@ -61,21 +58,23 @@ class Plan:
         is_small = rows < _MANY_ROWS
         parts = min(rows, 5) if is_small else 10
         networks = parts if is_small else 4
-        size = NetworkSize(
-            members=-(-members // networks),
-            width=128,
-            depth=2 if is_small else 3,
-            bins=48 if is_small else 96,
-            dim=min(16, max(4, 256 // max(numbers, 1))),
-            vector_lr_scale=1.0,
-            dropout=0.1 if is_small and not is_regression else 0.0,
+        sizes = tuple(
+            NetworkSize(
+                members=-(-members // networks),
+                width=128,
+                depth=2 if is_small else 3,
+                bins=48 if is_small else 96,
+                dim=min(16, max(4, 256 // max(numbers, 1))),
+                vector_lr_scale=lr_scale,
+                dropout=0.1 if is_small and not is_regression else 0.0,
+            )
+            for lr_scale in ((0.2, 1.0) if is_small and is_regression else (1.0,))
         )
-        vector_lr_scales = (0.2, 1.0) if is_small and is_regression else (1.0,)
         batch_size = min(256, max(32, 2 ** round(math.log2(rows / 256))))
         epoch = max(1, round((rows - rows // parts) / batch_size))
         steps = max(min(40 * epoch, _MOST_STEPS), 5 * epoch)
         schedule = TrainingSettings(steps, batch_size, lr=4e-3, weight_decay=1e-2)
-        return cls(parts, networks, size, vector_lr_scales, schedule)
+        return cls(parts, networks, sizes, schedule)
 
     def within(self, seconds: float, rows: int, costs: Costs, threads: int) -> Self:
         """Return the plan of fewer networks that leave out fewer rows, for a short time."""
@@ -88,5 +87,4 @@ class Plan:
 
     def size_of(self, network: int) -> NetworkSize:
         """Return the sizes of the network of an index."""
-        scale = self.vector_lr_scales[network % len(self.vector_lr_scales)]
-        return replace(self.size, vector_lr_scale=scale)
+        return self.sizes[network % len(self.sizes)]

@@ -165,7 +165,7 @@ class BaseTabular(BaseEstimator, ABC):
     def _train(self, rows: EncodedRows, groups: Array, loss: Loss, clock: Clock, seed: int) -> None:
         plan, encoder = self._plan(rows), self._encoder
         numbers = rows.x[:, : encoder.numbers]
-        edges = bin_edges(numbers, plan.size.bins, np.random.default_rng(seed))
+        edges = bin_edges(numbers, plan.sizes[0].bins, np.random.default_rng(seed))
 
         def start(index: int, train: EncodedRows, held_out: EncodedRows) -> HeldOutTraining:
             """Return the training of the network of an index."""
@@ -205,7 +205,7 @@ class BaseTabular(BaseEstimator, ABC):
         times.append(perf_counter())
         first, steps, measurement = np.diff(times).tolist()
         if first > _COMPILING:
-            clock.reserve(-first)
+            clock.extend(first)
         costs, threads = Costs(steps / _TRIALS, measurement / len(few)), count_threads()
         plan = plan.within(clock.left, len(rows), costs, threads)
         rounds = math.ceil(plan.networks / threads)

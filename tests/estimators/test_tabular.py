@@ -36,8 +36,8 @@ def small_plan(estimator, rows):
     """Return the plan of an estimator with fewer steps and smaller layers."""
     plan = BaseTabular._plan(estimator, rows)
     schedule = replace(plan.schedule, steps=100, measurements=4, lr=2e-2)
-    size = replace(plan.size, width=16, depth=1, members=2)
-    return replace(plan, parts=2, networks=2, size=size, schedule=schedule)
+    sizes = tuple(replace(size, width=16, depth=1, members=2) for size in plan.sizes)
+    return replace(plan, parts=2, networks=2, sizes=sizes, schedule=schedule)
 
 
 class Classifier(TabularClassifier):
@@ -255,6 +255,8 @@ def test_a_clock_ends_with_its_steps_or_its_time_whichever_is_first():
     late.reserve(50)
     assert late.progress(0.1) == 1
     assert late.left == 0
+    late.extend(50)
+    assert late.left == pytest.approx(35, abs=3)
 
 
 def test_a_time_limit_ends_the_fit_early():

@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import cgutils
+from numba.core.codegen import JITCPUCodegen
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
@@ -41,17 +42,39 @@ NUMBER_TYPES: dict[str, Any] = {
 }
 
 
-class _DistinctArrays(Compiler):
-    """Compile a function whose arrays share no memory, with each other or with what it calls.
+class _Codegen(JITCPUCodegen):
+    """Generate code for the machine that the kernels are compiled for.
 
-    Otherwise a vectorized loop would look first how far apart its arrays are, and run entry by
-    entry where one begins shortly behind another. Sums would be rounded in another order then, and
-    the last bits of a training would depend on where its memory happens to lie.
+    Numba vectorizes loops before the object file is made, for a target machine of its own, which
+    has half as long vectors where the processor has AVX-512: a step of 64-64-10 with 32 rows takes
+    0.93 of the time with the longer ones.
     """
 
-    def define_pipelines(self) -> Any:
-        self.state.flags.noalias = True
-        return super().define_pipelines()
+    def __init__(self, target: Any) -> None:
+        super().__init__("nnlayers.engine")
+        self._tm = target
+
+
+def _pipeline(target: Any, distinct_arrays: bool) -> type[Compiler]:
+    """Return a compiler of functions for a target machine.
+
+    With `distinct_arrays`, the arrays of a function share no memory, with each other or with what
+    it calls. Otherwise a vectorized loop would look first how far apart its arrays are, and run
+    entry by entry where one begins shortly behind another. Sums would be rounded in another order
+    then, and the last bits of a training would depend on where its memory happens to lie.
+    """
+
+    class Pipeline(Compiler):
+        def __init__(self, typing: Any, context: Any, *arguments: Any) -> None:
+            super().__init__(
+                typing, context.subtarget(_internal_codegen=_Codegen(target)), *arguments
+            )
+
+        def define_pipelines(self) -> Any:
+            self.state.flags.noalias = distinct_arrays
+            return super().define_pipelines()
+
+    return Pipeline
 
 
 def compile_kernel(
@@ -59,9 +82,9 @@ def compile_kernel(
 ) -> bytes:
     """Return an object file with a kernel's entry, named `name`, for a program of `dtype`."""
     # The loop over a program's rows calls kernels that read the state which it writes.
-    compiler = Compiler if kernel is runner.run else _DistinctArrays
+    pipeline = _pipeline(target, distinct_arrays=kernel is not runner.run)
     typed = _typed(kernel.function, None if kernel.double else dtype)
-    function = njit(**OPTIONS, pipeline_class=compiler)(typed)
+    function = njit(**OPTIONS, pipeline_class=pipeline)(typed)
     read = _reader(tuple(operands), np.dtype(dtype))
 
     def entry(row: Any, step: Any) -> Any:

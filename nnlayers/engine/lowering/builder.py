@@ -192,6 +192,9 @@ class ProgramBuilder:
         self._backward_groups: list[list[KernelCall]] = []
         self._trained = {id(parameter) for parameter in trained}
         self._seen: set[int] = set()
+        # Whether the inputs are integers, from which the NumPy path computes in float64 up to the
+        # first layer with parameters.
+        self.takes_integers = False
         gemm = find_gemm()
         if gemm is None:
             raise UnsupportedError("the BLAS of this NumPy, whose matrix products are not found")
@@ -299,6 +302,11 @@ class ProgramBuilder:
     def reaches(self, parameter: Parameter) -> bool:
         """Return whether the backward pass writes the gradient of a parameter."""
         return id(parameter) in self._seen
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether a layer lowered so far has parameters."""
+        return bool(self._seen)
 
     def gradient(self, parameter: Parameter | None) -> Array | None:
         """Return the memory of a parameter's gradient, or None if it is not trained.

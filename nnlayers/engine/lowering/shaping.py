@@ -117,7 +117,7 @@ def _dropout(build: ProgramBuilder, layer: Dropout, x: Buffer) -> Buffer:
 def _gaussian_noise(build: ProgramBuilder, layer: GaussianNoise, x: Buffer) -> Buffer:
     if not build.trains(layer) or layer.std == 0:
         return x
-    draws = build.draw(layer, x.shape, build.dtype, _normal(x.shape, build.dtype))
+    draws = build.draw(layer, x.shape, build.dtype, _normal(build, x.shape))
     y = build.like(x)
     build.forward(noise.add_noise, x, draws, float(layer.std), y)
     return y
@@ -127,5 +127,14 @@ def _survivors(shape: tuple[int, ...], dropped: int) -> Callable[[np.random.Gene
     return lambda rng, rows: draw_survivors(rng, (rows, *shape), dropped)
 
 
-def _normal(shape: tuple[int, ...], dtype: Any) -> Callable[[np.random.Generator, int], Array]:
-    return lambda rng, rows: rng.standard_normal((rows, *shape), dtype=dtype)
+def _normal(
+    build: ProgramBuilder, shape: tuple[int, ...]
+) -> Callable[[np.random.Generator, int], Array]:
+    is_first = not build.has_parameters
+
+    def draw(rng: np.random.Generator, rows: int) -> Array:
+        # Draws in float64 are other numbers than those in float32.
+        dtype: Any = np.float64 if is_first and build.takes_integers else build.dtype
+        return rng.standard_normal((rows, *shape), dtype=dtype)
+
+    return draw

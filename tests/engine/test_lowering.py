@@ -64,6 +64,13 @@ def test_elementwise_layers_agree_up_to_the_ends_of_the_range(layer, dtype, comp
     np.testing.assert_allclose(dx, expected[1], **tolerance)
 
 
+@each_dtype
+def test_the_slope_of_a_saturated_tanh_is_exactly_zero(dtype, compiled):
+    x = np.array([[1e3, -1e30, np.inf]], dtype)
+    _, dx = forward_and_backward(nn.Tanh(), x, np.ones_like(x), compiled)
+    assert not dx.any()
+
+
 @pytest.mark.parametrize(
     "layer",
     [

@@ -121,6 +121,8 @@ class CompiledTraining:
     def _program_for_step(self, x: Any, y: Any, weight: Any) -> TrainingProgram | None:
         if not (type(x) in _ARRAYS and type(y) in _ARRAYS and x.ndim and y.ndim):
             return None
+        if y.dtype.kind not in "fiub":
+            return None
         is_weighted = type(weight) is np.ndarray
         kind = BatchKind(
             x.shape[1:],

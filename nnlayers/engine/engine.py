@@ -12,9 +12,9 @@ from nnlayers.engine.batches import BatchKind
 from nnlayers.engine.lowering import (
     UnsupportedError,
     input_dtype,
-    knows_optimizer,
     unknown_layer,
     unknown_loss,
+    unknown_optimizer,
 )
 from nnlayers.engine.products import find_gemm
 from nnlayers.engine.program import is_uncompiled
@@ -43,14 +43,9 @@ def missing_part() -> str | None:
 
 def unknown_part(model: Layer, loss: Loss, optimizer: Optimizer) -> str | None:
     """Return a description of the first part of a training that the engine does not know."""
-    layer = unknown_layer(model)
-    if layer is not None:
-        return layer
-    unknown = unknown_loss(loss)
-    if unknown is not None:
-        return f"the loss {type(unknown).__name__}"
-    if not knows_optimizer(optimizer):
-        return f"the optimizer {type(optimizer).__name__}"
+    part = unknown_layer(model) or unknown_loss(loss) or unknown_optimizer(optimizer)
+    if part is not None:
+        return part
     if len({parameter.dtype for parameter in (*model.parameters(), *optimizer.params)}) > 1:
         return "parameters of different dtypes in one training"
     return None

@@ -172,7 +172,7 @@ class TrainingProgram:
         if list(map(id, source)) != list(map(id, self._source)):
             self._batch.load(self.program, X, y, weight)
             self._source = source
-        self._build.takes_integers = X.dtype.kind != "f"
+        self._build.first_dtype = self.dtype if X.dtype.kind == "f" else np.dtype(np.float64)
 
     def release_data(self) -> None:
         """Forget the data, so that its memory can be used otherwise."""
@@ -279,7 +279,7 @@ class TrainingProgram:
         for state in self._build.states:
             state.array[...] = getattr(state.layer, state.name)
         self._one_count[0] = len(x)
-        self._build.takes_integers = x.dtype.kind != "f"
+        self._build.first_dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         generators = self._draw(self._one_count) if self._build.draws else []
         if not self.program.run(self._one_count):
             _restore(generators)

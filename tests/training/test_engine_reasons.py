@@ -74,6 +74,36 @@ def test_an_unknown_layer_is_named_before_a_fit(part, options):
     assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [
+        ("model", "predict"),
+        ("relu", "forward"),
+        ("relu", "compute_forward"),
+        ("relu", "derivative"),
+        ("loss", "backward"),
+        ("optimizer", "step"),
+        ("optimizer", "update"),
+    ],
+)
+def test_a_replaced_method_is_named_before_a_fit(owner, method):
+    pytest.importorskip("numba")
+    relu, loss = nn.ReLU(), nn.SoftmaxCrossEntropy()
+    model = nn.Sequential(nn.Affine(3, 3, rng=0), relu)
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+    parts = {"model": model, "relu": relu, "loss": loss, "optimizer": optimizer}
+    trainer = nn.Trainer(model, loss, optimizer)
+    assert fit(trainer).engine == "compiled"
+    original, calls = getattr(parts[owner], method), []
+    setattr(parts[owner], method, lambda *args: (calls.append(owner), original(*args))[1])
+    part = f"the replaced method {method!r} of {type(parts[owner]).__name__}"
+    assert trainer.engine_reason == f"the compiled engine does not know {part}"
+    with pytest.raises(ValueError, match=f"engine='compiled' does not know {part}: "):
+        nn.Trainer(model, loss, optimizer, engine="compiled")
+    fit(trainer)
+    assert calls or method == "predict"
+
+
 @pytest.mark.parametrize(("part", "options"), KNOWN_IN_A_FIT.items(), ids=KNOWN_IN_A_FIT)
 def test_what_only_a_fit_shows_is_named_by_it(part, options):
     pytest.importorskip("numba")

@@ -312,19 +312,20 @@ def test_integers_are_converted_as_by_numpy(dtype, shuffle):
 
 @needs_numba
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
-def test_noise_on_integers_is_that_of_numpy(dtype):
+def test_noise_on_inputs_of_any_dtype_is_that_of_numpy(dtype):
     X, y = data()
     X = (np.abs(X) * 20 > 9).astype(dtype)
     trainers = []
     for name in ("compiled", "numpy"):
         noise = nn.GaussianNoise(0.5, rng=0), nn.GaussianNoise(0.5, rng=1)
-        # From integers the first layers compute in float64, in which other numbers are drawn.
+        # From other inputs the first layers compute in float64, in which other numbers are drawn.
         model = nn.Sequential(nn.Tanh(), noise[0], nn.Affine(3, 3, rng=0), noise[1])
         optimizer = nn.optim.SGD(model.parameters(), lr=0.01)
         part = nn.Trainer(model, nn.SoftmaxCrossEntropy(), optimizer, engine=name)
         part.fit(X, y, epochs=2, batch_size=16, rng=5)
         part.step(X[:9], y[:9])
         part.step(X[:9].astype(np.float32), y[:9])
+        part.step(X[:9].astype(np.float64), y[:9])
         part.fit(X.astype(np.float64), y, epochs=1, rng=6)
         trainers.append(part)
     assert_same(*[part.model for part in trainers], rtol=1e-5)

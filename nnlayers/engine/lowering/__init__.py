@@ -20,7 +20,7 @@ from nnlayers.engine.lowering.builder import (
     unknown_loss,
 )
 from nnlayers.engine.lowering.layers import input_dtype
-from nnlayers.engine.lowering.optimizers import UpdateRule, knows_optimizer, lower_optimizer
+from nnlayers.engine.lowering.optimizers import UpdateRule, lower_optimizer, unknown_optimizer
 
 __all__ = [
     "ProgramBuilder",
@@ -31,7 +31,6 @@ __all__ = [
     "ensemble",
     "graphs",
     "input_dtype",
-    "knows_optimizer",
     "layers",
     "losses",
     "lower_layer",
@@ -42,4 +41,5 @@ __all__ = [
     "shaping",
     "unknown_layer",
     "unknown_loss",
+    "unknown_optimizer",
 ]

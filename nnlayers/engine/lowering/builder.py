@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import isfunction
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "lower_loss",
     "lowers",
     "lowers_loss",
+    "replaced_method",
     "unknown_layer",
     "unknown_loss",
 ]
@@ -56,10 +58,14 @@ def unknown_layer(model: Layer) -> str | None:
 def _problem_of(layer: Layer) -> str | None:
     if type(layer) not in _LAYERS:
         return f"the layer {type(layer).__name__}"
-    for name in ("forward", "backward", "predict", "backward_parameters"):
-        if name in vars(layer):
-            return f"the replaced method {name!r} of {type(layer).__name__}"
-    return None
+    return replaced_method(layer)
+
+
+def replaced_method(part: Any) -> str | None:
+    """Return a description of the first method of a part that an attribute of it replaces."""
+    cls = type(part)
+    names = (name for name in vars(part) if isfunction(getattr(cls, name, None)))
+    return next((f"the replaced method {name!r} of {cls.__name__}" for name in names), None)
 
 
 def lower_layer(build: ProgramBuilder, layer: Layer, *inputs: Buffer) -> Buffer:
@@ -138,12 +144,12 @@ def lowers_loss(cls: type[Loss]) -> Callable[[LossLowering], LossLowering]:
     return register
 
 
-def unknown_loss(loss: Loss) -> Loss | None:
-    """Return the first that cannot be lowered, of a loss and the losses that it is made of."""
+def unknown_loss(loss: Loss) -> str | None:
+    """Return a description of what is unknown of a loss and the losses that it is made of."""
     if type(loss) not in _LOSSES:
-        return loss
+        return f"the loss {type(loss).__name__}"
     parts = [part for part in vars(loss).values() if isinstance(part, Loss)]
-    return next(filter(None, map(unknown_loss, parts)), None)
+    return replaced_method(loss) or next(filter(None, map(unknown_loss, parts)), None)
 
 
 def lower_loss(build: ProgramBuilder, loss: Loss, prediction: Buffer, targets: Targets) -> None:
@@ -154,10 +160,10 @@ def lower_loss(build: ProgramBuilder, loss: Loss, prediction: Buffer, targets: T
     UnsupportedError
         If the loss is unknown, or these are not targets that it takes.
     """
-    function = _LOSSES.get(type(loss))
-    if function is None or "forward" in vars(loss) or "backward" in vars(loss):
-        raise UnsupportedError(f"the loss {loss!r}")
-    function(build, loss, prediction, targets)
+    problem = unknown_loss(loss)
+    if problem is not None:
+        raise UnsupportedError(problem)
+    _LOSSES[type(loss)](build, loss, prediction, targets)
 
 
 class ProgramBuilder:
@@ -192,9 +198,8 @@ class ProgramBuilder:
         self._backward_groups: list[list[KernelCall]] = []
         self._trained = {id(parameter) for parameter in trained}
         self._seen: set[int] = set()
-        # Whether the inputs are integers, from which the NumPy path computes in float64 up to the
-        # first layer with parameters.
-        self.takes_integers = False
+        # The dtype in which the NumPy path computes up to the first layer with parameters.
+        self.first_dtype: np.dtype[Any] = dtype
         gemm = find_gemm()
         if gemm is None:
             raise UnsupportedError("the BLAS of this NumPy, whose matrix products are not found")

@@ -10,7 +10,7 @@ import numpy as np
 from nnlayers._core.arrays import Array
 from nnlayers.engine.kernel import Kernel
 from nnlayers.engine.kernels import optimizers as kernels
-from nnlayers.engine.lowering.builder import UnsupportedError
+from nnlayers.engine.lowering.builder import UnsupportedError, replaced_method
 from nnlayers.optim import (
     SGD,
     AdaDelta,
@@ -23,7 +23,7 @@ from nnlayers.optim import (
     RMSProp,
 )
 
-__all__ = ["UpdateRule", "adam_rule", "knows_optimizer", "lower_optimizer", "lowers_optimizer"]
+__all__ = ["UpdateRule", "adam_rule", "lower_optimizer", "lowers_optimizer", "unknown_optimizer"]
 
 # The numbers of one step, each a float; or of several steps, each a float or an array of them.
 Coefficients: TypeAlias = Callable[[Any, Any], tuple[Any, ...]]
@@ -74,9 +74,11 @@ def lowers_optimizer(*classes: type[Optimizer]) -> Callable[[OptimizerLowering],
     return register
 
 
-def knows_optimizer(optimizer: Optimizer) -> bool:
-    """Return whether an optimizer is of a class that can be lowered."""
-    return type(optimizer) in _OPTIMIZERS
+def unknown_optimizer(optimizer: Optimizer) -> str | None:
+    """Return a description of an optimizer that cannot be lowered, or of a method of it."""
+    if type(optimizer) not in _OPTIMIZERS:
+        return f"the optimizer {type(optimizer).__name__}"
+    return replaced_method(optimizer)
 
 
 def lower_optimizer(optimizer: Optimizer, decay: bool) -> UpdateRule:
@@ -87,10 +89,10 @@ def lower_optimizer(optimizer: Optimizer, decay: bool) -> UpdateRule:
     UnsupportedError
         If the optimizer is unknown.
     """
-    function = _OPTIMIZERS.get(type(optimizer))
-    if function is None or {"update", "step", "add_decay"} & vars(optimizer).keys():
-        raise UnsupportedError(f"the optimizer {type(optimizer).__name__}")
-    return function(optimizer, optimizer.weight_decay if decay else 0.0)
+    problem = unknown_optimizer(optimizer)
+    if problem is not None:
+        raise UnsupportedError(problem)
+    return _OPTIMIZERS[type(optimizer)](optimizer, optimizer.weight_decay if decay else 0.0)
 
 
 def _rate(lr: Any, t: Any) -> tuple[Any, ...]:

@@ -134,7 +134,7 @@ def _normal(
 
     def draw(rng: np.random.Generator, rows: int) -> Array:
         # Draws in float64 are other numbers than those in float32.
-        dtype: Any = np.float64 if is_first and build.takes_integers else build.dtype
+        dtype: Any = build.first_dtype if is_first else build.dtype
         return rng.standard_normal((rows, *shape), dtype=dtype)
 
     return draw

@@ -225,6 +225,21 @@ def test_an_overflow_in_the_last_step_of_an_epoch_is_noticed():
     assert_same_outcome(make, act)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e22), ("float64", 1e158)])
+def test_a_gradient_whose_square_overflows_is_noticed_by_centred_averages(dtype, size):
+    def make(engine):
+        model = nn.Affine(1, 1, weight_init="zeros", dtype=dtype)
+        optimizer = nn.optim.RMSProp(model.parameters(), centered=True)
+        return nn.Trainer(model, nn.MeanAbsoluteError(), optimizer, engine=engine)
+
+    def act(trainer):
+        trainer.fit(np.full((2, 1), size, dtype), np.ones((2, 1), dtype), epochs=3)
+
+    (_, message), expected = assert_same_outcome(make, act)
+    assert message == expected[1]
+    assert message.startswith("training diverged in epoch 1, step 1: the weights of ")
+
+
 @pytest.mark.parametrize("rows", [1, 2, 0])
 @pytest.mark.parametrize("weight", [None, 0.0, 2.0])
 @pytest.mark.parametrize("make", [classifier, regressor], ids=["classes", "values"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from nnlayers.engine.functions import INFINITY, NAN
 from nnlayers.engine.kernel import (
     DoubleNumber,
     DoubleVector,
@@ -150,8 +151,10 @@ def rmsprop(
         spread = v[i]
         if a.size:
             a[i] = alpha * a[i] + rest * gradient
-            # For a constant gradient the difference may round below 0.
-            spread = max(spread - a[i] * a[i], 0.0)
+            square = a[i] * a[i]
+            # For a constant gradient the difference may round below 0. A fused product would not
+            # overflow, and hide that the training diverges.
+            spread = max(spread - square, 0.0) if square < INFINITY else NAN
         move = quotient(gradient, sqrt(spread) + eps)
         if u.size:
             u[i] = mu * u[i] + move

@@ -205,7 +205,7 @@ def exp_and_expm1(x: Any) -> tuple[Any, Any]:
 
 @helper
 def decay_and_expm1(x: Any) -> tuple[Any, Any]:
-    """Return e^x and e^x - 1 for x of at most 0; where e^x is not a normal number, 0 and -1.
+    """Return e^x and e^x - 1 for x up to 80; where e^x is not a normal number, 0 and -1.
 
     This takes two thirds of the time of :func:`exp_and_expm1`.
     """

@@ -174,9 +174,10 @@ def _class_losses(z: Array, y: Array) -> tuple[Array, Array, Array]:
     rest = e.dot(ones(e.shape[1], e.dtype))
     e_flat[index] = -rest
     losses, total = np.log1p(rest / own), rest + own
-    # If e^(z_y) is smaller than this, the other exponentials may have lost digits.
-    if len(z) and not (own[own.argmin()] > 1e-100 and losses[losses.argmax()] < np.inf):
-        rows = np.flatnonzero(~((own > 1e-100) & (losses < np.inf)))
+    # If e^(z_y) is smaller than this, the other exponentials may have lost digits, and a larger sum
+    # may overflow when it is multiplied by weights.
+    if len(z) and not (own[own.argmin()] > 1e-100 and total[total.argmax()] < 1e100):
+        rows = np.flatnonzero(~((own > 1e-100) & (total < 1e100)))
         below, e[rows], rest = _below_largest(z[rows])
         losses[rows] = np.log1p(rest) - below[np.arange(len(rows)), y[rows]]
         e[rows, y[rows]] -= 1 + rest

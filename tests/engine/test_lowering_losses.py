@@ -105,6 +105,17 @@ def test_certain_and_hopeless_classes_keep_their_digits(loss, compiled):
     assert_same_step(model, loss, scores, targets, compiled=compiled, rtol=1e-14)
 
 
+@pytest.mark.parametrize("gap", [1e-9, 30, 63, 64, 65, 300, 709, 711, 1e4, 1e30, -40, -800])
+@each_weight
+def test_losses_keep_their_digits_however_far_other_classes_are_above(gap, weight, compiled):
+    model = nn.Sequential(nn.Affine(3, 3, bias=False)).astype("float64")
+    model[0].W.value = np.eye(3)
+    scores = np.array([[0, gap, 0], [gap, gap, 0], [gap, 1, gap], [3, 0.0, gap]])
+    weight = None if weight is None else weight[:4]
+    loss = nn.SoftmaxCrossEntropy([1, 2, 0.5])
+    assert_same_step(model, loss, scores, [0, 2, 1, 1], weight, compiled=compiled, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("loss", "targets"),
     [
@@ -140,7 +151,7 @@ def test_invalid_weights_stop_the_step(loss, weight, compiled):
     assert not kernel_step(model, loss, draw(3, 4), targets, weight, compiled=compiled).is_done
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("loss", [nn.MeanSquaredError(), nn.SoftmaxCrossEntropy(), nn.Hinge()])
 def test_predictions_that_are_not_finite_stop_the_step(loss, bad, compiled):
     targets = draw(3, 3) if loss.targets == "values" else [0, 1, 2]

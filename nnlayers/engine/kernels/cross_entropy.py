@@ -1,17 +1,20 @@
 """Kernels of the cross-entropies.
 
-Those of SoftmaxCrossEntropy follow :func:`nnlayers.engine.kernels.softmax.subtract_largest` and
-``exponentials``: ``below`` is z minus the largest score of the row, and e = exp(below).
+Those of SoftmaxCrossEntropy follow :func:`nnlayers.engine.kernels.softmax.exponentials`. For
+classes, e = exp(z - z_y) with the score of the row's class y; for distributions, e = exp(below),
+where ``below`` is z minus the largest score of the row.
 """
 
 from __future__ import annotations
 
+import math
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from nnlayers.engine.functions import NAN, exp, log1p, log1p_of_fraction
+from nnlayers._core.arrays import Array
+from nnlayers.engine.functions import NAN, decay_and_expm1, exp, log1p, log1p_of_fraction
 from nnlayers.engine.kernel import (
     DoubleFlat,
     DoubleNumber,
@@ -34,7 +37,14 @@ __all__ = [
     "sigmoid_losses_by_column",
     "smooth_classes",
     "smooth_probabilities",
+    "subtract_own",
 ]
+
+
+# Where e^64 is added to 1, the 1 is lost, and the sum of as many exponentials as fit into memory is
+# finite. A larger exponent would have more digits before the point, and fewer behind it.
+FAR = 64.0
+EXP_FAR = math.exp(FAR)
 
 
 @double_kernel
@@ -48,52 +58,83 @@ def class_masses(y: IntFlat, class_weight: DoubleVector, mass: DoubleFlat) -> in
 
 
 @double_kernel
+def subtract_own(z: Rows, y: IntFlat, difference: DoubleRows) -> int:
+    """Compute each score minus that of the row's class; stop for unknown classes."""
+    rows, classes = z.shape
+    for i in range(rows):
+        if y[i] < 0 or y[i] >= classes:
+            return 1
+        own = np.float64(z[i, y[i]])
+        for k in range(classes):
+            difference[i, k] = np.float64(z[i, k]) - own
+    return 0
+
+
+@helper
+def divide_exponentials(z: Array, own: int, e: Array) -> float:
+    """Compute e^(z - z_own - shift) of a row, but 0 for the class itself; return the shift.
+
+    The shift makes the largest exponent FAR.
+    """
+    top = np.float64(z[own])
+    for k in range(z.size):
+        top = np.float64(z[k]) if z[k] > top else top
+    for k in range(z.size):
+        e[k], _ = decay_and_expm1(np.float64(z[k]) - top + FAR)
+    e[own] = 0.0
+    return top - np.float64(z[own]) - FAR
+
+
+@double_kernel
 def class_losses(
-    below: DoubleRows,
+    z: Rows,
     e: DoubleRows,
     y: IntFlat,
     mass: DoubleFlat,
     scale: DoubleFlat,
     rest: DoubleFlat,
-    excess: DoubleFlat,
+    shift: DoubleFlat,
     result: DoubleVector,
 ) -> int:
-    """Compute -log(e_y / sum(e)) of each row, times mass and scale, and add them up.
+    """Compute log(1 + sum(e)) of each row over the other classes, times mass and scale, and add up.
 
-    `rest` is the sum over the other classes. The loss is log(1 + rest / e_y), which is exact
-    however certain the class is.
+    This is -log softmax(z)_y, exact however certain the class is. `rest` is that sum, divided by
+    e^shift where it is so large that 1 is lost beside it. The entry of e for the class itself
+    becomes -rest, so that the gradient is a multiple of e.
     """
     rows, classes = e.shape
+    for i in range(rows):
+        # It is NaN where the score is infinite.
+        if e[i, y[i]] != 1.0:
+            return 1
+        e[i, y[i]] = 0.0
+        shift[i] = 0.0
+        scale[i] *= mass[i] if mass.size > 0 else 1.0
+    for i in range(rows):
+        total = 0.0
+        for k in range(classes):
+            total += e[i, k]
+        if total > EXP_FAR:
+            shift[i] = divide_exponentials(z[i], y[i], e[i])
+            total = 0.0
+            for k in range(classes):
+                total += e[i, k]
+        rest[i] = total
+        e[i, y[i]] = -total
     value = 0.0
     for i in range(rows):
-        own = y[i]
-        if own < 0 or own >= classes:
-            return 1
-        others = 0.0
-        for k in range(classes):
-            others += 0.0 if k == own else e[i, k]
-        rest[i] = others
-        # The logarithm of the sum is that of 1 + excess.
-        excess[i] = others if below[i, own] == 0.0 else (others - 1.0) + e[i, own]
-        scale[i] *= mass[i] if mass.size > 0 else 1.0
-        value -= scale[i] * below[i, own]
-    for i in range(rows):
-        value += scale[i] * log1p(excess[i])
+        value += scale[i] * (log1p(rest[i]) + shift[i])
     result[0] = value
     return 0 if isfinite(value) else 1
 
 
 @double_kernel
-def class_gradient(
-    e: DoubleRows, y: IntFlat, scale: DoubleFlat, rest: DoubleFlat, dz: Rows
-) -> None:
-    """Compute dz = scale (e / sum(e) - 1(k = y)) for each row."""
+def class_gradient(e: DoubleRows, scale: DoubleFlat, rest: DoubleFlat, dz: Rows) -> None:
+    """Compute dz = scale e / (1 + rest), for the e of class_losses."""
     for i in range(e.shape[0]):
-        own = y[i]
-        each = scale[i] / (rest[i] + e[i, own])
+        each = scale[i] / (1.0 + rest[i])
         for k in range(e.shape[1]):
             dz[i, k] = each * e[i, k]
-        dz[i, own] = -each * rest[i]
 
 
 @double_kernel

@@ -113,76 +113,57 @@ def _softmax(build: ProgramBuilder, loss: SoftmaxCrossEntropy, z: Buffer, target
     c = np.zeros(0) if loss.class_weight is None else loss.class_weight
     if len(c) not in (0, z.shape[-1]):
         raise _mismatch(loss, targets)
-    below, e = (build.rows(z.shape, np.float64) for _ in range(2))
-    build.forward(softmax.subtract_largest, z, below)
-    build.forward(softmax.exponentials, below, e)
     if targets.shape == z.shape:
-        _distribution_loss(build, loss, z, targets, c, (below, e))
+        _distribution_loss(build, loss, z, targets, c)
     elif loss.label_smoothing:
-        _smooth_loss(build, loss, z, targets, c, (below, e))
+        _smooth_loss(build, loss, z, targets, c)
     else:
-        _class_loss(build, loss, z, targets, c, (below, e))
+        _class_loss(build, loss, z, targets, c)
 
 
 def _class_loss(
-    build: ProgramBuilder,
-    loss: SoftmaxCrossEntropy,
-    z: Buffer,
-    targets: Targets,
-    c: Array,
-    exponentials: tuple[Buffer, Buffer],
+    build: ProgramBuilder, loss: SoftmaxCrossEntropy, z: Buffer, targets: Targets, c: Array
 ) -> None:
-    below, e = exponentials
     y = _classes(loss, targets, z)
+    difference, e = (build.rows(z.shape, np.float64) for _ in range(2))
+    build.forward(cross_entropy.subtract_own, z, y, difference)
+    build.forward(softmax.exponentials, difference, e)
     mass = _masses(build, y, c)
     scale = _scales(build, loss, targets, z.shape[:-1], mass)
-    rest, excess = (build.rows(z.shape[:-1], np.float64) for _ in range(2))
-    operands = below, e, y, mass, scale, rest, excess, targets.result
+    rest, shift = (build.rows(z.shape[:-1], np.float64) for _ in range(2))
+    operands = z, e, y, mass, scale, rest, shift, targets.result
     build.forward(cross_entropy.class_losses, *operands)
     if z.grad is not None:
-        build.forward(cross_entropy.class_gradient, e, y, scale, rest, z.grad)
+        build.forward(cross_entropy.class_gradient, e, scale, rest, z.grad)
 
 
 def _smooth_loss(
-    build: ProgramBuilder,
-    loss: SoftmaxCrossEntropy,
-    z: Buffer,
-    targets: Targets,
-    c: Array,
-    exponentials: tuple[Buffer, Buffer],
+    build: ProgramBuilder, loss: SoftmaxCrossEntropy, z: Buffer, targets: Targets, c: Array
 ) -> None:
     y = _classes(loss, targets, z)
     cq = build.rows(z.shape, np.float64)
     build.forward(cross_entropy.smooth_classes, y, float(loss.label_smoothing), c, cq)
     scale = _scales(build, loss, targets, z.shape[:-1], _masses(build, y, c))
-    _cross_entropy(build, z, targets, exponentials, cq, scale)
+    _cross_entropy(build, z, targets, cq, scale)
 
 
 def _distribution_loss(
-    build: ProgramBuilder,
-    loss: SoftmaxCrossEntropy,
-    z: Buffer,
-    targets: Targets,
-    c: Array,
-    exponentials: tuple[Buffer, Buffer],
+    build: ProgramBuilder, loss: SoftmaxCrossEntropy, z: Buffer, targets: Targets, c: Array
 ) -> None:
     q = _values(loss, targets, z.shape)
     cq = build.rows(z.shape, np.float64)
     build.forward(cross_entropy.smooth_probabilities, q, float(loss.label_smoothing), c, cq)
     scale = _scales(build, loss, targets, z.shape[:-1])
-    _cross_entropy(build, z, targets, exponentials, cq, scale)
+    _cross_entropy(build, z, targets, cq, scale)
 
 
 def _cross_entropy(
-    build: ProgramBuilder,
-    z: Buffer,
-    targets: Targets,
-    exponentials: tuple[Buffer, Buffer],
-    cq: Buffer,
-    scale: Buffer,
+    build: ProgramBuilder, z: Buffer, targets: Targets, cq: Buffer, scale: Buffer
 ) -> None:
     """Add the loss of distributions, which are multiplied by class weights in cq."""
-    below, e = exponentials
+    below, e = (build.rows(z.shape, np.float64) for _ in range(2))
+    build.forward(softmax.subtract_largest, z, below)
+    build.forward(softmax.exponentials, below, e)
     rest = build.rows(z.shape[:-1], np.float64)
     build.forward(cross_entropy.distribution_losses, below, e, cq, scale, rest, targets.result)
     if z.grad is not None:

@@ -29,6 +29,9 @@ from nnlayers.parameter import Parameter
 
 __all__ = ["Layer", "Parameter"]
 
+# The attributes that a forward pass leaves, which copies lack.
+_CACHES = ("_cache", "_last_forward")
+
 
 class Layer(ABC):
     r"""Building block of a network: a function and its backward pass.
@@ -268,8 +271,8 @@ class Layer(ABC):
             changes += parameter.prepare_astype(dtype)
         for layer in self.named_layers().values():
             new = {name: getattr(layer, name).astype(dtype) for name in layer.state_names}
-            new |= {"_cache": None, "_last_forward": None}
             changes += [partial(setattr, layer, name, array) for name, array in new.items()]
+            changes += [partial(vars(layer).pop, name, None) for name in _CACHES]
         commit(changes)
         return self
 
@@ -388,8 +391,7 @@ class Layer(ABC):
         return inputs
 
     def __getstate__(self) -> dict[str, Any]:
-        caches = ("_cache", "_last_forward")
-        return {name: item for name, item in vars(self).items() if name not in caches}
+        return {name: item for name, item in vars(self).items() if name not in _CACHES}
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:

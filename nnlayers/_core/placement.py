@@ -127,7 +127,11 @@ class ParameterMemory:
     @staticmethod
     def have_pending_grads(parameters: Iterable[ParameterMemory]) -> bool:
         """Return whether a gradient has accumulated that no step has consumed."""
-        return not all(map(_IS_GRAD_ZERO, parameters))
+        # Every compiled step asks this, and `any` takes twice the time.
+        for parameter in parameters:  # noqa: SIM110
+            if not parameter._is_grad_zero:
+                return True
+        return False
 
     @staticmethod
     def lack_grads(parameters: Iterable[ParameterMemory]) -> bool:

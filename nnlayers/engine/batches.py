@@ -15,9 +15,12 @@ from nnlayers.engine.kernels import copying
 from nnlayers.engine.lowering import Targets
 from nnlayers.engine.program import Buffer, KernelCall, KernelProgram
 
-__all__ = ["Batch", "BatchKind"]
+__all__ = ["ARRAYS", "Batch", "BatchKind"]
 
 Ints = npt.NDArray[np.int64]
+
+# Classes of arrays. Other subclasses may have entries that they hide, or other rules.
+ARRAYS = np.ndarray, np.memmap
 
 
 class BatchKind(NamedTuple):
@@ -88,6 +91,10 @@ class Batch:
         self._order = Buffer(np.zeros(1, np.int64), (), stride=8 * kind.batch_size)
         self._sources: list[Buffer] = []
         self._arrays: tuple[Array, ...] = ()
+        # The shapes and dtypes of the last single batch, and its rows in the program's memory.
+        self._form: tuple[Any, ...] = ()
+        self._rows: Any = ...
+        self.count = np.ones(1, np.int64)
 
     @property
     def y(self) -> Buffer:
@@ -155,22 +162,46 @@ class Batch:
         else:
             program.bind(self._order, order)
 
-    def takes(self, x: Array, y: Array, weight: Array | None) -> bool:
-        """Return whether arrays of the kind's shapes are a batch that :meth:`fill` takes."""
-        rows = len(x)
+    def takes(self, x: Any, y: Any, weight: Any) -> bool:
+        """Return whether a single batch is one that :meth:`fill` takes."""
+        if not (type(x) in ARRAYS and type(y) in ARRAYS):
+            return False
+        form = x.shape, x.dtype, y.shape, y.dtype
+        if form != self._form:
+            if not self._has_form(*form):
+                return False
+            self._form = form
+            self.count[0] = rows = len(x)
+            # An ellipsis takes half of the time of a slice.
+            self._rows = ... if rows == self.kind.batch_size else slice(rows)
+        if not self.kind.is_weighted:
+            return weight is None
+        return type(weight) is np.ndarray and _are_weights(weight, len(x))
+
+    def _has_form(
+        self,
+        x_shape: tuple[int, ...],
+        x_dtype: np.dtype[Any],
+        y_shape: tuple[int, ...],
+        y_dtype: np.dtype[Any],
+    ) -> bool:
+        """Return whether batches of the kind have these shapes and dtypes."""
+        kind, rows = self.kind, x_shape[0] if x_shape else 0
         return (
-            len(y) == rows
-            and x.dtype.kind in self._kinds_of_x
-            and (weight is None or _are_weights(weight, rows))
+            0 < rows <= kind.batch_size
+            and x_shape == (rows, *kind.x_shape)
+            and x_dtype.kind in self._kinds_of_x
+            and y_shape == (rows, *kind.y_shape)
+            and y_dtype == kind.y_dtype
         )
 
     def fill(self, x: Array, y: Array, weight: Array | None) -> None:
-        """Copy a batch for a single step."""
-        rows = len(x)
-        self.x.memory[:rows] = x
-        self.y.memory[:rows] = y
+        """Copy the single batch that :meth:`takes` has just approved of."""
+        rows = self._rows
+        self.x.memory[rows] = x
+        self.y.memory[rows] = y
         if weight is not None:
-            self.targets.weight.memory[:rows, 0] = weight
+            self.targets.weight.memory[rows, 0] = weight
 
 
 def _check_input_dtype(given: np.dtype[Any], needed: np.dtype[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlayers.engine.batches import BatchKind
+from nnlayers.engine.batches import ARRAYS, BatchKind
 from nnlayers.engine.lowering import (
     UnsupportedError,
     input_dtype,
@@ -107,16 +107,16 @@ class CompiledTraining:
     def step(self, x: Any, y: Any, weight: Any) -> float | None:
         """Train on one batch and return its loss; None where the NumPy path must do it."""
         program = self._step_program
-        if program is None or not (_fits(program.kind, x, y, weight) and program.is_current()):
+        if program is None or not (program.takes(x, y, weight) and program.is_current()):
             program = self._step_program = self._program_for_step(x, y, weight)
             if program is None:
                 return None
         return program.step(x, y, weight)
 
     def _program_for_step(self, x: Any, y: Any, weight: Any) -> TrainingProgram | None:
-        if not (type(x) in _ARRAYS and type(y) in _ARRAYS and x.ndim and y.ndim):
+        if not (type(x) in ARRAYS and type(y) in ARRAYS and x.ndim and y.ndim):
             return None
-        if y.dtype.kind not in "fiub":
+        if not len(x) == len(y) > 0 or y.dtype.kind not in "fiub":
             return None
         is_weighted = type(weight) is np.ndarray
         kind = BatchKind(
@@ -130,7 +130,7 @@ class CompiledTraining:
             keeps_outputs=False,
         )
         program = self.program_for(kind)
-        if isinstance(program, str) or not _fits(kind, x, y, weight):
+        if isinstance(program, str) or not program.takes(x, y, weight):
             return None
         return program
 
@@ -143,20 +143,3 @@ class CompiledTraining:
         """Let go of the data of a fit."""
         for program in self._programs.values():
             program.release_data()
-
-
-# Other subclasses may have entries that they hide, or other rules.
-_ARRAYS = np.ndarray, np.memmap
-
-
-def _fits(kind: BatchKind, x: Any, y: Any, weight: Any) -> bool:
-    """Return whether a batch is one of a kind, and made of arrays."""
-    return (
-        type(x) in _ARRAYS
-        and type(y) in _ARRAYS
-        and x.shape[1:] == kind.x_shape
-        and 0 < len(x) <= kind.batch_size
-        and y.dtype == kind.y_dtype
-        and y.shape[1:] == kind.y_shape
-        and (type(weight) is np.ndarray if kind.is_weighted else weight is None)
-    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
@@ -18,7 +17,6 @@ _TRANSIENT = {
     "_first_trained",
     "_has_failed",
     "_last_forward",
-    "_layout",
     "_lr",
     "_parameters",
     "_products",
@@ -27,6 +25,9 @@ _TRANSIENT = {
     "steps",
     "total_weight",
 }
+
+# A copy of an owner's attributes, the attributes, and the name of one that is transient.
+_Transient: TypeAlias = tuple[dict[str, Any], dict[str, Any], str]
 
 
 def fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], bool]:
@@ -37,36 +38,50 @@ def fingerprint(model: Layer, loss: Loss, optimizer: Optimizer) -> Callable[[], 
     parts_of_loss = [part for part in vars(loss).values() if isinstance(part, Loss)]
     owners: list[Any] = [*model.named_layers().values(), loss, *parts_of_loss, optimizer]
     classes = list(map(type, owners))
-    names = list(map(_attributes, owners))
-    # Reading dictionaries takes half the time of reading attributes, and every step does it.
+    before = list(map(_lasting_attributes, owners))
     attributes = list(map(vars, owners))
-    reading = [
-        (itemgetter(*own), of_owner) for own, of_owner in zip(names, attributes, strict=True) if own
-    ]
-    before = [read(of_owner) for read, of_owner in reading]
-    # A replaced method is a new attribute. Counting them is faster than looking at each.
-    sizes = list(map(len, attributes))
+    copies, transient = _copies(owners)
 
     def is_current() -> bool:
+        nonlocal copies, transient
         if (
             optimizer.layout is not layout
-            or [parameter.placement for parameter in others] != placements
+            or (others and [parameter.placement for parameter in others] != placements)
             or list(map(type, owners)) != classes
         ):
             return False
-        if list(map(len, attributes)) != sizes:
-            if list(map(_attributes, owners)) != names:
-                return False
-            sizes[:] = map(len, attributes)
+        # Dictionaries are compared as wholes, which takes half the time of reading what is lasting.
+        for copy, of_owner, name in transient:
+            copy[name] = of_owner.get(name)
         try:
-            return [read(of_owner) for read, of_owner in reading] == before
-        except (KeyError, ValueError):  # An attribute is gone, or an array is another.
+            if attributes == copies:
+                return True
+            if list(map(_lasting_attributes, owners)) != before:
+                return False
+        except ValueError:  # An array is another.
             return False
+        copies, transient = _copies(owners)
+        return True
 
     return is_current
 
 
-def _attributes(owner: Any) -> list[str]:
-    """Return the names of the attributes that a program depends on."""
-    changing = _TRANSIENT | set(owner.state_names if isinstance(owner, Layer) else ())
-    return sorted(vars(owner).keys() - changing)
+def _lasting_attributes(owner: Any) -> dict[str, Any]:
+    """Return the attributes that a program depends on; a replaced method is one of them."""
+    changing = _transient_names(owner)
+    return {name: value for name, value in vars(owner).items() if name not in changing}
+
+
+def _copies(owners: list[Any]) -> tuple[list[dict[str, Any]], list[_Transient]]:
+    """Return copies of all attributes, and those among them that no program depends on."""
+    copies = [dict(vars(owner)) for owner in owners]
+    transient = [
+        (copy, vars(owner), name)
+        for copy, owner in zip(copies, owners, strict=True)
+        for name in copy.keys() & _transient_names(owner)
+    ]
+    return copies, transient
+
+
+def _transient_names(owner: Any) -> set[str]:
+    return _TRANSIENT | set(owner.state_names if isinstance(owner, Layer) else ())

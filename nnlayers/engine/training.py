@@ -93,6 +93,7 @@ class TrainingProgram:
         self._result = Buffer(np.zeros((1, 2)), (2,), stride=16)
         self._begins_epoch = Buffer(np.zeros((1, 1), np.int64), (1,), stride=8)
         self._batch = batch = Batch(kind, input_dtype(model, self.dtype), self._result)
+        self.takes = batch.takes
         output = lower_layer(build, model, batch.x)
         lower_loss(build, loss, output, batch.targets)
         self._updates: list[_Update] = []
@@ -113,7 +114,6 @@ class TrainingProgram:
         self._max_steps = self._steps_in_memory()
         self._seconds: float | None = None
         self._source: tuple[Array | None, ...] = ()
-        self._one_count = np.ones(1, np.int64)
 
     @property
     def _weights(self) -> list[Array]:
@@ -261,34 +261,34 @@ class TrainingProgram:
         return done
 
     def step(self, x: Array, y: Array, weight: Array | None) -> float | None:
-        """Train on one batch of the program's kind, and return its loss.
+        """Train on one batch that the program takes, and return its loss.
 
         Returns None, with nothing changed, where the NumPy path must do the step.
         """
         optimizer, batch = self.optimizer, self._batch
-        if (
-            not batch.takes(x, y, weight)
-            or self._unreached
-            or Parameter.have_pending_grads(self._parameters)
-        ):
+        if self._unreached or Parameter.have_pending_grads(self._parameters):
             return None
+        if self._source:
+            self.release_data()
         batch.fill(x, y, weight)
         lr, t = optimizer.lr, optimizer.steps + 1
         for update in self._updates:
             update.buffer.memory[0] = update.coefficients(lr, t)
         for state in self._build.states:
             state.array[...] = getattr(state.layer, state.name)
-        self._one_count[0] = len(x)
-        self._build.first_dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-        generators = self._draw(self._one_count) if self._build.draws else []
-        if not self.program.run(self._one_count):
+        generators = []
+        if self._build.draws:
+            self._build.first_dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+            generators = self._draw(batch.count)
+        if not self.program.run(batch.count):
             _restore(generators)
             return None
         optimizer.steps = t
         for state in self._build.states:
             setattr(state.layer, state.name, state.array.copy())
-        value, self.loss.total_weight = self._result.memory[0].tolist()
-        return float(value)
+        result = self._result.memory
+        self.loss.total_weight = result.item(1)
+        return float(result.item(0))
 
     def results(self, steps: int) -> tuple[Array, Array]:
         """Return copies of the losses of the last steps, and of the divisors of their means."""

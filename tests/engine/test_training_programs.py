@@ -41,6 +41,10 @@ class Setting:
         weight = None if self.weight is None else self.weight[rows]
         return self.trainer.step(self.X[rows], self.y[rows], weight)
 
+    def step(self, x, y, weight=None):
+        program = self.program
+        return program.step(x, y, weight) if program.takes(x, y, weight) else None
+
     def state(self):
         return self.trainer.state_dict()
 
@@ -153,11 +157,11 @@ def test_a_parameter_of_two_layers_is_left_to_numpy():
 def test_single_steps_are_those_of_numpy():
     setting, other = Setting(gathered=False), Setting(gathered=False)
     for rows in (8, 5, 1, 8):
-        value = setting.program.step(setting.X[:rows], setting.y[:rows], None)
+        value = setting.step(setting.X[:rows], setting.y[:rows])
         assert value == pytest.approx(other.numpy_step(slice(0, rows)), rel=1e-12)
     assert_same_state(setting, other)
-    assert setting.program.step(setting.X[:8] * np.nan, setting.y[:8], None) is None
-    assert setting.program.step(setting.X[:8], setting.y[:7], None) is None
+    assert setting.step(setting.X[:8] * np.nan, setting.y[:8]) is None
+    assert setting.step(setting.X[:8], setting.y[:7]) is None
     assert_same_state(setting, other)
 
 
@@ -165,11 +169,11 @@ def test_single_steps_are_those_of_numpy():
 def test_single_steps_take_weights_that_are_weights(bad):
     setting, other = (Setting(gathered=False, weighted=True) for _ in range(2))
     weight = np.arange(1.0, 9.0)
-    value = setting.program.step(setting.X[:8], setting.y[:8], weight)
+    value = setting.step(setting.X[:8], setting.y[:8], weight)
     assert value == pytest.approx(other.trainer.step(other.X[:8], other.y[:8], weight), rel=1e-12)
     weight[3] = bad
-    assert setting.program.step(setting.X[:8], setting.y[:8], weight) is None
-    assert setting.program.step(setting.X[:8], setting.y[:8], weight[:5]) is None
+    assert setting.step(setting.X[:8], setting.y[:8], weight) is None
+    assert setting.step(setting.X[:8], setting.y[:8], weight[:5]) is None
     assert_same_state(setting, other)
 
 

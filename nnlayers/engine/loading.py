@@ -34,7 +34,7 @@ def load_kernel(kernel: Kernel[Any, Any], operands: int, dtype: np.dtype[Any]) -
     except Exception as error:
         # Whatever an untried version of Numba or an unknown processor raises, NumPy can train.
         summary = " ".join(str(error).split())[:200]
-        advice = 'pip install --upgrade "nnlayers[fast]" may help'
+        advice = 'pip install "nnlayers[fast]" may help'
         raise MachineError(f"its kernels cannot be compiled; {advice}: {summary}") from error
 
 

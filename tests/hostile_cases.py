@@ -317,6 +317,7 @@ def _make_trainer(
     clip_norm=None,
     engine="numpy",
     loss_weights=None,
+    clip_value=None,
 ):
     network = nn.mlp([2, 3, 2], rng=0)
     return nn.Trainer(
@@ -328,6 +329,7 @@ def _make_trainer(
         clip_norm=clip_norm,
         engine=engine,
         loss_weights=loss_weights,
+        clip_value=clip_value,
     )
 
 

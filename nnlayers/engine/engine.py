@@ -22,6 +22,7 @@ from nnlayers.engine.training import TrainingProgram
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer
+from nnlayers.optim.clipping import GradientBounds
 
 __all__ = ["CompiledTraining", "unknown_part"]
 
@@ -62,15 +63,15 @@ class CompiledTraining:
     ----------
     model, loss, optimizer
         The parts of the training.
-    max_norm : float or None
-        The largest norm of the gradient.
+    bounds : GradientBounds
+        The bounds of the gradient.
     """
 
     def __init__(
-        self, model: Layer, loss: Loss, optimizer: Optimizer, max_norm: float | None
+        self, model: Layer, loss: Loss, optimizer: Optimizer, bounds: GradientBounds
     ) -> None:
         self._parts = model, loss, optimizer
-        self._max_norm = max_norm
+        self._bounds = bounds
         self._programs: dict[BatchKind, TrainingProgram] = {}
         self._step_program: TrainingProgram | None = None
 
@@ -99,7 +100,7 @@ class CompiledTraining:
         if len(self._programs) >= _MOST_PROGRAMS:
             del self._programs[next(iter(self._programs))]
         try:
-            program = self._programs[kind] = TrainingProgram(*self._parts, self._max_norm, kind)
+            program = self._programs[kind] = TrainingProgram(*self._parts, self._bounds, kind)
         except UnsupportedError as error:
             return str(error)
         return program

@@ -28,6 +28,7 @@ from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
 from nnlayers.optim import Optimizer
 from nnlayers.optim.base import drops_subnormals
+from nnlayers.optim.clipping import GradientBounds
 
 __all__ = ["TrainingProgram"]
 
@@ -62,8 +63,8 @@ class TrainingProgram:
     ----------
     model, loss, optimizer
         The parts of the training.
-    max_norm : float or None
-        The largest norm of the gradient.
+    bounds : GradientBounds
+        The bounds of the gradient.
     kind : BatchKind
         The batches to train on.
 
@@ -78,7 +79,7 @@ class TrainingProgram:
         model: Layer,
         loss: Loss,
         optimizer: Optimizer,
-        max_norm: float | None,
+        bounds: GradientBounds,
         kind: BatchKind,
     ) -> None:
         self.loss, self.optimizer, self.kind = loss, optimizer, kind
@@ -102,7 +103,7 @@ class TrainingProgram:
             *batch.gathers(),
             *build.forward_instructions,
             *build.backward_instructions,
-            *self._checks(max_norm),
+            *self._checks(bounds),
             *build.final_instructions,
             *self._outputs(output),
             *self._moves(),
@@ -120,17 +121,19 @@ class TrainingProgram:
         """The weights of each run of the optimizer's layout."""
         return [run.values for run in self.layout.runs]
 
-    def _checks(self, max_norm: float | None) -> Iterator[KernelCall]:
-        """Yield the instructions that check the gradient, and scale it down if it is long."""
+    def _checks(self, bounds: GradientBounds) -> Iterator[KernelCall]:
+        """Yield the instructions that check the gradient and keep it within its bounds."""
         grads = self.layout.grads
-        if max_norm is None:
+        if bounds.norm is None:
             for g in grads:
                 yield KernelCall(kernels.check_finite, (g,))
+            for g in grads if bounds.value is not None else ():
+                yield KernelCall(kernels.clip_entries, (g, bounds.value))
             return
         norms, scale = np.zeros(1), np.ones(1, self.dtype)
         for g in grads:
             yield KernelCall(kernels.add_squares, (g, norms))
-        yield KernelCall(kernels.clip, (norms, max_norm, scale))
+        yield KernelCall(kernels.clip, (norms, bounds.norm, scale))
         for g in grads:
             yield KernelCall(kernels.scale_gradient, (g, scale))
 

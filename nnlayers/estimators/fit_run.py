@@ -19,6 +19,7 @@ from nnlayers.estimators.solvers import NONFINITE, make_optimizer
 from nnlayers.layer import Layer
 from nnlayers.losses import Loss
 from nnlayers.optim import NonfiniteGradientError
+from nnlayers.optim.clipping import GradientBounds
 from nnlayers.training import Trainer
 from nnlayers.training.callbacks.base import Pauses, hooks
 from nnlayers.training.engines import Engine, EngineName
@@ -83,7 +84,7 @@ class FitRun(Trainer):
             # The compiled engine learns of the estimators' losses by the import.
             importlib.import_module("nnlayers.estimators.compiled")
         task = Task(self.model, self._objective, ())
-        return Engine(self._choice, task, self.optimizer, None)
+        return Engine(self._choice, task, self.optimizer, GradientBounds())
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the programs, which consist of addresses in this process."""

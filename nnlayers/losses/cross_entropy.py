@@ -68,7 +68,7 @@ class SoftmaxCrossEntropy(Loss):
     0.3466
     >>> loss.backward()
     array([[-0.25,  0.25],
-           [ 0.  , -0.  ]])
+           [ 0.  ,  0.  ]])
     """
 
     targets = "classes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from nnlayers._core.checks import check_number
 from nnlayers.layer import Parameter
 from nnlayers.optim.base import unique_parameters
 
-__all__ = ["clip_grad_norm", "clip_grad_value"]
+__all__ = ["GradientBounds", "clip_grad_norm", "clip_grad_value"]
 
 
 def clip_grad_norm(params: Iterable[Parameter], max_norm: float) -> float:
@@ -77,6 +78,51 @@ def clip_grad_value(params: Iterable[Parameter], clip_value: float) -> None:
     clip_value = check_number("clip_value", clip_value, minimum=0)
     for parameter in unique_parameters(params):
         np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)
+
+
+class GradientBounds(NamedTuple):
+    """Bounds of a gradient, of which at most one is given.
+
+    Attributes
+    ----------
+    norm : float or None
+        The largest norm.
+    value : float or None
+        The largest absolute value of an entry.
+    """
+
+    norm: float | None = None
+    value: float | None = None
+
+    @classmethod
+    def checked(cls, clip_norm: float | None, clip_value: float | None) -> GradientBounds:
+        """Check the arguments of these names, and return the bounds that they give.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one is not a finite number above 0, or both are given.
+        """
+        if clip_norm is not None:
+            clip_norm = check_number("clip_norm", clip_norm, above=0)
+        if clip_value is not None:
+            clip_value = check_number("clip_value", clip_value, above=0)
+            if clip_norm is not None:
+                raise ValueError(f"clip_value must be None beside clip_norm, got {clip_value:g}")
+        return cls(clip_norm, clip_value)
+
+    def clip(self, params: Iterable[Parameter]) -> bool:
+        """Clip the gradients, in place, if all are finite; return whether they are."""
+        params = [parameter for parameter in params if parameter.trainable]
+        if not params or self == (None, None):
+            return True
+        if self.norm is not None:
+            return math.isfinite(clip_grad_norm(params, self.norm))
+        assert self.value is not None
+        if not all(np.isfinite(parameter.grad).all() for parameter in params):
+            return False
+        clip_grad_value(params, self.value)
+        return True
 
 
 def _norm(grad: Array) -> float:

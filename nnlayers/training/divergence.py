@@ -70,7 +70,8 @@ class DivergenceError(FloatingPointError):
 def divergence_error(trainer: Trainer, cause: str, step: int) -> DivergenceError:
     """Return the error for a step of a trainer."""
     epoch, lr = len(trainer.history) + 1, trainer.optimizer.lr
-    return DivergenceError(cause, epoch, step, lr, clipped=trainer.clip_norm is not None)
+    clipped = trainer.clip_norm is not None or trainer.clip_value is not None
+    return DivergenceError(cause, epoch, step, lr, clipped)
 
 
 def gradient_error(trainer: Trainer) -> DivergenceError:

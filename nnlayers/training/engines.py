@@ -9,6 +9,7 @@ import numpy as np
 
 from nnlayers._core.checks import check_choice
 from nnlayers.optim import Optimizer
+from nnlayers.optim.clipping import GradientBounds
 from nnlayers.training.rows import Rows
 from nnlayers.training.task import Task
 
@@ -33,8 +34,8 @@ class Engine:
         The model and the loss.
     optimizer : Optimizer
         The optimizer.
-    max_norm : float or None
-        The largest norm of the gradient.
+    bounds : GradientBounds
+        The bounds of the gradient.
 
     Raises
     ------
@@ -49,7 +50,7 @@ class Engine:
         choice: EngineName,
         task: Task,
         optimizer: Optimizer,
-        max_norm: float | None,
+        bounds: GradientBounds,
     ) -> None:
         check_choice("engine", choice, ENGINES)
         self._choice = choice
@@ -75,7 +76,7 @@ class Engine:
             return
         if choice == "compiled":
             self._refuse(engine.unknown_part(task.network, task.loss, optimizer))
-        self._programs = engine.CompiledTraining(task.network, task.loss, optimizer, max_norm)
+        self._programs = engine.CompiledTraining(task.network, task.loss, optimizer, bounds)
 
     @property
     def name(self) -> Literal["compiled", "numpy"]:

@@ -36,11 +36,14 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 def describe_training(trainer: Trainer) -> dict[str, str]:
     """Return the model, the loss, the optimizer and the callbacks of a trainer as texts by name."""
     callbacks = [type(callback).__name__ for callback in trainer.callbacks]
+    # Checkpoints of earlier versions do not have it.
+    clip_value = {} if trainer.clip_value is None else {"clip_value": str(trainer.clip_value)}
     return {
         **_describe_model(trainer.model),
         "loss": describe_value(trainer.loss),
         "optimizer": _describe_optimizer(trainer.optimizer),
         "clip_norm": str(trainer.clip_norm),
+        **clip_value,
         "callbacks": ", ".join(callbacks) or "none",
     }
 

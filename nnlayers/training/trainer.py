@@ -16,14 +16,14 @@ from nnlayers._core.checks import (
     check_boolean,
     check_instance,
     check_integer,
-    check_number,
     check_path,
 )
 from nnlayers._core.display import Described
 from nnlayers._core.state import check_names
 from nnlayers.layer import Layer, Parameter
 from nnlayers.losses import Loss
-from nnlayers.optim import NonfiniteGradientError, Optimizer, clip_grad_norm
+from nnlayers.optim import NonfiniteGradientError, Optimizer
+from nnlayers.optim.clipping import GradientBounds
 from nnlayers.training.callbacks import Callback
 from nnlayers.training.callbacks.base import list_callbacks
 from nnlayers.training.callbacks.progress import Progress, check_progress, show_progress
@@ -89,12 +89,16 @@ class Trainer(Described):
         Called in this order at the start and the end of a fit, of each epoch and of each step, see
         :mod:`nnlayers.callbacks <nnlayers.training.callbacks>`.
     clip_norm : float, optional
-        Largest norm of the gradient; longer gradients are scaled down.
+        Largest norm of the gradient; longer gradients are scaled down, see
+        :func:`~nnlayers.optim.clip_grad_norm`.
     engine : {"auto", "compiled", "numpy"}
         What runs the steps: ``"compiled"`` needs Numba and parts that it knows, see
         :doc:`/guide/engine`; ``"auto"`` uses it where it can, with results equal within rounding.
     loss_weights : dict of str to float, optional
         Weight of each output's loss, at least 0; 1 for those that it leaves out.
+    clip_value : float, optional
+        Largest absolute value of an entry of the gradient, instead of `clip_norm`; larger entries
+        are clipped, see :func:`~nnlayers.optim.clip_grad_value`.
 
     Attributes
     ----------
@@ -139,6 +143,7 @@ class Trainer(Described):
         clip_norm: float | None = None,
         engine: EngineName = "auto",
         loss_weights: Mapping[str, float] | None = None,
+        clip_value: float | None = None,
     ) -> None:
         self._task = make_task(model, loss, metrics, loss_weights)
         check_instance("optimizer", optimizer, Optimizer)
@@ -148,10 +153,9 @@ class Trainer(Described):
         self.metrics = self._task.metrics
         self.loss_weights = self._task.loss_weights
         self.callbacks = list_callbacks(callbacks)
-        self.clip_norm = None
-        if clip_norm is not None:
-            self.clip_norm = check_number("clip_norm", clip_norm, above=0)
-        self._engine = Engine(engine, self._task, optimizer, self.clip_norm)
+        self._bounds = GradientBounds.checked(clip_norm, clip_value)
+        self.clip_norm, self.clip_value = self._bounds
+        self._engine = Engine(engine, self._task, optimizer, self._bounds)
         self.history = History()
         self.note_frozen()
         self._holdout = Holdout()
@@ -217,10 +221,8 @@ class Trainer(Described):
         task.network.backward_parameters(task.loss.backward())
         if Parameter.lack_grads(self._trained):
             refuse_replaced(self.model, self.optimizer)
-        if self.clip_norm is not None:
-            trained = [parameter for parameter in self.optimizer.params if parameter.trainable]
-            if trained and not math.isfinite(clip_grad_norm(trained, self.clip_norm)):
-                raise gradient_error(self)
+        if not self._bounds.clip(self.optimizer.params):
+            raise gradient_error(self)
         try:
             self.optimizer.step()
         except NonfiniteGradientError as error:

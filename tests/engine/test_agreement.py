@@ -122,7 +122,8 @@ def test_training_agrees_with_numpy(jit, dtype, data, rows, batch_size, inputs):
     model = data.draw(networks(inputs, outputs), label="model").astype(dtype)
     optimize = data.draw(st.sampled_from(OPTIMIZERS), label="optimizer")
     rate = data.draw(st.sampled_from(RATES), label="rate")
-    clip_norm = data.draw(st.sampled_from([None, 0.3, 1]), label="clip_norm")
+    bounds = st.sampled_from([{}, {"clip_norm": 0.3}, {"clip_norm": 1}, {"clip_value": 0.01}])
+    clipping = data.draw(bounds, label="clipping")
     changed = data.draw(st.sampled_from(model.parameters()), label="parameter with its own rate")
     changed.lr_scale, changed.decay = data.draw(st.sampled_from([(0.0, True), (0.5, False)]))
     X = rng.normal(size=(rows, inputs)).astype(dtype)
@@ -135,7 +136,7 @@ def test_training_agrees_with_numpy(jit, dtype, data, rows, batch_size, inputs):
         twin, twin_loss = copy.deepcopy((model, loss))
         params = twin.astype(dtype).parameters()
         optimizer = optimize(params, rate)
-        trainer = nn.Trainer(twin, twin_loss, optimizer, clip_norm=clip_norm, engine=engine)
+        trainer = nn.Trainer(twin, twin_loss, optimizer, **clipping, engine=engine)
         history = trainer.fit(X, y, **options)
         return [np.array(history["loss"]), twin.predict(X), *twin.state_dict().values()]
 

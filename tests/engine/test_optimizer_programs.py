@@ -7,8 +7,11 @@ import nnlayers as nn
 from nnlayers import optim
 from nnlayers.engine import BatchKind, CompiledTraining
 from nnlayers.engine.lowering.optimizers import unknown_optimizer
+from nnlayers.optim.clipping import GradientBounds
 
 pytest.importorskip("numba")
+
+UNBOUNDED = GradientBounds()
 
 OPTIMIZERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.1),
@@ -44,24 +47,25 @@ def data(dtype):
     return rng.normal(size=(ROWS, 3)).astype(dtype), rng.integers(4, size=ROWS)
 
 
-def program_for(model, loss, optimizer, max_norm=None, weighted=False):
+def program_for(model, loss, optimizer, bounds=UNBOUNDED, weighted=False):
     dtype = model[0].W.dtype
     kind = BatchKind((3,), (), dtype, np.dtype(np.int64), weighted, BATCH, True, False)
-    return CompiledTraining(model, loss, optimizer, max_norm).program_for(kind)
+    return CompiledTraining(model, loss, optimizer, bounds).program_for(kind)
 
 
 def counts(steps):
     return np.full(steps, BATCH)
 
 
-def assert_same_training(make, dtype, max_norm=None, change=lambda model: None):
+def assert_same_training(make, dtype, bounds=UNBOUNDED, change=lambda model: None):
     """Compare the weights after 55 steps of a program with those after steps of NumPy."""
     X, y = data(dtype)
     model, loss, optimizer = training(make, dtype, change)
-    program = program_for(model, loss, optimizer, max_norm)
+    program = program_for(model, loss, optimizer, bounds)
     program.load(X, y, None)
     other = training(make, dtype, change)
-    trainer = nn.Trainer(*other, clip_norm=max_norm, engine="numpy")
+    clip_norm, clip_value = bounds
+    trainer = nn.Trainer(*other, clip_norm=clip_norm, clip_value=clip_value, engine="numpy")
     losses, expected = [], []
     for epoch in range(5):
         order = np.random.default_rng(epoch).permutation(ROWS)
@@ -107,10 +111,12 @@ def test_uncompiled_kernels_move_weights_as_the_optimizer_does(name, monkeypatch
     assert_same_training(OPTIMIZERS[name], "float64")
 
 
-@pytest.mark.parametrize("max_norm", [1e-3, 0.3, 100.0])
-def test_a_program_clips_the_norm_of_the_gradient(max_norm):
-    assert_same_training(OPTIMIZERS["SGD"], "float64", max_norm)
-    assert_same_training(OPTIMIZERS["Adam"], "float32", max_norm)
+@pytest.mark.parametrize("name", GradientBounds._fields)
+@pytest.mark.parametrize("bound", [1e-3, 0.3, 100.0])
+def test_a_program_clips_the_gradient(bound, name):
+    bounds = GradientBounds(**{name: bound})
+    assert_same_training(OPTIMIZERS["SGD"], "float64", bounds)
+    assert_same_training(OPTIMIZERS["Adam"], "float32", bounds)
 
 
 def test_a_program_follows_a_schedule():
@@ -125,7 +131,9 @@ def test_frozen_weights_stay_and_others_keep_their_own_step_count():
         model[2].b.trainable = False
 
     assert_same_training(OPTIMIZERS["Adam"], "float64", change=freeze)
-    assert_same_training(OPTIMIZERS["Adam"], "float64", 0.1, change=lambda m: m[0].freeze())
+    assert_same_training(
+        OPTIMIZERS["Adam"], "float64", GradientBounds(0.1), change=lambda m: m[0].freeze()
+    )
 
 
 def test_each_weight_has_its_rate_and_decay():
@@ -156,7 +164,7 @@ def test_weights_that_the_model_does_not_use_move_as_with_a_gradient_of_zero():
 
 def test_a_parameter_of_another_kind_is_lowered_anew():
     model, loss, optimizer = training(OPTIMIZERS["Adam"], "float64")
-    programs = CompiledTraining(model, loss, optimizer, None)
+    programs = CompiledTraining(model, loss, optimizer, GradientBounds())
     kind = BatchKind((3,), (), np.dtype("float64"), np.dtype(np.int64), False, BATCH, True, False)
     program = programs.program_for(kind)
     assert programs.program_for(kind) is program

@@ -187,24 +187,24 @@ def test_a_step_fails_alike(make, X, y, weight):
     assert_same_outcome(make, act)
 
 
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("clipping", [{}, {"clip_norm": 1.0}, {"clip_value": 1.0}], ids=str)
 @pytest.mark.parametrize("lr", [1e200, 1e300, lambda step: 0.01 if step < 7 else 1e200])
-def test_divergence_is_that_of_the_same_step(lr, clip_norm):
+def test_divergence_is_that_of_the_same_step(lr, clipping):
     def act(trainer):
         trainer.fit(numbers(), values(), epochs=30, batch_size=7, shuffle=False)
 
     (kind, message), expected = assert_same_outcome(
-        lambda engine: regressor(engine, lr=lr, clip_norm=clip_norm), act
+        lambda engine: regressor(engine, lr=lr, **clipping), act
     )
     assert (kind, message) == expected
     assert kind is nn.training.DivergenceError
 
 
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
-def test_a_gradient_that_overflows_is_noticed_before_the_weights_move(clip_norm):
+@pytest.mark.parametrize("clipping", [{}, {"clip_norm": 1.0}, {"clip_value": 1.0}], ids=str)
+def test_a_gradient_that_overflows_is_noticed_before_the_weights_move(clipping):
     def make(engine):
         model = nn.Affine(1, 1, weight_init="zeros", dtype="float64")
-        return trainer_of(model, nn.MeanSquaredError(), engine, lr=0.0, clip_norm=clip_norm)
+        return trainer_of(model, nn.MeanSquaredError(), engine, lr=0.0, **clipping)
 
     def act(trainer):
         X, y = np.ones((6, 1)), np.ones((6, 1))

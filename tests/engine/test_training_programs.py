@@ -5,6 +5,7 @@ import pytest
 
 import nnlayers as nn
 from nnlayers.engine import BatchKind, CompiledTraining
+from nnlayers.optim.clipping import GradientBounds
 
 pytest.importorskip("numba")
 
@@ -28,7 +29,8 @@ class Setting:
         kind = BatchKind(
             (3,), (), np.dtype(dtype), np.dtype(np.int64), weighted, BATCH, gathered, False
         )
-        programs = CompiledTraining(self.model, self.loss, self.optimizer, max_norm)
+        bounds = GradientBounds(max_norm)
+        programs = CompiledTraining(self.model, self.loss, self.optimizer, bounds)
         self.program = programs.program_for(kind)
         self.program.load(self.X, self.y, self.weight)
 
@@ -131,7 +133,7 @@ def test_frozen_layers_at_the_front_need_no_gradient():
     setting, other = Setting(), Setting()
     for part in (setting, other):
         part.model[0].freeze()
-    programs = CompiledTraining(setting.model, setting.loss, setting.optimizer, None)
+    programs = CompiledTraining(setting.model, setting.loss, setting.optimizer, GradientBounds())
     setting.program = programs.program_for(setting.program.kind)
     setting.program.load(setting.X, setting.y, None)
     first = setting.model[0].W.value.copy()
@@ -149,7 +151,7 @@ def test_a_parameter_of_two_layers_is_left_to_numpy():
     model = nn.Sequential(nn.Affine(3, 3), nn.ReLU(), nn.Affine(3, 3))
     model[2].W = model[0].W
     optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
-    programs = CompiledTraining(model, nn.SoftmaxCrossEntropy(), optimizer, None)
+    programs = CompiledTraining(model, nn.SoftmaxCrossEntropy(), optimizer, GradientBounds())
     kind = BatchKind((3,), (), np.dtype("float32"), np.dtype(np.int64), False, BATCH, True, False)
     assert programs.program_for(kind) == f"the parameter {model[0].W!r}, which is used twice"
 

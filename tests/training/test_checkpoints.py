@@ -535,6 +535,7 @@ DIFFERENCES = {
         {},
     ),
     "clip_norm is 1.0, but None": lambda d: (trainer_of(d, clip_norm=1), {}),
+    "clip_value is 1.0, but none": lambda d: (trainer_of(d, clip_value=1), {}),
 }
 
 

@@ -300,6 +300,22 @@ def test_clip_norm_bounds_the_step():
     assert np.linalg.norm(weights(trainer) - before) == pytest.approx(1e-3, rel=1e-4)
 
 
+def test_clip_value_bounds_each_entry_of_the_gradient():
+    X, y = regression_data()
+    free, clipped = regression(lr=1.0), regression(lr=1.0, clip_value=1.1)
+    before = weights(free).copy()
+    for trainer in (free, clipped):
+        trainer.step(X, y)
+    steps = weights(free) - before
+    assert np.abs(steps).min() < 1.1 < np.abs(steps).max()
+    np.testing.assert_allclose(weights(clipped) - before, steps.clip(-1.1, 1.1), rtol=1e-12)
+
+
+def test_a_gradient_is_clipped_by_its_norm_or_by_value_but_not_by_both():
+    with pytest.raises(ValueError, match=r"^clip_value must be None beside clip_norm, got 0\.5$"):
+        regression(clip_norm=1.0, clip_value=0.5)
+
+
 def test_clip_norm_leaves_frozen_parameters_out():
     X, y = regression_data()
     trainer = regression(lr=1.0, clip_norm=1e-3)
@@ -389,6 +405,7 @@ def test_an_invalid_target_is_named_by_its_row_in_y():
         ({"optimizer": "adam"}, TypeError, "optimizer must be an Optimizer, got 'adam'"),
         ({"callbacks": [print]}, TypeError, r"callbacks\[0\] must be a Callback, got <built-in"),
         ({"clip_norm": 0}, ValueError, "clip_norm must be a finite number above 0, got 0"),
+        ({"clip_value": -1}, ValueError, "clip_value must be a finite number above 0, got -1"),
         ({"metrics": ["acuracy"]}, ValueError, "unknown metric 'acuracy', did you mean 'accuracy'"),
         (
             {"optimizer": nn.optim.SGD([nn.Parameter([1.0])], 0.1)},

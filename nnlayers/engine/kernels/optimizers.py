@@ -30,6 +30,7 @@ __all__ = [
     "check_finite",
     "check_weights",
     "clip",
+    "clip_entries",
     "drop_subnormals",
     "lion",
     "nadam",
@@ -265,3 +266,10 @@ def scale_gradient(g: Vector, scale: Vector) -> None:
     if factor < 1.0:
         for i in range(g.size):
             g[i] *= factor
+
+
+@kernel
+def clip_entries(g: Vector, bound: Number) -> None:
+    """Compute g = min(max(g, -bound), bound)."""
+    for i in range(g.size):
+        g[i] = min(max(g[i], -bound), bound)

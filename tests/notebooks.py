@@ -66,7 +66,9 @@ def shown_by(notebook):
         for output in cell.get("outputs", []):
             data = output.get("data", {"text/plain": output.get("text", "")})
             text = re.sub(r"-?\d[\d.,]*(e[-+]?\d+)?", "#", "".join(data["text/plain"].split()))
-            shown.append((sorted(data), text))
+            # The end of a line that is printed may arrive as an output of its own.
+            if text:
+                shown.append((sorted(data), text))
     return shown
 
 

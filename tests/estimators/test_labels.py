@@ -76,7 +76,7 @@ def test_a_classifier_gives_the_classes_of_scikit_learn(labels):
         assert a.dtype == b.dtype
         assert a.dtype.metadata is None
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=1e-8, atol=1e-12)
 
 
 def test_later_calls_take_the_labels_in_other_dtypes():
